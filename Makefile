@@ -1,0 +1,52 @@
+# Two commands set everything up on a fresh machine: `make run` and `make test`.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8080
+ROUTED := -s addon/router.py --mode reverse:https://unrouted.invalid --listen-host 127.0.0.1 \
+	--listen-port $(PORT) --set hublet_demo=true
+
+.PHONY: help install run console web demo test check format
+
+help:  ## say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+
+install: $(VENV)/installed  ## set up .venv with the project, editable, and what its tests need
+
+# The first interpreter that is new enough; PYTHON=... overrides.
+$(VENV)/installed: pyproject.toml
+	@for python in $(PYTHON) python3.13 python3.12 python3 python; do \
+		$$python -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && break; \
+		python=; \
+	done; \
+	test -n "$$python" || { \
+		echo "hublet-router needs Python 3.12 or newer: install it, or name it with PYTHON=/path/to/python3.13" >&2; \
+		exit 1; \
+	}; \
+	$$python -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+run: install  ## route on 127.0.0.1:8080 with hublets.yaml, and serve its demo Hublets
+	$(BIN)/hublet-router run --listen-port $(PORT) --set hublet_demo=true $(ARGS)
+
+console: install  ## the same proxy in mitmproxy's console
+	$(BIN)/mitmproxy $(ROUTED) --set store_streamed_bodies=true $(ARGS)
+
+web: install  ## the same proxy in mitmweb
+	$(BIN)/mitmweb $(ROUTED) --set store_streamed_bodies=true $(ARGS)
+
+demo: install  ## send a signed request of every kind, and show where each went
+	@$(BIN)/python -m hublet_router.demo.proof
+
+test: install  ## the whole suite
+	$(BIN)/python -m pytest $(ARGS)
+
+check: install  ## format, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: install  ## mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .

@@ -1,0 +1,4 @@
+"""Hublet Router: sends API calls to the regional deployment that their credential names.
+
+`core` decides, `tablefile` reads the table, `proxy` does it inside mitmproxy, `demo` shows it.
+"""

@@ -1,0 +1,180 @@
+"""Places: where a credential can stand in a request, and the read-only view that they look at."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar, Protocol
+from urllib.parse import parse_qsl, unquote
+
+from .readers import json_strings
+
+MAX_BODY = 64 * 1024
+"""Bytes of a body that are read for a credential; a longer one is not read at all."""
+
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:@/\[\]]+)(?::[0-9]*)?")
+
+
+@dataclass(frozen=True, repr=False)
+class Request:
+    """What a decision may look at: a request as its client sent it.
+
+    `hosts` is every name that it gives for its host (Host fields, `:authority`, an absolute URL),
+    `target` the path with its query as sent, `headers` in order with lower-case names. `body` is
+    None when it is too long to be read. Text of the wire is ISO 8859-1, one character a byte.
+    """
+
+    method: str
+    hosts: tuple[str, ...]
+    target: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes | None = b""
+
+    def __repr__(self) -> str:
+        """Show no path, header or body: each can hold a credential."""
+        return f"<Request {self.method} {', '.join(self.hosts)}>"
+
+    @cached_property
+    def host(self) -> str | None:
+        """The one host that the request names, in lower case, without port and trailing dot."""
+        names = {host_name(host) for host in self.hosts}
+        return names.pop() if len(names) == 1 else None
+
+    @cached_property
+    def path(self) -> str:
+        """The path without its query, as a server that normalises would read it.
+
+        `/%6Fauth//x/../v1/token` is `/oauth/v1/token` to some servers, so it is for our patterns.
+        """
+        raw = self.target.partition("?")[0]
+        if "%" not in raw and "//" not in raw and "/." not in raw:
+            return raw
+        return "/" + "/".join(_plain_segments(unquote(raw).split("/")))
+
+    @cached_property
+    def query(self) -> list[tuple[str, str]]:
+        """The query's decoded pairs, in order."""
+        return parse_qsl(self.target.partition("?")[2], keep_blank_values=True)
+
+    @cached_property
+    def form(self) -> list[tuple[str, str]]:
+        """The pairs of an urlencoded body, whatever its Content-Type says: a server may not ask."""
+        return parse_qsl((self.body or b"").decode("latin-1"), keep_blank_values=True)
+
+    def header(self, name: str) -> Iterator[str]:
+        """Yield the value of each field with that lower-case name."""
+        return (value for field, value in self.headers if field == name)
+
+
+def host_name(host: str) -> str:
+    """Reduce `Host` or `:authority` to its name; what is not host[:port] stays as it is."""
+    match = _HOST.fullmatch(host)
+    return match[1].removesuffix(".").lower() if match else host
+
+
+def _plain_segments(segments: Iterable[str]) -> list[str]:
+    """Resolve empty and dot segments (RFC 3986 section 5.2.4); a slash at the end stays."""
+    plain: list[str] = []
+    last = ""
+    for last in segments:
+        if last == "..":
+            del plain[-1:]
+        elif last not in {"", "."}:
+            plain.append(last)
+    return [*plain, ""] if plain and last in {"", ".", ".."} else plain
+
+
+class Place(Protocol):
+    """Where a rule of the table looks. Equal places hold the same values."""
+
+    in_body: ClassVar[bool]
+
+    def values(self, request: Request) -> Iterable[str]:
+        """Return each credential that stands there, in order, none of them empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A header field; with a `scheme`, the credentials that follow it (RFC 9110 section 11.4)."""
+
+    name: str
+    scheme: str | None = None
+    in_body: ClassVar[bool] = False
+
+    def values(self, request: Request) -> Iterable[str]:
+        """Return the value of each such field, in order."""
+        for field in request.header(self.name):
+            value = field.strip() if self.scheme is None else _after_scheme(field, self.scheme)
+            if value:
+                yield value
+
+
+def _after_scheme(field: str, scheme: str) -> str:
+    """Return what follows the scheme, in any case; like many servers, part at any white space."""
+    parts = field.split(None, 1)
+    return parts[1].strip() if len(parts) == 2 and parts[0].lower() == scheme else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A parameter of the query."""
+
+    name: str
+    in_body: ClassVar[bool] = False
+
+    def values(self, request: Request) -> Iterable[str]:
+        """Return each value of that parameter, decoded, in order."""
+        return [value for name, value in request.query if name == self.name and value]
+
+
+@dataclass(frozen=True, slots=True)
+class Cookie:
+    """A cookie (RFC 6265 section 4.2)."""
+
+    name: str
+    in_body: ClassVar[bool] = False
+
+    def values(self, request: Request) -> Iterable[str]:
+        """Return each value of that cookie, without its quotes, in order."""
+        for field in request.header("cookie"):
+            for pair in field.split(";"):
+                name, _, value = pair.partition("=")
+                if name.strip() == self.name and (text := value.strip(' \t"')):
+                    yield text
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A parameter of an urlencoded body."""
+
+    name: str
+    in_body: ClassVar[bool] = True
+
+    def values(self, request: Request) -> Iterable[str]:
+        """Return each value of that parameter, decoded, in order."""
+        return [value for name, value in request.form if name == self.name and value]
+
+
+@dataclass(frozen=True, slots=True)
+class Json:
+    """A string at a dotted path of a JSON body."""
+
+    path: str
+    in_body: ClassVar[bool] = True
+
+    def values(self, request: Request) -> Iterable[str]:
+        """Return each string at that path; a duplicate key gives more than one."""
+        return json_strings(request.body or b"", self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """The one group of a pattern on the path."""
+
+    pattern: re.Pattern[str]
+    in_body: ClassVar[bool] = False
+
+    def values(self, request: Request) -> Iterable[str]:
+        """Return the group's text, where the pattern matches."""
+        found = self.pattern.search(request.path)
+        return (found[1],) if found and found[1] else ()

@@ -1,0 +1,1 @@
+"""What shows the router at work on one machine: Hublets that echo, and a proof that they agree."""

@@ -1,0 +1,92 @@
+"""What a demo Hublet answers: what it received, with the credentials masked."""
+
+import asyncio
+import hashlib
+import hmac
+import json
+from collections.abc import AsyncIterator
+from urllib.parse import unquote_plus
+
+import h11
+
+from ..core.places import Path, Query
+from ..core.table import Table
+from .signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, Signature
+
+MASK = "***"
+
+
+async def echo(
+    name: str, table: Table, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    """Answer each request of a connection with what it was; raise h11.RemoteProtocolError."""
+    sni = getattr(writer.get_extra_info("ssl_object"), "sni", None)
+    http = h11.Connection(h11.SERVER)
+    while isinstance(request := await _next_event(http, reader), h11.Request):
+        fields = dict(request.headers)
+        host = fields.get(b"host", b"").decode("latin-1")
+        target = request.target.decode("latin-1")
+        method = request.method.decode("latin-1")
+        signature = Signature(method, f"https://{host}{target}")
+        digest, length = hashlib.sha256(), 0
+        async for data in _body(http, reader, writer):
+            digest.update(data)
+            signature.update(data)
+            length += len(data)
+        received = {
+            "hublet": name,
+            "request": f"{method} {masked(target, table)} HTTP/{request.http_version.decode()}",
+            "host": host,
+            "sni": sni,
+            "headers": [field.decode("latin-1") for field, _ in request.headers.raw_items()],
+            "body": {"bytes": length, "sha256": digest.hexdigest()},
+            "signature": _verdict(signature, fields),
+        }
+        answer = json.dumps(received, indent=1).encode() + b"\n"
+        headers = [("Content-Type", "application/json"), ("Content-Length", str(len(answer)))]
+        head = http.send(h11.Response(status_code=200, reason=b"OK", headers=headers))
+        body = http.send(h11.Data(data=answer)) if method != "HEAD" else b""
+        writer.write((head or b"") + (body or b"") + (http.send(h11.EndOfMessage()) or b""))
+        await writer.drain()
+        if http.our_state is not h11.DONE:
+            return
+        http.start_next_cycle()
+
+
+async def _next_event(http: h11.Connection, reader: asyncio.StreamReader) -> object:
+    while (event := http.next_event()) is h11.NEED_DATA:
+        http.receive_data(await reader.read(65536))
+    return event
+
+
+async def _body(
+    http: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> AsyncIterator[bytes]:
+    if http.they_are_waiting_for_100_continue:
+        go_ahead = http.send(h11.InformationalResponse(status_code=100, headers=[]))
+        writer.write(go_ahead or b"")
+    while isinstance(event := await _next_event(http, reader), h11.Data):
+        yield bytes(event.data)
+
+
+def _verdict(signature: Signature, fields: dict[bytes, bytes]) -> str:
+    given = fields.get(SIGNATURE_HEADER.lower().encode())
+    if given is None:
+        return "absent"
+    wanted = signature.value(fields.get(TIMESTAMP_HEADER.lower().encode(), b"").decode("latin-1"))
+    return "valid" if hmac.compare_digest(wanted.encode(), given) else "INVALID"
+
+
+def masked(target: str, table: Table) -> str:
+    """Return a path with its query in which whatever the table calls a credential is masked."""
+    path, mark, query = target.partition("?")
+    places = table.by_place.keys()
+    secret = {place.name for place in places if isinstance(place, Query)}
+    for place in places:
+        if isinstance(place, Path) and (found := place.pattern.search(path)):
+            path = path[: found.start(1)] + MASK + path[found.end(1) :]
+    pairs = [
+        f"{name}={MASK}" if equals and unquote_plus(name) in secret else f"{name}{equals}{value}"
+        for name, equals, value in (pair.partition("=") for pair in query.split("&"))
+    ]
+    return path + mark + "&".join(pairs)

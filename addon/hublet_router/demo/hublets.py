@@ -1,0 +1,130 @@
+"""Demo Hublets: servers on the table's own loopback upstreams that echo what they received."""
+
+import asyncio
+import ipaddress
+import socket
+import ssl
+import tempfile
+from functools import partial
+from pathlib import Path
+
+import h11
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from mitmproxy.certs import CertStore
+from mitmproxy.exceptions import OptionsError
+
+from ..core.table import Table, Upstream
+from .echo import echo
+
+type _Address = tuple[str, int]
+
+
+class DemoHublets:
+    """The servers of one table."""
+
+    def __init__(self) -> None:
+        self.servers: dict[_Address, asyncio.Task[asyncio.Server]] = {}
+
+    def serve(self, table: Table, certificates: CertStore) -> None:
+        """Serve every upstream of the table and no other; raise OptionsError when that cannot be.
+
+        `certificates` mints what the https ones present: the table's domains and `localhost`.
+        """
+        wanted = {(up.host, up.port): (name, up) for name, up in table.hublets.items()}
+        for name, upstream in wanted.values():
+            if not _is_loopback(upstream.host):
+                raise OptionsError(
+                    f"hublet_demo serves loopback only, and {name} is at {upstream}; point it at"
+                    " 127.0.0.1, or leave hublet_demo out"
+                )
+        kept = self.servers.keys() & wanted.keys()
+        sockets = {
+            address: _listen(name, upstream)
+            for address, (name, upstream) in wanted.items()
+            if address not in kept
+        }
+        self._stop(self.servers.keys() - kept)
+        for address, listener in sockets.items():
+            name, upstream = wanted[address]
+            self.servers[address] = asyncio.create_task(
+                asyncio.start_server(
+                    partial(_serve, name, table),
+                    sock=listener,
+                    ssl=_tls(table, certificates) if upstream.scheme == "https" else None,
+                )
+            )
+
+    def close(self) -> None:
+        """Stop every server."""
+        self._stop(set(self.servers))
+
+    def _stop(self, addresses: set[_Address]) -> None:
+        for address in addresses:
+            self.servers.pop(address).add_done_callback(lambda task: task.result().close())
+
+
+async def _serve(
+    name: str, table: Table, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    try:
+        await echo(name, table, reader, writer)
+    except (OSError, h11.RemoteProtocolError):
+        pass  # the proxy tells its client
+    finally:
+        writer.close()
+
+
+def _listen(name: str, upstream: Upstream) -> socket.socket:
+    """Bind at once, so that a port that is taken stops the start."""
+    family = socket.AF_INET6 if ":" in upstream.host else socket.AF_INET
+    listener = socket.socket(family)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((upstream.host, upstream.port))
+        listener.listen()
+    except OSError as error:
+        listener.close()
+        raise OptionsError(
+            f"hublet_demo cannot serve {name} at {upstream}: {error.strerror}; stop what holds the"
+            " port, or change the upstream in the table"
+        ) from error
+    return listener
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _tls(table: Table, certificates: CertStore) -> ssl.SSLContext:
+    """Return a context with a certificate of mitmproxy's own CA for all that a client may ask."""
+    names = sorted({*table.domains, "localhost"} | {up.sni for up in table.hublets.values()})
+    hosts = {up.host for up in table.hublets.values()}
+    entry = certificates.get_cert("localhost", [*map(_san, names), *map(_san, sorted(hosts))])
+    key = entry.privatekey.private_bytes(
+        Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with tempfile.TemporaryDirectory() as folder:
+        pem = Path(folder, "demo.pem")  # a folder of ours: nobody else can read it
+        pem.write_bytes(key + entry.cert.to_pem())
+        context.load_cert_chain(pem)
+    context.sni_callback = _remember_server_name
+    return context
+
+
+def _remember_server_name(
+    connection: ssl.SSLSocket | ssl.SSLObject, name: str | None, _context: ssl.SSLContext
+) -> None:
+    """Keep the SNI for the echo: `server_hostname` is a client's attribute and None here."""
+    connection.sni = name  # type: ignore[union-attr]
+
+
+def _san(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)

@@ -1,0 +1,278 @@
+"""The addon: mitmproxy's hooks, in the order of a life cycle, each a few lines around the core."""
+
+import asyncio
+import difflib
+import logging
+import traceback
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mitmproxy import ctx, http
+from mitmproxy.addonmanager import Loader
+from mitmproxy.certs import CertStore
+from mitmproxy.exceptions import OptionsError
+from mitmproxy.net.http.http1 import expected_http_body_size
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
+
+from ..core.decide import Action, Decision, Reason, decide, refuse
+from ..core.places import MAX_BODY, Request
+from ..core.table import Table, TableError
+from ..demo.hublets import DemoHublets
+from .annotate import annotate, is_annotated
+from .refusal import answer
+from .source import TableSource
+from .upstream import UpstreamHost, retarget
+from .view import view
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_TABLE = "hublets.yaml"
+NO_ROUTE = "hublet-router: no decision names this destination, so nothing is sent there"
+
+
+class HubletRouter:
+    """Sends each request to the Hublet that its credential names, or refuses it."""
+
+    name = "hublet-router"
+
+    def __init__(self) -> None:
+        self.table: Table | None = None
+        self.source: TableSource | None = None
+        self.watcher: asyncio.Task[None] | None = None
+        self.demo = DemoHublets()
+        self.is_running = False
+
+    # life cycle; plain functions all: mitmproxy cannot reload a script whose hooks here are async
+
+    def load(self, loader: Loader) -> None:
+        """Declare the options."""
+        loader.add_option(
+            "hublets",
+            str,
+            DEFAULT_TABLE,
+            "The table of Hublets and credentials. It is read again when the file changes, and the"
+            " last good one goes on while the new one is bad.",
+        )
+        loader.add_option(
+            "hublet_demo",
+            bool,
+            False,
+            "Serve every upstream of the table, each on loopback, with a built-in Hublet that"
+            " echoes what it received.",
+        )
+
+    def configure(self, updated: set[str]) -> None:
+        """Take the options, all or none; each that cannot be taken gets its sentence."""
+        if ctx.options.ssl_insecure:
+            self.table = None
+            self._complain(
+                [
+                    "ssl_insecure would take any server for a Hublet; leave it out, and name your"
+                    " own CA with --set ssl_verify_upstream_trusted_ca=FILE"
+                ]
+            )
+        self._be_faithful()
+        try:
+            if "hublets" in updated:
+                self._open(TableSource(_table_path(ctx.options.hublets)))
+            if "hublet_demo" in updated and self.is_running:
+                self._serve_demo()
+        except (TableError, OptionsError) as error:
+            self._complain(str(error).splitlines())
+
+    def running(self) -> None:
+        """Watch the table; stop the start where a misspelt option of ours would be ignored."""
+        known = [option for option, _ in ctx.options.items() if option.startswith("hublet")]
+        for option in ctx.options.deferred:
+            if option.startswith("hublet"):
+                near = difflib.get_close_matches(option, known, 1, cutoff=0)
+                logger.error("unknown option %s; did you mean %s?", option, *near)
+        try:
+            self._serve_demo()
+        except OptionsError as error:
+            self._complain(str(error).splitlines())
+        self.is_running = True
+        self._watch()
+
+    def done(self) -> None:
+        """Stop what runs beside the hooks."""
+        if self.watcher:
+            self.watcher.cancel()
+        self.demo.close()
+
+    # flows
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        """Decide before a byte leaves, except where a rule has to see the body first."""
+        if flow.error:
+            return
+        if not flow.live:
+            self._annotate_recorded(flow)
+            return
+        flow.request.data.host = str(flow.request.host)  # a replayed flow has the stamp it got then
+        with self._refusing_on_failure(flow):
+            request = view(flow)
+            size = _body_size(flow.request)
+            if size != 0 and self.table and self.table.reads_body(request.path):
+                if size is not None and size <= MAX_BODY and not flow.request.stream:
+                    return  # to `request`, with the body
+                request = view(flow, body=None)
+            self._apply(flow, request)
+
+    def request(self, flow: http.HTTPFlow) -> None:
+        """Decide what waited for its body, and whatever else bears no stamp of this addon."""
+        if flow.error or flow.response or not flow.live:
+            return
+        if isinstance(flow.request.host, UpstreamHost):
+            return
+        with self._refusing_on_failure(flow):
+            body = flow.request.raw_content or b""
+            self._apply(flow, view(flow, body if len(body) <= MAX_BODY else None))
+
+    def server_connect(self, data: ServerConnectionHookData) -> None:
+        """Open connections only to what a decision has stamped, whatever went wrong before."""
+        if data.server.error:
+            return
+        data.server.error = NO_ROUTE
+        host = data.server.address[0] if data.server.address else ""
+        if isinstance(host, UpstreamHost):
+            data.server.sni = host.server_name or data.server.sni
+            data.server.error = None
+
+    # one way to do each thing
+
+    def _apply(self, flow: http.HTTPFlow, request: Request) -> None:
+        """Decide, and do what the decision says."""
+        table = self.table
+        decision = decide(table, request) if table else refuse(Reason.NO_TABLE)
+        if decision.action is Action.PASS and table and table.is_upstream(flow.request.host):
+            decision = refuse(decision.reason, table=decision.table)  # no way round the decision
+        if decision.upstream:
+            name = decision.upstream.server_name(flow.client_conn.sni, request.host or "")
+            retarget(flow.request, decision.upstream, name)
+        elif decision.action is Action.PASS:
+            flow.request.data.host = UpstreamHost(flow.request.host)
+        else:
+            _refuse(flow, decision)
+        annotate(flow, decision)
+
+    @contextmanager
+    def _refusing_on_failure(self, flow: http.HTTPFlow) -> Iterator[None]:
+        """Refuse the request when the block raises; mitmproxy would send it on."""
+        try:
+            yield
+        except Exception as error:
+            # Not the error's text: it can hold what the client sent.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            logger.error(
+                "%s while deciding; the request is refused\n%s", type(error).__name__, where
+            )
+            flow.request.data.host = str(flow.request.host)
+            _refuse(flow, refuse(Reason.INTERNAL_ERROR))
+            annotate(flow, refuse(Reason.INTERNAL_ERROR))
+
+    def _annotate_recorded(self, flow: http.HTTPFlow) -> None:
+        """Say what the table decides for a flow from a file; what was decided then stays."""
+        if self.table and not is_annotated(flow):
+            body = flow.request.raw_content or b""
+            annotate(flow, decide(self.table, view(flow, body if len(body) <= MAX_BODY else None)))
+
+    # the table and the options
+
+    def _be_faithful(self) -> None:
+        """Set what routing needs, and say so; the user need not have typed it.
+
+        Without the first two Host is rewritten, or a connection made, before any hook. The third
+        bounds what is buffered, also of a chunked body that a rule has to see.
+        """
+        needed = {"keep_host_header": True, "connection_strategy": "lazy"}
+        if ctx.options.stream_large_bodies is None:
+            needed["stream_large_bodies"] = "64k"
+        changed = {k: v for k, v in needed.items() if getattr(ctx.options, k) != v}
+        if changed:
+            settings = ", ".join(f"{k}={str(v).lower()}" for k, v in changed.items())
+            logger.info("set for faithful routing: %s", settings)
+            ctx.options.update(**changed)
+
+    def _open(self, source: TableSource) -> None:
+        table = source.load()
+        self.source = source
+        self._replace(table)
+        if self.is_running:
+            self._watch()
+
+    def _replace(self, table: Table) -> None:
+        """Take another table, whole: each request is decided by one."""
+        if self.table and table.version == self.table.version:
+            return
+        before, self.table = self.table, table
+        try:
+            if self.is_running:
+                self._serve_demo()
+        except OptionsError:
+            self.table = before
+            raise
+        assert self.source
+        hublets = ", ".join(f"{name} at {upstream}" for name, upstream in table.hublets.items())
+        logger.info("table %s from %s: %s", table.version, self.source.path, hublets)
+
+    def _watch(self) -> None:
+        if self.watcher:
+            self.watcher.cancel()
+        if self.source:
+            self.watcher = asyncio.create_task(self.source.watch(self._replace))
+
+    def _serve_demo(self) -> None:
+        if not (ctx.options.hublet_demo and self.table):
+            self.demo.close()
+            return
+        folder = Path(ctx.options.confdir).expanduser()
+        self.demo.serve(self.table, CertStore.from_store(folder, "mitmproxy", ctx.options.key_size))
+        if ctx.options.ssl_verify_upstream_trusted_ca is None:
+            authority = folder / "mitmproxy-ca-cert.pem"
+            ctx.options.update(ssl_verify_upstream_trusted_ca=str(authority))
+
+    def _complain(self, sentences: Iterable[str]) -> None:
+        """Refuse options: mitmproxy takes an OptionsError back, but shows it as a crash at start.
+
+        At start a logged error makes each of the tools exit with 1.
+        """
+        if self.is_running:
+            raise OptionsError("\n".join(sentences))
+        for sentence in sentences:
+            logger.error(sentence)
+
+
+def _refuse(flow: http.HTTPFlow, decision: Decision) -> None:
+    """Answer a request that goes nowhere, or leave it at the door that `server_connect` closes.
+
+    mitmproxy answers only when it has the whole body: it would buffer an upload of any size, and
+    crashes when the body is streamed (`start_request_stream`). So a body that is long, or of
+    unknown length, is streamed towards a destination without a stamp: the connection is refused,
+    and mitmproxy ends the request with 502. Where there is no body after all, `request` answers.
+    """
+    size = _body_size(flow.request)
+    whole = flow.request.raw_content is not None
+    if whole or (size is not None and size <= MAX_BODY and not flow.request.stream):
+        flow.response = answer(decision, flow.request.method)
+    else:
+        flow.request.stream = True
+
+
+def _body_size(request: http.Request) -> int | None:
+    """Return the bytes of the body, or None when only its end will tell."""
+    framed = "content-length" in request.headers or "transfer-encoding" in request.headers
+    if not framed and (request.is_http2 or request.is_http3):
+        return None
+    try:
+        return expected_http_body_size(request)
+    except ValueError:
+        return None
+
+
+def _table_path(option: str) -> Path:
+    """Find the table; the default one also beside the checkout, from whatever directory."""
+    path = Path(option).expanduser()
+    beside = Path(__file__).parents[3] / DEFAULT_TABLE
+    return beside if option == DEFAULT_TABLE and not path.exists() and beside.exists() else path

@@ -1,0 +1,50 @@
+"""What a decision leaves on a flow, for the people who look at it: never a credential."""
+
+from mitmproxy import http
+
+from ..core.decide import Action, Decision, Reason
+
+REFUSED_MARK = ":no_entry:"
+_KEYS = ("hublet", "hublet_reason", "hublet_credential", "hublet_table")
+
+
+def annotate(flow: http.HTTPFlow, decision: Decision) -> None:
+    """Write metadata that `~meta '^hublet: eu1$'` finds, a readable comment, and a marker.
+
+    A comment or a marker that somebody else made stays.
+    """
+    ours = is_annotated(flow)
+    values = (decision.hublet, decision.reason.value, decision.credential, decision.table)
+    for key, value in zip(_KEYS, values, strict=True):
+        flow.metadata.pop(key, None)
+        if value is not None:
+            flow.metadata[key] = value
+    if ours or not flow.comment:
+        flow.comment = comment(decision)
+    if decision.action is Action.REFUSE:
+        flow.marked = flow.marked or REFUSED_MARK
+    elif flow.marked == REFUSED_MARK:
+        flow.marked = ""
+
+
+def is_annotated(flow: http.HTTPFlow) -> bool:
+    """Tell whether a decision was written on the flow before."""
+    return "hublet_reason" in flow.metadata
+
+
+def comment(decision: Decision) -> str:
+    """Return one line: `eu1 ← private-app-token`, `na1 ← api-key (legacy)`, `refused: conflict`."""
+    rule, reason = decision.credential, decision.reason.value
+    match decision.action:
+        case Action.ROUTE if decision.reason is Reason.CREDENTIAL:
+            return f"{decision.hublet} ← {rule}"
+        case Action.ROUTE:
+            return (
+                f"{decision.hublet} ← {rule} ({reason})"
+                if rule
+                else f"{decision.hublet} ← {reason}"
+            )
+        case Action.PASS:
+            return f"passed: {reason}"
+        case Action.REFUSE:
+            return f"refused: {reason} ({rule})" if rule else f"refused: {reason}"

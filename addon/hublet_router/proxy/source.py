@@ -1,0 +1,57 @@
+"""The table's file, read again whenever it changes."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from ..core.table import Table, TableError
+from ..tablefile import load
+
+logger = logging.getLogger(__name__)
+
+INTERVAL = 0.5
+"""Seconds between two looks at the file."""
+
+type _State = tuple[int, int, int] | None
+
+
+class TableSource:
+    """A file that a table comes from."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._loaded: _State = None
+
+    def load(self) -> Table:
+        """Read the table; raise TableError with every fault of the file."""
+        self._loaded = self._state()  # first: what changes while we read is seen at the next look
+        return load(self.path)
+
+    async def watch(self, replace: Callable[[Table], None]) -> None:
+        """Hand over each new good table, for ever; report each bad one once.
+
+        A change is read when the file was quiet for one interval, so that half of a file that is
+        still being written does not become the table.
+        """
+        before = self._loaded
+        while True:
+            await asyncio.sleep(INTERVAL)
+            now = self._state()
+            if now == before and now != self._loaded:
+                try:
+                    replace(await asyncio.to_thread(self.load))
+                except TableError as error:
+                    for sentence in error.sentences:
+                        logger.error(sentence)
+                    logger.error("%s is not used; the last good table goes on", self.path)
+                except Exception:
+                    logger.exception("%s is not used; the last good table goes on", self.path)
+            before = now
+
+    def _state(self) -> _State:
+        try:
+            stat = self.path.stat()
+        except OSError:
+            return None
+        return stat.st_mtime_ns, stat.st_size, stat.st_ino

@@ -1,0 +1,48 @@
+"""Where a flow goes: the one function that retargets a request, and what it leaves behind."""
+
+from mitmproxy import http
+
+from ..core.table import Upstream
+
+
+class UpstreamHost(str):
+    """The host of an upstream, with the server name that TLS must use there.
+
+    mitmproxy pools the upstream connections of a client by address alone (`GetHttpConnection` in
+    proxy/layers/http/__init__.py) and hands `server_connect` no flow. So the name travels in the
+    address: two hosts that differ in it are not equal, are pooled apart, and each gets its own
+    SNI. To plain text it equals as text. Only this class opens a connection (see `addon`), so it
+    is the stamp of a decision too.
+    """
+
+    __slots__ = ("server_name",)
+    server_name: str | None
+
+    def __new__(cls, host: str, server_name: str | None = None) -> "UpstreamHost":
+        """Stamp a host; `server_name` is None where there is no TLS, or mitmproxy may choose."""
+        self = super().__new__(cls, host)
+        self.server_name = server_name
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, UpstreamHost) and self.server_name != other.server_name:
+            return False
+        return str.__eq__(self, other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = str.__hash__
+
+
+def retarget(request: http.Request, upstream: Upstream, server_name: str) -> None:
+    """Send a request to an upstream and change nothing else of it.
+
+    `request.host` and `request.port` would rewrite Host and `:authority` (`http.py`,
+    `_update_host_and_authority`); `request.data` does not, and mitmproxy's own HTTP layer sets
+    the target in the same way. The setter of `scheme` touches no header.
+    """
+    name = server_name if upstream.scheme == "https" else None
+    request.data.host = UpstreamHost(upstream.host, name)
+    request.data.port = upstream.port
+    request.scheme = upstream.scheme

@@ -1,0 +1,52 @@
+"""From mitmproxy's flow to the core's request."""
+
+import ipaddress
+
+from mitmproxy import http
+from mitmproxy.proxy.mode_specs import ReverseMode
+
+from ..core.places import Request
+
+
+def view(flow: http.HTTPFlow, body: bytes | None = b"") -> Request:
+    """Return what a decision may look at."""
+    request = flow.request
+    return Request(
+        method=request.method,
+        hosts=tuple(_hosts(flow)),
+        target=request.data.path.decode("latin-1"),
+        headers=tuple(
+            (name.decode("latin-1").lower(), value.decode("latin-1"))
+            for name, value in request.headers.fields
+        ),
+        body=body,
+    )
+
+
+def _hosts(flow: http.HTTPFlow) -> list[str]:
+    """Return each name that the request gives for its host.
+
+    The target of an explicit proxy (a CONNECT, an absolute URL) is one of them; it is not where
+    it only says how mitmproxy was started (reverse mode), where an earlier decision wrote it
+    (a recorded flow, a replay), or where it is an address that the client looked up.
+    """
+    request = flow.request
+    hosts = [
+        value.decode("latin-1").strip()
+        for name, value in request.headers.fields
+        if name.lower() == b"host"
+    ]
+    if request.data.authority:
+        hosts.append(request.data.authority.decode("latin-1"))
+    reverse = isinstance(flow.client_conn.proxy_mode, ReverseMode)
+    if flow.live and not flow.is_replay and not reverse and not _is_address(request.host):
+        hosts.append(request.host)
+    return hosts
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,34 @@
+"""What has to be installed, told in a sentence instead of a traceback.
+
+Even an old Python must be able to read this file, so it uses nothing new.
+"""
+
+import importlib
+import sys
+
+
+def missing() -> "list[str]":
+    """Return one sentence, with the command that mends it, for each thing missing or too old."""
+    sentences = []  # no annotation of ours here is newer than Python 3.0
+    if sys.version_info < (3, 12):
+        sentences.append(
+            "hublet-router needs Python 3.12 or newer, and this is {}.{};"
+            " run: python3.13 -m pip install 'mitmproxy>=12.2,<13' PyYAML".format(*sys.version_info)
+        )
+    try:
+        found = importlib.import_module("mitmproxy.version").VERSION
+    except ImportError:
+        found = "not installed"
+    if found.partition(".")[0] != "12":
+        sentences.append(
+            "hublet-router needs mitmproxy 12, and here it is {}; run: {} -m pip install"
+            " 'mitmproxy>=12.2,<13'".format(found, sys.executable)
+        )
+    try:
+        importlib.import_module("yaml")
+    except ImportError:
+        sentences.append(
+            "hublet-router needs PyYAML, and it is not installed; run: {} -m pip install PyYAML"
+            "".format(sys.executable)
+        )
+    return sentences

@@ -1,0 +1,9 @@
+"""From `hublets.yaml` to a `core.table.Table`, or to every fault that the file has.
+
+`load` reads a file and proves its examples, `parse` reads the whole document, `rules` its
+credentials, and `nodes` keeps the positions that faults point at.
+"""
+
+from .load import load, loads
+
+__all__ = ["load", "loads"]
