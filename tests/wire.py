@@ -18,13 +18,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from mitmproxy.certs import CertStore
 from mitmproxy.http import HTTPFlow
 from mitmproxy.options import Options
 from mitmproxy.tools.dump import DumpMaster
 
+from hublet_router.demo.hublets import server_context
 from hublet_router.proxy.addon import HubletRouter
 
 REVERSE = "reverse:https://unrouted.invalid"
@@ -38,32 +37,21 @@ def confdir() -> Path:
     """mitmproxy's folder for this run of the suite: making its CA takes a second."""
     folder = TemporaryDirectory(prefix="hublet-router-test-")
     _folders.append(folder)
-    path = Path(folder.name)
-    CertStore.from_store(path, "mitmproxy", 2048)
-    return path
+    return Path(folder.name)
 
 
 _folders: list[TemporaryDirectory[str]] = []  # removed when the process ends
 
 
+def certificates() -> CertStore:
+    """What signs the certificates of mitmproxy and of the test upstreams."""
+    return CertStore.from_store(confdir(), "mitmproxy", 2048)
+
+
 def authority() -> Path:
-    """The CA that signs what mitmproxy and the test upstreams present."""
+    """The CA's certificate, for those who have to trust it."""
+    certificates()
     return confdir() / "mitmproxy-ca-cert.pem"
-
-
-def server_context(*names: str) -> ssl.SSLContext:
-    """A server's side of TLS, with a certificate of our CA for these names."""
-    store = CertStore.from_store(confdir(), "mitmproxy", 2048)
-    entry = store.get_cert(names[0], [x509.DNSName(name) for name in names])
-    key = entry.privatekey.private_bytes(
-        Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with TemporaryDirectory() as folder:
-        pem = Path(folder, "pem")
-        pem.write_bytes(key + entry.cert.to_pem())
-        context.load_cert_chain(pem)
-    return context
 
 
 @dataclass
@@ -194,6 +182,19 @@ class Client:
         context = ssl.create_default_context(cafile=str(authority()))
         self.socket = context.wrap_socket(self.socket, server_hostname=server_name)
 
+    def connect_through(self, authority: str, server_name: str) -> None:
+        """Open a tunnel as a client of an explicit proxy does, and speak TLS inside."""
+        self.socket.sendall(f"CONNECT {authority} HTTP/1.1\r\n\r\n".encode())
+        assert self.receive_until(b"\r\n\r\n").startswith(b"HTTP/1.1 200")
+        self.start_tls(server_name)
+
+    def receive_until(self, end: bytes) -> bytes:
+        """Read until some bytes have come, or the end of the connection."""
+        received = b""
+        while end not in received and (data := self.socket.recv(65536)):
+            received += data
+        return received
+
     def __enter__(self) -> Self:
         return self
 
@@ -278,6 +279,7 @@ class Stage:
             if upstream.server:
                 upstream.server.close()
         if self.master and self.running:
+            await self.master.addons.get("proxyserver").servers.update([])  # it stops listening
             self.master.shutdown()
             await self.running
         rest = asyncio.all_tasks() - {asyncio.current_task()}
@@ -288,7 +290,8 @@ class Stage:
     def upstream(self, name: str, *certified: str, behaviour: Behaviour | None = None) -> Upstream:
         """Start an upstream; with names, one that speaks TLS and has a certificate for them."""
         upstream = self.upstreams[name] = Upstream(name, behaviour=behaviour)
-        self.call(upstream.start(server_context(*certified) if certified else None))
+        context = server_context(certificates(), certified) if certified else None
+        self.call(upstream.start(context))
         return upstream
 
     def table(self, text: str | None = None) -> Path:

@@ -5,6 +5,7 @@ import ipaddress
 import socket
 import ssl
 import tempfile
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
@@ -51,7 +52,7 @@ class DemoHublets:
                 asyncio.start_server(
                     partial(_serve, name, table),
                     sock=listener,
-                    ssl=_tls(table, certificates) if upstream.scheme == "https" else None,
+                    ssl=_context(table, certificates) if upstream.scheme == "https" else None,
                 )
             )
 
@@ -99,21 +100,36 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _tls(table: Table, certificates: CertStore) -> ssl.SSLContext:
-    """Return a context with a certificate of mitmproxy's own CA for all that a client may ask."""
-    names = sorted({*table.domains, "localhost"} | {up.sni for up in table.hublets.values()})
-    hosts = {up.host for up in table.hublets.values()}
-    entry = certificates.get_cert("localhost", [*map(_san, names), *map(_san, sorted(hosts))])
+def _context(table: Table, certificates: CertStore) -> ssl.SSLContext:
+    """Return a context whose certificate holds whatever a client of this table may ask for."""
+    names = {*table.domains, "localhost"}
+    for upstream in table.hublets.values():
+        names |= {upstream.host, upstream.sni}
+    context = server_context(certificates, names)
+    context.sni_callback = _remember_server_name
+    return context
+
+
+def server_context(certificates: CertStore, names: Iterable[str]) -> ssl.SSLContext:
+    """Return a server's side of TLS, with a certificate of mitmproxy's own CA for these names."""
+    subjects = [_subject(name) for name in sorted(set(names))]
+    entry = certificates.get_cert(None, subjects)
     key = entry.privatekey.private_bytes(
         Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with tempfile.TemporaryDirectory() as folder:
-        pem = Path(folder, "demo.pem")  # a folder of ours: nobody else can read it
+    with tempfile.TemporaryDirectory() as folder:  # ssl reads files only; nobody else reads this
+        pem = Path(folder, "demo.pem")
         pem.write_bytes(key + entry.cert.to_pem())
         context.load_cert_chain(pem)
-    context.sni_callback = _remember_server_name
     return context
+
+
+def _subject(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
 
 
 def _remember_server_name(
@@ -121,10 +137,3 @@ def _remember_server_name(
 ) -> None:
     """Keep the SNI for the echo: `server_hostname` is a client's attribute and None here."""
     connection.sni = name  # type: ignore[union-attr]
-
-
-def _san(name: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(name))
-    except ValueError:
-        return x509.DNSName(name)

@@ -4,8 +4,9 @@ import asyncio
 import difflib
 import logging
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from mitmproxy import ctx, http
@@ -65,21 +66,19 @@ class HubletRouter:
     def configure(self, updated: set[str]) -> None:
         """Take the options, all or none; each that cannot be taken gets its sentence."""
         if ctx.options.ssl_insecure:
-            self.table = None
             self._complain(
-                [
-                    "ssl_insecure would take any server for a Hublet; leave it out, and name your"
-                    " own CA with --set ssl_verify_upstream_trusted_ca=FILE"
-                ]
+                "ssl_insecure would take any server for a Hublet; leave it out, and name your own"
+                " CA with --set ssl_verify_upstream_trusted_ca=FILE"
             )
+            return
         self._be_faithful()
         try:
             if "hublets" in updated:
                 self._open(TableSource(_table_path(ctx.options.hublets)))
-            if "hublet_demo" in updated and self.is_running:
+            elif "hublet_demo" in updated:
                 self._serve_demo()
         except (TableError, OptionsError) as error:
-            self._complain(str(error).splitlines())
+            self._complain(*str(error).splitlines())
 
     def running(self) -> None:
         """Watch the table; stop the start where a misspelt option of ours would be ignored."""
@@ -88,10 +87,6 @@ class HubletRouter:
             if option.startswith("hublet"):
                 near = difflib.get_close_matches(option, known, 1, cutoff=0)
                 logger.error("unknown option %s; did you mean %s?", option, *near)
-        try:
-            self._serve_demo()
-        except OptionsError as error:
-            self._complain(str(error).splitlines())
         self.is_running = True
         self._watch()
 
@@ -115,8 +110,8 @@ class HubletRouter:
             request = view(flow)
             size = _body_size(flow.request)
             if size != 0 and self.table and self.table.reads_body(request.path):
-                if size is not None and size <= MAX_BODY and not flow.request.stream:
-                    return  # to `request`, with the body
+                if (size or 0) <= MAX_BODY and not flow.request.stream:
+                    return  # to `request`, with the body; one that turns out longer is streamed
                 request = view(flow, body=None)
             self._apply(flow, request)
 
@@ -163,11 +158,10 @@ class HubletRouter:
         try:
             yield
         except Exception as error:
-            # Not the error's text: it can hold what the client sent.
-            where = "".join(traceback.format_tb(error.__traceback__))
-            logger.error(
-                "%s while deciding; the request is refused\n%s", type(error).__name__, where
-            )
+            # Not the error's text, which can hold what the client sent, but where, innermost first.
+            frames = reversed(traceback.extract_tb(error.__traceback__))
+            where = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
+            logger.error("%s at %s; the request is refused", type(error).__name__, where)
             flow.request.data.host = str(flow.request.host)
             _refuse(flow, refuse(Reason.INTERNAL_ERROR))
             annotate(flow, refuse(Reason.INTERNAL_ERROR))
@@ -196,32 +190,29 @@ class HubletRouter:
             ctx.options.update(**changed)
 
     def _open(self, source: TableSource) -> None:
-        table = source.load()
+        self._replace(source, source.load())
         self.source = source
-        self._replace(table)
         if self.is_running:
             self._watch()
 
-    def _replace(self, table: Table) -> None:
+    def _replace(self, source: TableSource, table: Table) -> None:
         """Take another table, whole: each request is decided by one."""
-        if self.table and table.version == self.table.version:
-            return
         before, self.table = self.table, table
         try:
-            if self.is_running:
-                self._serve_demo()
+            self._serve_demo()
         except OptionsError:
             self.table = before
             raise
-        assert self.source
-        hublets = ", ".join(f"{name} at {upstream}" for name, upstream in table.hublets.items())
-        logger.info("table %s from %s: %s", table.version, self.source.path, hublets)
+        if not before or before.version != table.version:
+            hublets = ", ".join(f"{name} at {up}" for name, up in table.hublets.items())
+            logger.info("table %s from %s: %s", table.version, source.path, hublets)
 
     def _watch(self) -> None:
         if self.watcher:
             self.watcher.cancel()
         if self.source:
-            self.watcher = asyncio.create_task(self.source.watch(self._replace))
+            replace = partial(self._replace, self.source)
+            self.watcher = asyncio.create_task(self.source.watch(replace))
 
     def _serve_demo(self) -> None:
         if not (ctx.options.hublet_demo and self.table):
@@ -233,7 +224,7 @@ class HubletRouter:
             authority = folder / "mitmproxy-ca-cert.pem"
             ctx.options.update(ssl_verify_upstream_trusted_ca=str(authority))
 
-    def _complain(self, sentences: Iterable[str]) -> None:
+    def _complain(self, *sentences: str) -> None:
         """Refuse options: mitmproxy takes an OptionsError back, but shows it as a crash at start.
 
         At start a logged error makes each of the tools exit with 1.

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from ..core.table import Table, TableError
+from ..core.table import Table
 from ..tablefile import load
 
 logger = logging.getLogger(__name__)
@@ -41,12 +41,10 @@ class TableSource:
             if now == before and now != self._loaded:
                 try:
                     replace(await asyncio.to_thread(self.load))
-                except TableError as error:
-                    for sentence in error.sentences:
+                except Exception as error:  # whatever it is, the watch goes on
+                    for sentence in str(error).splitlines() or [type(error).__name__]:
                         logger.error(sentence)
                     logger.error("%s is not used; the last good table goes on", self.path)
-                except Exception:
-                    logger.exception("%s is not used; the last good table goes on", self.path)
             before = now
 
     def _state(self) -> _State:

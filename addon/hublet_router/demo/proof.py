@@ -1,0 +1,179 @@
+"""`make demo`: one signed request of every kind through the real proxy, and where each arrived.
+
+The kinds are the examples of the shipped table. Each is sent over HTTP and over TLS to a proxy of
+its own on free ports, and the Hublet that answers says what it saw. The last row is the same
+request through a proxy that rewrites Host: the reason why this project exists.
+"""
+
+import json
+import re
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ..cli import script
+from ..core.decide import decide
+from ..core.places import Request
+from ..core.table import Example, Table
+from ..tablefile import loads
+from .echo import masked
+from .signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
+
+START_SECONDS = 30
+_DEMO_UPSTREAM = re.compile(r"https://127\.0\.0\.1:[0-9]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the proof."""
+
+    what: str
+    front: str
+    hublet: str
+    reason: str
+    host: str
+    signature: str
+    is_right: bool
+
+
+def main() -> int:
+    """Print the proof; return 1 when a row is wrong."""
+    with TemporaryDirectory(prefix="hublet-router-demo-") as name:
+        folder = Path(name)
+        table_path = folder / "hublets.yaml"
+        shipped = script().parent.parent / "hublets.yaml"
+        text = _DEMO_UPSTREAM.sub(
+            lambda _: f"https://127.0.0.1:{_free_port()}", shipped.read_text()
+        )
+        table_path.write_text(text)
+        table = loads(text.encode())
+        with _mitmdump(folder, "-s", str(script()), "--set", f"hublets={table_path}",
+                       "--set", "hublet_demo=true",
+                       "--mode", "reverse:https://unrouted.invalid") as port:  # fmt: skip
+            rows = [
+                _row(folder, port, table, example, front)
+                for example in table.examples
+                for front in ("http", "https")
+            ]
+            first = table.examples[0]
+            upstream = str(decide(table, first.request).upstream)
+            authority = folder / "mitmproxy-ca-cert.pem"
+            with _mitmdump(folder, "--set", f"ssl_verify_upstream_trusted_ca={authority}",
+                           "--mode", f"reverse:{upstream}") as rewriting:  # fmt: skip
+                rows.append(_row_of_a_rewriting_proxy(folder, rewriting, first.request))
+    print(_formatted(rows))
+    wrong = sum(not row.is_right for row in rows)
+    print(f"\n{len(rows) - wrong} of {len(rows)} as they must be")
+    return 1 if wrong else 0
+
+
+@contextmanager
+def _mitmdump(folder: Path, *arguments: str) -> Iterator[int]:
+    """Run a mitmdump on a free port, until the block ends."""
+    port = _free_port()
+    command = [
+        sys.executable, "-c", "from mitmproxy.tools.main import mitmdump; mitmdump()", *arguments,
+        "--listen-host", "127.0.0.1", "--listen-port", str(port), "--set", f"confdir={folder}",
+        "--set", "termlog_verbosity=warn", "--set", "flow_detail=0",
+    ]  # fmt: skip
+    process = subprocess.Popen(command, stdout=sys.stderr)  # noqa: S603  # all words are ours
+    try:
+        for _ in range(START_SECONDS * 20):
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+                break
+            except OSError:
+                if process.poll() is not None:
+                    sys.exit(f"mitmdump ended with {process.returncode} before it could route")
+                time.sleep(0.05)
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+    return port
+
+
+def _row(folder: Path, port: int, table: Table, example: Example, front: str) -> Row:
+    decision = decide(table, example.request)
+    status, seen = _send(folder, port, example.request, front)
+    path = masked(example.request.path, table)
+    what = f"{decision.credential or 'nothing'}, {example.request.method} {path}"
+    if "hublet" not in seen:
+        reason = seen.get("reason", f"status {status}")
+        return Row(what, front, "-", reason, "-", "-", reason == example.refused)
+    is_right = (
+        seen["hublet"] == example.hublet
+        and seen["host"] == example.request.hosts[0]
+        and seen["sni"] == example.request.hosts[0]
+        and seen["signature"] == "valid"
+    )
+    reason = decision.reason.value
+    return Row(what, front, seen["hublet"], reason, seen["host"], seen["signature"], is_right)
+
+
+def _row_of_a_rewriting_proxy(folder: Path, port: int, request: Request) -> Row:
+    """Send a request through mitmproxy as it comes: the signature must break."""
+    _, seen = _send(folder, port, request, "http")
+    broken = seen["signature"] == "INVALID" and seen["host"] != request.hosts[0]
+    what = "the first one, by a proxy that rewrites Host"
+    return Row(what, "http", seen["hublet"], "-", seen["host"], seen["signature"], broken)
+
+
+def _send(folder: Path, port: int, request: Request, front: str) -> tuple[int, dict[str, str]]:
+    """Send a signed request, and return the status with the JSON of the answer."""
+    host, body, timestamp = request.hosts[0], request.body or b"", "1767225600000"
+    connection = HTTPConnection("127.0.0.1", port, timeout=START_SECONDS)
+    connection.connect()
+    if front == "https":
+        context = ssl.create_default_context(cafile=str(folder / "mitmproxy-ca-cert.pem"))
+        connection.sock = context.wrap_socket(connection.sock, server_hostname=host)
+    connection.putrequest(request.method, request.target, skip_host=True, skip_accept_encoding=True)
+    signature = sign(request.method, f"https://{host}{request.target}", body, timestamp)
+    for name, value in (
+        ("Host", host),
+        *request.headers,
+        ("Content-Length", str(len(body))),
+        (TIMESTAMP_HEADER, timestamp),
+        (SIGNATURE_HEADER, signature),
+    ):
+        connection.putheader(name, value)
+    connection.endheaders(body)
+    with connection.getresponse() as response:
+        answer = response.read()
+    connection.close()
+    try:
+        seen: dict[str, str] = json.loads(answer)
+    except ValueError:
+        return response.status, {}
+    return response.status, seen
+
+
+def _formatted(rows: list[Row]) -> str:
+    head = ("credential, request", "over", "Hublet", "reason", "Host seen", "signature", "")
+    lines = [head] + [
+        (r.what, r.front, r.hublet, r.reason, r.host, r.signature, "ok" if r.is_right else "WRONG")
+        for r in rows
+    ]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,437 @@
+"""The addon inside a real mitmproxy: what it routes, what it refuses, and what it leaves behind."""
+
+import itertools
+import socket
+import threading
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+from mitmproxy import http
+from mitmproxy.exceptions import OptionsError
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import AcceptConnection, Request, TextMessage
+
+import hublet_router.proxy.addon
+from hublet_router.core.decide import Reason
+from hublet_router.proxy.addon import HubletRouter
+from wire import Stage, Upstream, bearer, request
+
+API = "api.hubapi.com"
+
+
+def two_regions(stage: Stage, *certified: str) -> tuple[Upstream, Upstream]:
+    na1, eu1 = stage.upstream("na1", *certified), stage.upstream("eu1", *certified)
+    stage.table()
+    return na1, eu1
+
+
+# modes
+
+
+def test_reverse_mode_routes_by_the_credential(stage: Stage) -> None:
+    two_regions(stage)
+    stage.proxy()
+    with stage.client() as client:
+        assert client.get("/a", bearer("eu1")).hublet == "eu1"
+        assert client.get("/a?hapikey=eu1-00").hublet == "eu1"
+        assert client.get("/a", bearer("na1")).hublet == "na1"
+        assert client.get("/a").hublet == "na1"
+
+
+def test_regular_mode_routes_what_is_inside_a_connect(stage: Stage) -> None:
+    _, eu1 = two_regions(stage, API)
+    stage.proxy(mode="regular")
+    with stage.client() as client:
+        client.connect_through("api.hubapi.com:443", API)
+        assert client.get("/a", bearer("eu1")).hublet == "eu1"
+    assert eu1.only == request("GET", "/a", bearer("eu1"))
+    assert eu1.server_names == [API]
+
+
+def test_regular_mode_routes_an_absolute_url(stage: Stage) -> None:
+    _, eu1 = two_regions(stage)
+    stage.proxy(mode="regular")
+    with stage.client() as client:
+        assert client.get("http://api.hubapi.com/a?b=c", bearer("eu1")).hublet == "eu1"
+    assert eu1.only == request("GET", "/a?b=c", bearer("eu1"))
+
+
+def test_a_websocket_goes_where_its_upgrade_goes(stage: Stage) -> None:
+    na1, _ = two_regions(stage)
+    stage.proxy()
+    websocket = WSConnection(ConnectionType.CLIENT)
+    token = bearer("eu1").partition(": ")[2].encode()
+    upgrade = Request(host=API, target="/socket", extra_headers=[(b"Authorization", token)])
+    with stage.client() as client:
+        client.socket.sendall(websocket.send(upgrade))
+        websocket.receive_data(client.socket.recv(65536))
+        assert isinstance(next(websocket.events()), AcceptConnection)
+        client.socket.sendall(websocket.send(TextMessage("hello")))
+        websocket.receive_data(client.socket.recv(65536))
+        (message,) = websocket.events()
+    assert isinstance(message, TextMessage)
+    assert message.data == "eu1: hello"
+    assert na1.connections == []
+
+
+def test_a_connection_that_mixes_regions_reuses_one_upstream_connection_each(stage: Stage) -> None:
+    two_regions(stage)
+    stage.proxy()
+    with stage.client() as client:
+        for hublet in ("eu1", "na1", "eu1", "na1", "eu1"):
+            assert client.get("/", bearer(hublet)).hublet == hublet
+    assert stage.arrivals() == {"na1": 1, "eu1": 1}
+
+
+def test_1200_requests_of_20_clients_that_mix_five_regions(stage: Stage) -> None:
+    names = ("na1", "na2", "na3", "eu1", "ap1")
+    for name in names:
+        stage.upstream(name)
+    stage.table()
+    stage.proxy()
+    answers: list[tuple[str, str]] = []
+
+    def talk(number: int) -> None:
+        connection = HTTPConnection("127.0.0.1", stage.port, timeout=60)
+        for name in itertools.islice(itertools.cycle(names), number, number + 60):
+            token = f"Bearer pat-{name}-{number}"
+            headers = {"Host": API, "Authorization": token, "Expected": name}
+            connection.request("POST", f"/{number}", name, headers)
+            answers.append((name, connection.getresponse().read().decode()))
+        connection.close()
+
+    threads = [threading.Thread(target=talk, args=(number,)) for number in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(answers) == 1200
+    assert all(wanted == got for wanted, got in answers)
+    for name, upstream in stage.upstreams.items():
+        assert len(upstream.requests) == 240
+        assert all(f"Expected: {name}".encode() in raw for raw in upstream.requests)
+
+
+# TLS to the upstream
+
+
+@pytest.mark.parametrize(
+    ("sni", "front", "host", "seen"),
+    [
+        ("client", "api.hubspot.com", API, "api.hubspot.com"),
+        ("client", None, f"{API.upper()}:8080", API),
+        ("upstream", API, API, None),
+        ("eu1.internal.example", API, API, "eu1.internal.example"),
+    ],
+    ids=["client with TLS", "client without TLS", "upstream", "a name"],
+)
+def test_the_server_name_is_what_the_table_says(
+    stage: Stage, sni: str, front: str | None, host: str, seen: str | None
+) -> None:
+    certified = ["127.0.0.1"] if sni == "upstream" else [seen or ""]
+    eu1 = stage.upstream("eu1", *certified)
+    stage.table(stage.table_text().replace("'}", f"', sni: {sni}}}"))
+    stage.proxy()
+    with stage.client(front) as client:
+        assert client.get("/", bearer("eu1"), host=host).hublet == "eu1"
+    assert eu1.server_names == [seen]
+
+
+def test_two_domains_that_share_an_upstream_keep_their_own_server_name(stage: Stage) -> None:
+    na1 = stage.upstream("na1", API, "api.hubspot.com")
+    stage.table()
+    stage.proxy()
+    with stage.client() as client:
+        for host in (API, "api.hubspot.com", API, "api.hubspot.com"):
+            assert client.get("/", host=host).hublet == "na1"
+    assert na1.server_names == [API, "api.hubspot.com"]
+
+
+def test_a_wrong_certificate_is_a_502_and_no_byte_is_sent(stage: Stage) -> None:
+    eu1 = stage.upstream("eu1", "elsewhere.example")
+    stage.table()
+    stage.proxy()
+    with stage.client() as client:
+        assert client.get("/", bearer("eu1")).status == 502
+    assert eu1.requests == []
+
+
+# refusals
+
+
+def refusals() -> dict[str, tuple[bytes, int, Reason]]:
+    other = ("GET", "/", bearer("eu1"))
+    return {
+        "unknown": (request("GET", "/", bearer("zz9")), 421, Reason.UNKNOWN_HUBLET),
+        "conflict": (request("GET", "/?hapikey=na1-0", bearer("eu1")), 400, Reason.CONFLICT),
+        "foreign": (request(*other, host="api.example.com"), 421, Reason.FOREIGN_HOST),
+        "two hosts": (request(*other, f"Host: {API}.example"), 421, Reason.FOREIGN_HOST),
+        "no host": (b"GET / HTTP/1.0\r\n\r\n", 421, Reason.FOREIGN_HOST),
+        "long": (request("GET", f"/?hapikey=eu1-{'0' * 16384}"), 413, Reason.TOO_LARGE),
+        "body": (request("POST", "/", bearer("zz9"), body=b"x"), 421, Reason.UNKNOWN_HUBLET),
+    }
+
+
+@pytest.mark.parametrize(("raw", "status", "reason"), refusals().values(), ids=refusals())
+def test_a_refusal_is_a_problem_document_that_shows_no_credential(
+    stage: Stage, raw: bytes, status: int, reason: Reason
+) -> None:
+    two_regions(stage)
+    stage.proxy()
+    with stage.client() as client:
+        answer = client.send(raw)
+    assert answer.status == status
+    assert answer.problem["status"] == status
+    assert answer.problem["reason"] == reason
+    assert answer.headers["proxy-status"].startswith("hublet-router; error=")
+    assert answer.headers["proxy-status"].endswith(f'; details="{reason}"')
+    assert not any(secret in answer.body for secret in (b"pat-", b"0000", b"eu1", b"zz9"))
+    assert stage.arrivals() == {"na1": 0, "eu1": 0}
+
+
+def test_a_refused_connection_can_go_on(stage: Stage) -> None:
+    two_regions(stage)
+    stage.proxy()
+    with stage.client() as client:
+        assert client.get("/", bearer("zz9")).status == 421
+        head = client.send(request("HEAD", "/", bearer("zz9")), "HEAD")
+        assert (head.status, head.body) == (421, b"")
+        assert client.get("/", bearer("eu1")).hublet == "eu1"
+
+
+def test_a_region_that_is_down_is_a_502_and_no_other_region_is_asked(stage: Stage) -> None:
+    na1, _ = two_regions(stage)
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        down = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        stage.table(stage.table_text().replace(stage.upstreams["eu1"].url, down))
+        stage.proxy()
+        with stage.client() as client:
+            assert client.get("/", bearer("eu1")).status == 502
+    assert na1.connections == []
+
+
+# bodies
+
+
+def test_a_body_that_may_hold_the_credential_is_waited_for(stage: Stage) -> None:
+    two_regions(stage)
+    stage.proxy()
+    chunked = request("POST", "/oauth/v1/token", "Transfer-Encoding: chunked").replace(
+        b"Content-Length: 0\r\n", b""
+    )
+    chunks = b"9\r\nrefresh_t\r\n10\r\noken=eu1-0000000\r\n0\r\n\r\n"
+    with stage.client() as client:
+        assert client.send(chunked + chunks).hublet == "eu1"
+        assert stage.upstreams["eu1"].only == chunked + b"19\r\n" + b"refresh_token=eu1-0000000" + (
+            b"\r\n0\r\n\r\n"
+        )
+        key = '{"encodedOAuthRefreshToken": "CgF4SgNldTE"}'
+        path = "/localdevauth/v1/auth/refresh"
+        assert client.send(request("POST", path, body=key.encode())).hublet == "eu1"
+
+
+@pytest.mark.parametrize(
+    ("size", "fields", "expected"),
+    [(65536, (), "eu1"), (65537, (), 413), (70000, (bearer("na1"),), "na1")],
+    ids=["64 KiB", "longer", "longer, but another credential names a Hublet"],
+)
+def test_a_body_is_read_up_to_64_kib(
+    stage: Stage, size: int, fields: tuple[str, ...], expected: str | int
+) -> None:
+    two_regions(stage)
+    stage.proxy()
+    body = b"refresh_token=eu1-0&x=".ljust(size, b"x")
+    with stage.client() as client:
+        client.socket.sendall(request("POST", "/oauth/v1/token", *fields, body=body))
+        answer = client.receive("POST")
+    if isinstance(expected, str):
+        assert answer.hublet == expected
+    else:
+        assert answer.status in {expected, 502}
+        assert stage.arrivals() == {"na1": 0, "eu1": 0}
+
+
+# what is left on a flow
+
+
+def test_a_flow_says_where_it_went_and_why(stage: Stage) -> None:
+    two_regions(stage)
+    stage.proxy()
+    with stage.client() as client:
+        client.get("/", bearer("eu1"))
+        client.get("/", bearer("zz9"))
+    routed, refused = stage.seen.flows
+    assert routed.comment == "eu1 ← private-app-token"
+    assert routed.marked == ""
+    version = routed.metadata["hublet_table"]
+    assert routed.metadata == {
+        "hublet": "eu1",
+        "hublet_reason": "credential",
+        "hublet_credential": "private-app-token",
+        "hublet_table": version,
+    }
+    assert refused.comment == "refused: unknown-hublet (private-app-token)"
+    assert refused.marked == ":no_entry:"
+    assert refused.metadata["hublet_reason"] == "unknown-hublet"
+    assert "hublet" not in refused.metadata
+
+
+# foreign hosts
+
+
+def test_foreign_hosts_pass_where_the_table_says_so(stage: Stage) -> None:
+    na1, _ = two_regions(stage)
+    stage.table(stage.table_text(more="policy: {foreign: pass}"))
+    elsewhere = Upstream("elsewhere")
+    stage.call(elsewhere.start(None))
+    stage.proxy(mode="regular")
+    with stage.client() as client:
+        url = f"http://localhost:{elsewhere.port}/a"
+        assert client.get(url, host=f"localhost:{elsewhere.port}").hublet == "elsewhere"
+    with stage.client() as client:  # not by its address either, and whatever Host says
+        assert client.get(na1.url, host=na1.url[7:]).problem["reason"] == "foreign-host"
+    with stage.client() as client:
+        other = client.get(f"http://{API}/", host="api.example.com")
+        assert other.problem["reason"] == "foreign-host"
+    assert elsewhere.server
+    elsewhere.server.close()
+    assert stage.arrivals() == {"na1": 0, "eu1": 0}
+
+
+# closed by construction: three layers, each alone against a live upstream as the default target
+
+
+class Raising(HubletRouter):
+    """An addon whose decision fails; each subclass leaves one layer to stop what follows."""
+
+    def server_connect(self, data: ServerConnectionHookData) -> None:
+        """Let everything through."""
+
+
+def broken(*_: object) -> None:
+    raise RuntimeError("a bug with Bearer pat-eu1-secret in its text")
+
+
+def test_law_1_an_exception_refuses(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    na1, _ = two_regions(stage)
+    monkeypatch.setattr(hublet_router.proxy.addon, "decide", broken)
+    stage.proxy(mode=f"reverse:{na1.url}", addon=Raising())
+    with stage.client() as client:
+        assert client.get("/", bearer("eu1")).problem["reason"] == "internal-error"
+    assert stage.arrivals() == {"na1": 0, "eu1": 0}
+    assert "RuntimeError at test_addon.py:" in caplog.text
+    assert "secret" not in caplog.text
+
+
+class Unguarded(HubletRouter):
+    """An addon whose hook itself raises."""
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        broken()
+
+    def request(self, flow: http.HTTPFlow) -> None:
+        broken()
+
+
+def test_law_1_a_connection_that_no_decision_names_is_not_opened(stage: Stage) -> None:
+    na1, _ = two_regions(stage)
+    stage.proxy(mode=f"reverse:{na1.url}", addon=Unguarded())
+    with stage.client() as client:
+        assert client.get("/", bearer("na1")).status == 502
+    assert stage.arrivals() == {"na1": 0, "eu1": 0}
+
+
+class Absent(Raising, Unguarded):
+    """An addon that does nothing at all."""
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        """Do nothing."""
+
+    request = requestheaders
+
+
+def test_law_1_the_launch_target_leads_nowhere(stage: Stage) -> None:
+    two_regions(stage)
+    stage.proxy(addon=Absent())
+    with stage.client() as client:
+        assert client.get("/", bearer("na1")).status == 502
+    assert stage.arrivals() == {"na1": 0, "eu1": 0}
+
+
+def test_the_three_layers_are_what_stops_it(stage: Stage) -> None:
+    """Without any of them the request arrives: the tests above can fail."""
+    na1, _ = two_regions(stage)
+    stage.proxy(mode=f"reverse:{na1.url}", addon=Absent())
+    with stage.client() as client:
+        assert client.get("/", bearer("eu1")).hublet == "na1"
+
+
+# options
+
+
+def test_a_user_cannot_switch_faithful_routing_off(stage: Stage) -> None:
+    _, eu1 = two_regions(stage)
+    stage.proxy()
+    stage.set_option(keep_host_header=False, connection_strategy="eager")
+    assert stage.master
+    assert stage.master.options.keep_host_header is True
+    assert stage.master.options.connection_strategy == "lazy"
+    with stage.client() as client:
+        client.get("/", bearer("eu1"))
+    assert b"Host: api.hubapi.com\r\n" in eu1.only
+
+
+def test_a_bad_table_set_later_is_refused_and_the_old_one_goes_on(
+    stage: Stage, tmp_path: Path
+) -> None:
+    two_regions(stage)
+    stage.proxy()
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("domains: []\n")
+    with pytest.raises(OptionsError, match=r"bad\.yaml:1:1: the table has no 'hublets'; add it"):
+        stage.set_option(hublets=str(bad))
+    with stage.client() as client:
+        assert client.get("/", bearer("eu1")).hublet == "eu1"
+
+
+def test_another_table_can_be_set_later(stage: Stage, tmp_path: Path) -> None:
+    two_regions(stage)
+    stage.proxy()
+    other = tmp_path / "other.yaml"
+    other.write_text(stage.table_text(domains="[api.example.com]"))
+    stage.set_option(hublets=str(other))
+    with stage.client() as client:
+        assert client.get("/", bearer("eu1"), host="api.example.com").hublet == "eu1"
+
+
+def test_a_server_whose_certificate_is_not_checked_is_no_hublet(stage: Stage) -> None:
+    two_regions(stage, API)
+    stage.proxy()
+    with pytest.raises(OptionsError, match="ssl_insecure would take any server for a Hublet"):
+        stage.set_option(ssl_insecure=True)
+
+
+def test_without_a_table_everything_is_refused(stage: Stage) -> None:
+    two_regions(stage)
+    router = HubletRouter()
+    stage.proxy(addon=router)
+    router.table = None
+    with stage.client() as client:
+        assert client.get("/", bearer("eu1")).problem["reason"] == "no-table"
+        body = client.send(request("POST", "/oauth/v1/token", body=b"refresh_token=eu1-0"))
+        assert body.problem["reason"] == "no-table"
+    assert stage.arrivals() == {"na1": 0, "eu1": 0}
+
+
+def test_a_pipelined_request_is_decided_for_itself(stage: Stage) -> None:
+    two_regions(stage)
+    stage.proxy()
+    with stage.client() as client:
+        client.socket.sendall(request("GET", "/1", bearer("eu1")) + request("GET", "/2"))
+        assert b"Hublet: eu1" in client.receive_until(b"Hublet: na1")
+    assert stage.arrivals() == {"na1": 1, "eu1": 1}
