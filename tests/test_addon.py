@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from mitmproxy import http
 from mitmproxy.exceptions import OptionsError
-from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Request, TextMessage
 
@@ -304,11 +303,12 @@ def test_foreign_hosts_pass_where_the_table_says_so(stage: Stage) -> None:
 # closed by construction: three layers, each alone against a live upstream as the default target
 
 
-class Raising(HubletRouter):
-    """An addon whose decision fails; each subclass leaves one layer to stop what follows."""
+class WithoutDoor(HubletRouter):
+    """An addon that lets every connection through."""
 
-    def server_connect(self, data: ServerConnectionHookData) -> None:
-        """Let everything through."""
+    def __init__(self) -> None:
+        super().__init__()
+        self.addons = []
 
 
 def broken(*_: object) -> None:
@@ -320,7 +320,7 @@ def test_law_1_an_exception_refuses(
 ) -> None:
     na1, _ = two_regions(stage)
     monkeypatch.setattr(hublet_router.proxy.addon, "decide", broken)
-    stage.proxy(mode=f"reverse:{na1.url}", addon=Raising())
+    stage.proxy(mode=f"reverse:{na1.url}", addon=WithoutDoor())
     with stage.client() as client:
         assert client.get("/", bearer("eu1")).problem["reason"] == "internal-error"
     assert stage.arrivals() == {"na1": 0, "eu1": 0}
@@ -346,7 +346,7 @@ def test_law_1_a_connection_that_no_decision_names_is_not_opened(stage: Stage) -
     assert stage.arrivals() == {"na1": 0, "eu1": 0}
 
 
-class Absent(Raising, Unguarded):
+class Absent(WithoutDoor):
     """An addon that does nothing at all."""
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:

@@ -65,6 +65,7 @@ class Upstream:
     server_names: list[str | None] = field(default_factory=list)
     requests: list[bytes] = field(default_factory=list)
     behaviour: Behaviour | None = None
+    keep: bool = True
     server: asyncio.Server | None = None
 
     @property
@@ -98,7 +99,10 @@ class Upstream:
     async def answer_all(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         received = self.connections[-1]
         while request := await read_request(reader, received):
-            self.requests.append(request)
+            if self.keep:
+                self.requests.append(request)
+            else:
+                received.clear()
             if b"\nupgrade: websocket" in request.lower():
                 await self._speak_websocket(request, reader, writer)
                 return
@@ -235,16 +239,17 @@ class Seen:
 
     def __init__(self) -> None:
         self.flows: list[HTTPFlow] = []
+        self.keep = True
         self.running_event = asyncio.Event()
 
     def running(self) -> None:
         self.running_event.set()
 
     def response(self, flow: HTTPFlow) -> None:
-        self.flows.append(flow)
+        if self.keep:
+            self.flows.append(flow)
 
-    def error(self, flow: HTTPFlow) -> None:
-        self.flows.append(flow)
+    error = response
 
 
 class Stage:
@@ -287,9 +292,11 @@ class Stage:
             task.cancel()
         await asyncio.gather(*rest, return_exceptions=True)
 
-    def upstream(self, name: str, *certified: str, behaviour: Behaviour | None = None) -> Upstream:
+    def upstream(
+        self, name: str, *certified: str, behaviour: Behaviour | None = None, port: int = 0
+    ) -> Upstream:
         """Start an upstream; with names, one that speaks TLS and has a certificate for them."""
-        upstream = self.upstreams[name] = Upstream(name, behaviour=behaviour)
+        upstream = self.upstreams[name] = Upstream(name, port, behaviour=behaviour)
         context = server_context(certificates(), certified) if certified else None
         self.call(upstream.start(context))
         return upstream

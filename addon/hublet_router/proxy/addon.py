@@ -14,22 +14,21 @@ from mitmproxy.addonmanager import Loader
 from mitmproxy.certs import CertStore
 from mitmproxy.exceptions import OptionsError
 from mitmproxy.net.http.http1 import expected_http_body_size
-from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
 from ..core.decide import Action, Decision, Reason, decide, refuse
 from ..core.places import MAX_BODY, Request
 from ..core.table import Table, TableError
 from ..demo.hublets import DemoHublets
 from .annotate import annotate, is_annotated
+from .door import Door
 from .refusal import answer
 from .source import TableSource
-from .upstream import UpstreamHost, retarget
+from .upstream import UpstreamHost, frame, is_framed, retarget
 from .view import view
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_TABLE = "hublets.yaml"
-NO_ROUTE = "hublet-router: no decision names this destination, so nothing is sent there"
 
 
 class HubletRouter:
@@ -43,6 +42,7 @@ class HubletRouter:
         self.watcher: asyncio.Task[None] | None = None
         self.demo = DemoHublets()
         self.is_running = False
+        self.addons = [Door()]  # mitmproxy calls the hooks of these too
 
     # life cycle; plain functions all: mitmproxy cannot reload a script whose hooks here are async
 
@@ -119,21 +119,11 @@ class HubletRouter:
         """Decide what waited for its body, and whatever else bears no stamp of this addon."""
         if flow.error or flow.response or not flow.live:
             return
-        if isinstance(flow.request.host, UpstreamHost):
-            return
         with self._refusing_on_failure(flow):
-            body = flow.request.raw_content or b""
-            self._apply(flow, view(flow, body if len(body) <= MAX_BODY else None))
-
-    def server_connect(self, data: ServerConnectionHookData) -> None:
-        """Open connections only to what a decision has stamped, whatever went wrong before."""
-        if data.server.error:
-            return
-        data.server.error = NO_ROUTE
-        host = data.server.address[0] if data.server.address else ""
-        if isinstance(host, UpstreamHost):
-            data.server.sni = host.server_name or data.server.sni
-            data.server.error = None
+            if not isinstance(flow.request.host, UpstreamHost):
+                body = flow.request.raw_content or b""
+                self._apply(flow, view(flow, body if len(body) <= MAX_BODY else None))
+            frame(flow.request)
 
     # one way to do each thing
 
@@ -145,7 +135,7 @@ class HubletRouter:
             decision = refuse(decision.reason, table=decision.table)  # no way round the decision
         if decision.upstream:
             name = decision.upstream.server_name(flow.client_conn.sni, request.host or "")
-            retarget(flow.request, decision.upstream, name)
+            retarget(flow, decision.upstream, name)
         elif decision.action is Action.PASS:
             flow.request.data.host = UpstreamHost(flow.request.host)
         else:
@@ -253,8 +243,7 @@ def _refuse(flow: http.HTTPFlow, decision: Decision) -> None:
 
 def _body_size(request: http.Request) -> int | None:
     """Return the bytes of the body, or None when only its end will tell."""
-    framed = "content-length" in request.headers or "transfer-encoding" in request.headers
-    if not framed and (request.is_http2 or request.is_http3):
+    if not is_framed(request):
         return None
     try:
         return expected_http_body_size(request)

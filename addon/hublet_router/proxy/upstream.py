@@ -1,6 +1,7 @@
-"""Where a flow goes: the one function that retargets a request, and what it leaves behind."""
+"""Where a flow goes: the one function that retargets a request, and the stamp that it leaves."""
 
 from mitmproxy import http
+from mitmproxy.connection import Server
 
 from ..core.table import Upstream
 
@@ -35,14 +36,43 @@ class UpstreamHost(str):
     __hash__ = str.__hash__
 
 
-def retarget(request: http.Request, upstream: Upstream, server_name: str) -> None:
+def retarget(flow: http.HTTPFlow, upstream: Upstream, server_name: str) -> None:
     """Send a request to an upstream and change nothing else of it.
 
     `request.host` and `request.port` would rewrite Host and `:authority` (`http.py`,
     `_update_host_and_authority`); `request.data` does not, and mitmproxy's own HTTP layer sets
     the target in the same way. The setter of `scheme` touches no header.
     """
+    request = flow.request
     name = server_name if upstream.scheme == "https" else None
     request.data.host = UpstreamHost(upstream.host, name)
     request.data.port = upstream.port
     request.scheme = upstream.scheme
+    if flow.server_conn.transport_protocol != "tcp":  # HTTP/3 in front; no QUIC to the upstream
+        flow.server_conn = Server(address=flow.server_conn.address, transport_protocol="tcp")
+    if not is_framed(request):
+        # Should mitmproxy stream the body, it writes the head before it asks anybody again.
+        request.headers["transfer-encoding"] = "chunked"
+
+
+def is_framed(request: http.Request) -> bool:
+    """Tell whether HTTP/1 could see where the request's body ends."""
+    return (
+        not (request.is_http2 or request.is_http3)
+        or "content-length" in request.headers
+        or "transfer-encoding" in request.headers
+    )
+
+
+def frame(request: http.Request) -> None:
+    """Give a whole request of HTTP/2 or HTTP/3 the framing that its HTTP/1 upstream needs.
+
+    Without a length the upstream would read the body as a second request. Trailers, which
+    mitmproxy cannot write to HTTP/1, may be left out (RFC 9110 section 6.5.1).
+    """
+    if not (request.is_http2 or request.is_http3):
+        return
+    request.trailers = None
+    ours = None if request.stream else request.headers.pop("transfer-encoding", None)
+    if ours and request.raw_content:
+        request.headers["content-length"] = str(len(request.raw_content))

@@ -1,0 +1,116 @@
+"""The door to the upstreams: which connections are opened, how, and what is left of them."""
+
+import asyncio
+import time
+
+from mitmproxy import ctx
+from mitmproxy.addonmanager import Loader
+from mitmproxy.connection import Client, Connection, Server
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layer import NextLayer
+from mitmproxy.proxy.layers import HttpLayer
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
+from mitmproxy.tls import TlsData
+
+from .upstream import UpstreamHost
+
+NO_ROUTE = "hublet-router: no decision names this destination, so nothing is sent there"
+
+
+class Door:
+    """Opens connections only to what a decision has stamped, whatever went wrong before."""
+
+    name = "hublet-router-door"
+
+    def __init__(self) -> None:
+        self.deadlines: dict[str, asyncio.TimerHandle] = {}
+        self.contexts: dict[str, Context] = {}
+
+    def load(self, loader: Loader) -> None:
+        """Declare the option."""
+        loader.add_option(
+            "hublet_connect_timeout",
+            int,
+            5,
+            "Seconds within which an upstream must accept a connection, TLS included.",
+        )
+
+    def done(self) -> None:
+        """Leave no timer behind."""
+        for deadline in self.deadlines.values():
+            deadline.cancel()
+
+    def next_layer(self, layer: NextLayer) -> None:
+        """Remember the layers of a client, to clear up after it."""
+        self.contexts[layer.context.client.id] = layer.context
+
+    def client_disconnected(self, client: Client) -> None:
+        """Forget them."""
+        self.contexts.pop(client.id, None)
+
+    def server_connect(self, data: ServerConnectionHookData) -> None:
+        """Refuse what bears no stamp; give the rest its server name, protocol and deadline."""
+        if data.server.error:
+            return
+        host = data.server.address[0] if data.server.address else ""
+        if not isinstance(host, UpstreamHost):
+            data.server.error = NO_ROUTE
+            return
+        data.server.sni = host.server_name or data.server.sni
+        # One protocol whatever the client speaks, so that `frame` knows what framing is needed.
+        data.server.alpn_offers = [b"http/1.1"]
+        self._drop_dead_connections(data.client)
+        # mitmproxy has no connect timeout (its issue 1095), but runs this hook in the task that
+        # connects and reads, and reports why that was cancelled.
+        if task := asyncio.current_task():
+            self.deadlines[data.server.id] = asyncio.get_running_loop().call_later(
+                ctx.options.hublet_connect_timeout,
+                task.cancel,
+                f"hublet-router: no connection within {ctx.options.hublet_connect_timeout} s",
+            )
+
+    def server_connected(self, data: ServerConnectionHookData) -> None:
+        """Without TLS the upstream is there now."""
+        if not data.server.tls:
+            self._arrived(data.server)
+
+    def tls_established_server(self, data: TlsData) -> None:
+        """With TLS it is there now."""
+        self._arrived(data.conn)
+
+    def server_connect_error(self, data: ServerConnectionHookData) -> None:
+        """Let the next request try again; a kept error would answer it (`get_connection`)."""
+        self._arrived(data.server)
+        data.server.error = None
+        data.server.timestamp_end = time.time()
+
+    def tls_failed_server(self, data: TlsData) -> None:
+        """Let the next request try again, here too."""
+        self._arrived(data.conn)
+        data.conn.error = None
+
+    def server_disconnected(self, data: ServerConnectionHookData) -> None:
+        """Stop the clock where the upstream left in the middle of its handshake."""
+        self._arrived(data.server)
+
+    def _arrived(self, server: Connection) -> None:
+        if deadline := self.deadlines.pop(server.id, None):
+            deadline.cancel()
+
+    def _drop_dead_connections(self, client: Client) -> None:
+        """Forget the closed upstream connections of a client, except where a stream holds one.
+
+        mitmproxy keeps each in `HttpLayer.connections` and looks through them all for each
+        request. In front of HTTP/1 upstreams, an HTTP/2 client makes one for each request.
+        """
+        context = self.contexts.get(client.id)
+        for layer in context.layers if context else ():
+            if isinstance(layer, HttpLayer):
+                held = {id(stream.context.server) for stream in layer.streams.values()}
+                for connection in list(layer.connections):
+                    if (
+                        isinstance(connection, Server)
+                        and connection.timestamp_end
+                        and id(connection) not in held
+                    ):
+                        del layer.connections[connection]

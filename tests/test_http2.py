@@ -1,0 +1,258 @@
+"""HTTP/2 in front of HTTP/1 upstreams: where streams go, and how their bodies end."""
+
+import contextlib
+import socket
+import ssl
+from pathlib import Path
+
+import h2.config
+import h2.connection
+import h2.events
+import pytest
+
+from wire import SECONDS, Stage, authority, bearer
+
+API = "api.hubapi.com"
+type Fields = list[tuple[str, str]]
+
+
+class Http2Client:
+    """A client of one HTTP/2 connection that does exactly what it is told."""
+
+    def __init__(self, port: int) -> None:
+        context = ssl.create_default_context(cafile=str(authority()))
+        context.set_alpn_protocols(["h2"])
+        plain = socket.create_connection(("127.0.0.1", port), SECONDS)
+        self.socket = context.wrap_socket(plain, server_hostname=API)
+        assert self.socket.selected_alpn_protocol() == "h2"
+        config = h2.config.H2Configuration(header_encoding="utf-8", validate_outbound_headers=False)
+        self.http = h2.connection.H2Connection(config)
+        self.http.initiate_connection()
+        self.answers: dict[int, tuple[str, bytes]] = {}
+        self.ended: set[int] = set()
+
+    def __enter__(self) -> "Http2Client":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+
+    def start(self, method: str, path: str, *fields: tuple[str, str], end: bool = False) -> int:
+        """Send the head of a request, and return its stream."""
+        stream = self.http.get_next_available_stream_id()
+        pseudo = [(":method", method), (":scheme", "https"), (":path", path), (":authority", API)]
+        self.http.send_headers(stream, [*pseudo, *fields], end_stream=end)
+        self.flush()
+        return stream
+
+    def data(self, stream: int, data: bytes, *, end: bool = False) -> None:
+        """Send a body, or a part of it, as flow control allows."""
+        while len(data) > (window := self.http.local_flow_control_window(stream)):
+            if window:
+                self._send(stream, data[:window], end=False)
+                data = data[window:]
+            self.read()
+        self._send(stream, data, end=end)
+
+    def _send(self, stream: int, data: bytes, *, end: bool) -> None:
+        size = self.http.max_outbound_frame_size
+        pieces = [data[at : at + size] for at in range(0, len(data), size)] or [b""]
+        for piece in pieces:
+            self.http.send_data(stream, piece, end_stream=end and piece is pieces[-1])
+        self.flush()
+
+    def flush(self) -> None:
+        self.socket.sendall(self.http.data_to_send())
+
+    def read(self) -> None:
+        for event in self.http.receive_data(self.socket.recv(65536)):
+            match event:
+                case h2.events.ResponseReceived(stream_id=int(stream), headers=list(headers)):
+                    fields: Fields = [(str(name), str(value)) for name, value in headers]
+                    self.answers[stream] = (dict(fields)[":status"], b"")
+                case h2.events.DataReceived(stream_id=int(stream), data=bytes(data)):
+                    status, body = self.answers[stream]
+                    self.answers[stream] = (status, body + data)
+                    self.http.acknowledge_received_data(len(data), stream)
+                case h2.events.StreamEnded(stream_id=int(stream)):
+                    self.ended.add(stream)
+                case h2.events.StreamReset(stream_id=int(stream)):
+                    self.ended.add(stream)
+                    self.answers.setdefault(stream, ("reset", b""))
+                case h2.events.ConnectionTerminated():
+                    raise AssertionError("the proxy ended the connection")
+        self.flush()
+
+    def answer(self, stream: int) -> tuple[str, bytes]:
+        """Wait for the answer on a stream: its status and body."""
+        while stream not in self.ended:
+            self.read()
+        return self.answers[stream]
+
+    def get(self, path: str, *fields: tuple[str, str]) -> tuple[str, bytes]:
+        return self.answer(self.start("GET", path, *fields, end=True))
+
+
+def token(hublet: str) -> tuple[str, str]:
+    return ("authorization", bearer(hublet).partition(": ")[2])
+
+
+def start(stage: Stage) -> None:
+    stage.upstream("na1", API)
+    stage.upstream("eu1", API)
+    stage.table()
+    stage.proxy()
+
+
+def test_streams_of_one_connection_go_each_to_its_region(stage: Stage) -> None:
+    start(stage)
+    with Http2Client(stage.port) as client:
+        names = ["eu1", "na1", "eu1", "na1", "na1", "eu1"] * 5
+        streams = [client.start("GET", f"/{name}", token(name), end=True) for name in names]
+        assert [client.answer(stream) for stream in streams] == [
+            ("200", name.encode()) for name in names
+        ]
+    for name, upstream in stage.upstreams.items():
+        assert len(upstream.requests) == 15
+        for raw in upstream.requests:
+            assert raw.startswith(f"GET /{name} HTTP/1.1\r\nHost: {API}\r\n".encode())
+
+
+SMUGGLED = b"GET /second HTTP/1.1\r\nHost: api.hubapi.com\r\n\r\n"
+
+
+@pytest.mark.parametrize("size", [0, 60_000, 300_000], ids=["tiny", "buffered", "streamed"])
+def test_a_body_without_a_length_is_no_second_request(stage: Stage, size: int) -> None:
+    start(stage)
+    body = SMUGGLED + b"x" * size
+    with Http2Client(stage.port) as client:
+        stream = client.start("POST", "/first", token("eu1"))
+        client.data(stream, body, end=True)
+        assert client.answer(stream) == ("200", b"eu1")
+    raw = stage.upstreams["eu1"].only
+    assert bytes(stage.upstreams["eu1"].connections[0]) == raw
+    head, _, rest = raw.partition(b"\r\n\r\n")
+    if size < 65536:
+        assert f"\r\ncontent-length: {len(body)}".encode() in head
+        assert rest == body
+    else:
+        assert b"\r\ntransfer-encoding: chunked" in head
+        assert unchunked(rest) == body
+
+
+def unchunked(raw: bytes) -> bytes:
+    body = b""
+    while raw:
+        size, _, raw = raw.partition(b"\r\n")
+        body, raw = body + raw[: int(size, 16)], raw[int(size, 16) + 2 :]
+    return body
+
+
+def test_a_request_without_a_body_gets_no_framing(stage: Stage) -> None:
+    start(stage)
+    with Http2Client(stage.port) as client:
+        assert client.get("/a", token("eu1")) == ("200", b"eu1")
+        stream = client.start("POST", "/b", token("eu1"))
+        client.data(stream, b"", end=True)
+        assert client.answer(stream) == ("200", b"eu1")
+    for raw in stage.upstreams["eu1"].requests:
+        assert b"content-length" not in raw.lower()
+        assert b"transfer-encoding" not in raw.lower()
+
+
+def test_a_body_with_a_length_is_passed_on_as_it_is(stage: Stage) -> None:
+    start(stage)
+    body = b"refresh_token=eu1-0000"
+    with Http2Client(stage.port) as client:
+        stream = client.start("POST", "/oauth/v1/token", ("content-length", str(len(body))))
+        client.data(stream, body, end=True)
+        assert client.answer(stream) == ("200", b"eu1")
+        stream = client.start("POST", "/oauth/v1/token")
+        client.data(stream, body, end=True)
+        assert client.answer(stream) == ("200", b"eu1")
+    for raw in stage.upstreams["eu1"].requests:
+        assert raw.count(b"content-length: 22\r\n") == 1
+        assert raw.endswith(b"\r\n\r\n" + body)
+
+
+@pytest.mark.parametrize("size", [0, 300_000], ids=["buffered", "streamed"])
+@pytest.mark.parametrize(
+    "field",
+    [("transfer-encoding", "chunked"), ("content-length", "5"), ("content-length", "999999")],
+    ids=["chunked", "short", "long"],
+)
+def test_framing_that_lies_makes_no_second_request(
+    stage: Stage, field: tuple[str, str], size: int
+) -> None:
+    start(stage)
+    with Http2Client(stage.port) as client, contextlib.suppress(AssertionError, OSError):
+        stream = client.start("POST", "/first", token("eu1"), field)
+        client.data(stream, SMUGGLED + b"x" * size, end=True)
+        client.answer(stream)
+    assert all(raw.startswith(b"POST /first ") for raw in stage.upstreams["eu1"].requests)
+    assert stage.arrivals()["na1"] == 0
+
+
+def test_trailers_are_left_out(stage: Stage) -> None:
+    start(stage)
+    with Http2Client(stage.port) as client:
+        stream = client.start("POST", "/a", token("eu1"))
+        client.data(stream, b"body")
+        client.http.send_headers(stream, [("checksum", "1")], end_stream=True)
+        client.flush()
+        assert client.answer(stream) == ("200", b"eu1")
+        assert client.get("/b", token("na1")) == ("200", b"na1")
+    assert stage.upstreams["eu1"].only.endswith(b"content-length: 4\r\n\r\nbody")
+
+
+def test_a_refusal_is_answered_and_the_connection_goes_on(stage: Stage) -> None:
+    start(stage)
+    with Http2Client(stage.port) as client:
+        assert client.get("/a", token("zz9"))[0] == "421"
+        stream = client.start("POST", "/a", token("zz9"))
+        client.data(stream, b"x" * 300_000, end=True)
+        assert client.answer(stream)[0] in {"421", "502", "reset"}
+        assert client.get("/a", token("eu1")) == ("200", b"eu1")
+    assert stage.arrivals() == {"na1": 0, "eu1": 1}
+
+
+def test_a_region_that_failed_is_tried_again(stage: Stage) -> None:
+    start(stage)
+    eu1 = stage.upstreams["eu1"]
+    assert eu1.server
+    stage.loop.call_soon_threadsafe(eu1.server.close)
+    with Http2Client(stage.port) as client:
+        assert client.get("/a", token("eu1"))[0] == "502"
+        assert client.get("/a", token("na1")) == ("200", b"na1")
+        certificate = "elsewhere.example"
+        other = stage.upstream("eu1", certificate, port=eu1.port)
+        assert client.get("/a", token("eu1"))[0] == "502"
+        assert other.server
+        stage.loop.call_soon_threadsafe(other.server.close)
+        stage.upstream("eu1", API, port=eu1.port)
+        assert client.get("/a", token("eu1")) == ("200", b"eu1")
+
+
+def resident() -> int:
+    """Bytes of memory of this process, proxy, upstreams and client all together."""
+    pages = Path("/proc/self/statm").read_text().split()[1]
+    return int(pages) * 4096
+
+
+def test_2000_requests_on_one_connection_leave_nothing_behind(stage: Stage) -> None:
+    stage.upstream("na1")
+    stage.upstream("eu1")
+    stage.table()
+    stage.proxy()
+    for upstream in stage.upstreams.values():
+        upstream.keep = False
+    stage.seen.keep = False
+    with Http2Client(stage.port) as client:
+        for _ in range(300):
+            assert client.get("/", token("eu1")) == ("200", b"eu1")
+        before = resident()
+        for _ in range(2000):
+            assert client.get("/", token("eu1")) == ("200", b"eu1")
+            client.answers.clear()
+        grown = resident() - before
+    assert grown < 6_000_000
