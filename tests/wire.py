@@ -359,6 +359,14 @@ class Stage:
         return {name: len(up.connections) for name, up in self.upstreams.items()}
 
 
+def free_port() -> int:
+    """A port that nobody listens on, for a process that cannot tell which one it took."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+    return port
+
+
 def wait_for(condition: Callable[[], object]) -> None:
     """Wait until something is so; fail when it takes too long."""
     waiting = threading.Event()

@@ -1,11 +1,16 @@
 """The command line: thin, each command a few lines around the core or mitmproxy."""
 
 import argparse
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 UNROUTED = "reverse:https://unrouted.invalid"
 """Where a request goes that nothing routes: a name that cannot exist (RFC 6761 section 6.4)."""
+
+# The user's own mode; or none: where flows are read from a file in a reverse mode, mitmproxy writes
+# the mode's host over the Host of each (`Master.load_flow`).
+_NO_MODE = re.compile(r"-m.*|--mode(=.*)?|-n|--no-server|-n?r.*|--rfile(=.*)?")
 
 
 def command_line(arguments: Sequence[str]) -> int:
@@ -21,10 +26,8 @@ def command_line(arguments: Sequence[str]) -> int:
         help="the routing proxy: mitmdump with the addon, on 127.0.0.1:8080; further arguments"
         " go to mitmdump",
     )
-    if arguments[:1] == ["run"]:
-        return run(arguments[1:])
-    parser.parse_args(arguments)
-    return 2
+    _, rest = parser.parse_known_args(arguments)
+    return run(rest)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -35,7 +38,7 @@ def run(arguments: Sequence[str]) -> int:
     from mitmproxy.tools.main import mitmdump  # noqa: PLC0415  # half a second, for this alone
 
     ours = ["-s", str(script()), "--listen-host", "127.0.0.1", "--set", "flow_detail=0"]
-    if not any(word in {"-m", "--mode"} or word.startswith("--mode=") for word in arguments):
+    if not any(_NO_MODE.fullmatch(word) for word in arguments):
         ours += ["--mode", UNROUTED]
     mitmdump([*ours, *arguments])
     return 0

@@ -6,6 +6,7 @@ import socket
 import ssl
 import tempfile
 from collections.abc import Iterable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -40,11 +41,13 @@ class DemoHublets:
                     " 127.0.0.1, or leave hublet_demo out"
                 )
         kept = self.servers.keys() & wanted.keys()
-        sockets = {
-            address: _listen(name, upstream)
-            for address, (name, upstream) in wanted.items()
-            if address not in kept
-        }
+        with ExitStack() as undo:
+            sockets = {
+                address: undo.enter_context(_listen(name, upstream))
+                for address, (name, upstream) in wanted.items()
+                if address not in kept
+            }
+            undo.pop_all()
         self._stop(self.servers.keys() - kept)
         for address, listener in sockets.items():
             name, upstream = wanted[address]

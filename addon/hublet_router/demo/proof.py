@@ -86,18 +86,24 @@ def _mitmdump(folder: Path, *arguments: str) -> Iterator[int]:
     ]  # fmt: skip
     process = subprocess.Popen(command, stdout=sys.stderr)  # noqa: S603  # all words are ours
     try:
-        for _ in range(START_SECONDS * 20):
-            try:
-                socket.create_connection(("127.0.0.1", port)).close()
-                break
-            except OSError:
-                if process.poll() is not None:
-                    sys.exit(f"mitmdump ended with {process.returncode} before it could route")
-                time.sleep(0.05)
+        _wait_until_open(port, process)
         yield port
     finally:
         process.terminate()
         process.wait()
+
+
+def _wait_until_open(port: int, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(START_SECONDS * 20):
+        if process.poll() is not None:
+            break
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    sys.exit("mitmdump does not listen; what it said stands above")
 
 
 def _free_port() -> int:

@@ -1,10 +1,13 @@
 """What a decision leaves on a flow, for the people who look at it: never a credential."""
 
+import re
+
 from mitmproxy import http
 
 from ..core.decide import Action, Decision, Reason
 
 REFUSED_MARK = ":no_entry:"
+_OURS = re.compile(r"(refused|passed): |\S+ ← ")  # how `comment` begins
 _KEYS = ("hublet", "hublet_reason", "hublet_credential", "hublet_table")
 
 
@@ -13,13 +16,12 @@ def annotate(flow: http.HTTPFlow, decision: Decision) -> None:
 
     A comment or a marker that somebody else made stays.
     """
-    ours = is_annotated(flow)
     values = (decision.hublet, decision.reason.value, decision.credential, decision.table)
     for key, value in zip(_KEYS, values, strict=True):
         flow.metadata.pop(key, None)
         if value is not None:
             flow.metadata[key] = value
-    if ours or not flow.comment:
+    if not flow.comment or _OURS.match(flow.comment):
         flow.comment = comment(decision)
     if decision.action is Action.REFUSE:
         flow.marked = flow.marked or REFUSED_MARK

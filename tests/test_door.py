@@ -1,0 +1,158 @@
+"""The door to the upstreams: what fails there, and that nothing is left behind."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from hublet_router.proxy.addon import HubletRouter
+from hublet_router.proxy.door import Door
+from wire import Client, Stage, Upstream, bearer, read_request, request, wait_for
+
+API = "api.hubapi.com"
+
+
+def start(stage: Stage, *certified: str) -> tuple[Upstream, Door]:
+    """Start a proxy whose na1 is well; return eu1, to be spoilt, and the proxy's door."""
+    stage.upstream("na1", *certified)
+    eu1 = stage.upstream("eu1", *certified)
+    stage.table()
+    router = HubletRouter()
+    stage.proxy(addon=router, hublet_connect_timeout=1)
+    (door,) = router.addons
+    return eu1, door
+
+
+@pytest.fixture
+def never_accepts() -> Iterator[int]:
+    """A port whose queue is full: Linux drops what would open another connection."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        address = listener.getsockname()
+        waiting = [socket.socket() for _ in range(4)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(address)
+        yield address[1]
+        for one in waiting:
+            one.close()
+
+
+def test_an_upstream_that_never_accepts_is_a_502_in_time(
+    stage: Stage, never_accepts: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, door = start(stage)
+    stage.upstreams["eu1"].port, live = never_accepts, stage.upstreams["eu1"].port
+    stage.set_option(hublets=str(stage.table().rename(stage.folder / "other.yaml")))
+    with stage.client() as client:
+        answer = client.get("/", bearer("eu1"))
+    assert answer.status == 502
+    assert b"hublet-router: no connection within 1 s" in answer.body
+    assert stage.upstreams["na1"].connections == []
+    assert door.deadlines == {}
+    assert live != never_accepts
+
+
+async def never_answers(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+    """Take a connection, and then nothing."""
+    while await reader.read(65536):
+        pass
+
+
+def test_an_upstream_that_never_finishes_tls_is_a_502_in_time(stage: Stage) -> None:
+    eu1, door = start(stage)
+    eu1.behaviour = never_answers
+    path = stage.folder / "other.yaml"
+    path.write_text(stage.table_text().replace(eu1.url, eu1.url.replace("http:", "https:")))
+    stage.set_option(hublets=str(path))
+    with stage.client() as client:
+        assert client.get("/", bearer("eu1")).status == 502
+    assert stage.upstreams["na1"].connections == []
+    wait_for(lambda: door.deadlines == {})
+
+
+def test_a_slow_answer_is_waited_for_longer_than_a_connection(stage: Stage) -> None:
+    eu1, _ = start(stage)
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader, bytearray())
+        await asyncio.sleep(1.5)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n")
+        await asyncio.sleep(0.5)
+        writer.write(b"slow")
+
+    eu1.behaviour = slow
+    with stage.client() as client:
+        assert client.get("/", bearer("eu1")).body == b"slow"
+
+
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"])
+def test_an_upstream_that_resets_is_no_reason_to_ask_another(stage: Stage, said: bytes) -> None:
+    eu1, _ = start(stage)
+
+    async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader, bytearray())
+        writer.write(said)
+        await writer.drain()
+        writer.transport.abort()
+
+    eu1.behaviour = reset
+    with stage.client() as client:
+        assert client.get("/", bearer("eu1")).status == 502
+    with stage.client() as client:
+        assert client.get("/", bearer("na1")).hublet == "na1"
+    assert stage.arrivals() == {"na1": 1, "eu1": 1}
+
+
+def test_an_idle_connection_that_the_upstream_closed_is_opened_again(stage: Stage) -> None:
+    eu1, _ = start(stage)
+
+    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        eu1.requests.append(await read_request(reader, bytearray()))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nonce")
+
+    eu1.behaviour = once
+    with stage.client() as client:
+        assert client.get("/1", bearer("eu1")).body == b"once"
+        assert client.get("/n", bearer("na1")).hublet == "na1"
+        assert client.get("/2", bearer("eu1")).body == b"once"
+    assert stage.arrivals() == {"na1": 1, "eu1": 2}
+
+
+def test_a_client_that_leaves_in_the_middle_of_its_upload_leaves_the_rest_whole(
+    stage: Stage,
+) -> None:
+    eu1, _ = start(stage)
+    raw = request("POST", "/", bearer("eu1"), "X: 1", body=b"x" * 200_000)
+    with stage.client() as client:
+        client.socket.sendall(raw[:100_000])
+        wait_for(lambda: eu1.connections)
+    with stage.client() as client:
+        assert client.get("/", bearer("eu1")).hublet == "eu1"
+    assert stage.upstreams["na1"].connections == []
+    assert [raw[:5] for raw in eu1.requests] == [b"GET /"]
+
+
+def test_nothing_is_kept_of_a_client_that_left(stage: Stage) -> None:
+    _, door = start(stage, API)
+    for server_name in (None, API):
+        with stage.client(server_name) as client:
+            assert client.get("/", bearer("eu1")).hublet == "eu1"
+            assert door.contexts
+    wait_for(lambda: door.contexts == {})
+    assert door.deadlines == {}
+
+
+def test_an_upstream_connection_without_a_stamp_is_refused_for_plain_tcp_too(stage: Stage) -> None:
+    """What is no HTTP at all inside a CONNECT would go where the CONNECT says."""
+    na1 = stage.upstream("na1")
+    stage.table()
+    stage.proxy(mode="regular")
+    with Client(stage.port) as client:
+        client.socket.sendall(f"CONNECT 127.0.0.1:{na1.port} HTTP/1.1\r\n\r\n".encode())
+        client.receive_until(b"\r\n\r\n")
+        client.socket.sendall(b"\x00\x01 nothing known\r\n")
+        assert client.receive_until(b"never") == b""
+    assert na1.connections == []

@@ -1,0 +1,122 @@
+"""The demo Hublets as a table asks for them."""
+
+import asyncio
+import contextlib
+import json
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from mitmproxy.exceptions import OptionsError
+
+from hublet_router.core.table import Table
+from hublet_router.demo.hublets import DemoHublets
+from hublet_router.tablefile import loads
+from wire import authority, certificates, free_port
+
+
+def table_of(**upstreams: str) -> Table:
+    hublets = ", ".join(f"{name}: {{upstream: '{url}'}}" for name, url in upstreams.items())
+    return loads(
+        f"domains: [api.hubapi.com, '*.example.com']\nhublets: {{{hublets}}}\n"
+        f"default: {next(iter(upstreams))}\n"
+        "credentials: [{name: key, in: {query: key}, hublet: {regex: '^(...)'}}]\n".encode()
+    )
+
+
+@asynccontextmanager
+async def serving() -> AsyncIterator[DemoHublets]:
+    demo = DemoHublets()
+    try:
+        yield demo
+    finally:
+        demo.close()
+        await asyncio.sleep(0)
+
+
+async def ask(port: int, server_name: str | None = None, host: str = "127.0.0.1") -> object:
+    context = ssl.create_default_context(cafile=str(authority())) if server_name else None
+    reader, writer = await asyncio.open_connection(
+        host, port, ssl=context, server_hostname=server_name
+    )
+    writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    body = (await reader.read()).partition(b"\r\n\r\n")[2]
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+    seen = json.loads(body)
+    return seen["hublet"], seen["sni"]
+
+
+def test_every_upstream_of_the_table_is_served() -> None:
+    async def main() -> None:
+        plain, tls, six = free_port(), free_port(), free_port()
+        table = table_of(
+            na1=f"http://127.0.0.1:{plain}",
+            eu1=f"https://localhost:{tls}",
+            ap1=f"http://[::1]:{six}",
+        )
+        async with serving() as demo:
+            demo.serve(table, certificates())
+            assert await ask(plain) == ("na1", None)
+            assert await ask(tls, "api.hubapi.com") == ("eu1", "api.hubapi.com")
+            assert await ask(tls, "any.example.com") == ("eu1", "any.example.com")
+            assert await ask(tls, "localhost") == ("eu1", "localhost")
+            assert await ask(six, host="::1") == ("ap1", None)
+
+    asyncio.run(main())
+
+
+def test_another_table_is_served_instead() -> None:
+    async def main() -> None:
+        stays, goes, comes = free_port(), free_port(), free_port()
+        async with serving() as demo:
+            here = f"http://127.0.0.1:{stays}"
+            demo.serve(table_of(na1=here, eu1=f"http://127.0.0.1:{goes}"), certificates())
+            assert await ask(goes) == ("eu1", None)
+            demo.serve(table_of(na1=here, ap1=f"http://127.0.0.1:{comes}"), certificates())
+            await asyncio.sleep(0)
+            assert await ask(stays) == ("na1", None)
+            assert await ask(comes) == ("ap1", None)
+            with pytest.raises(ConnectionRefusedError):
+                await ask(goes)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("url", ["http://10.20.0.4", "https://eu1.internal.example"])
+def test_what_is_not_loopback_is_refused(url: str) -> None:
+    with pytest.raises(OptionsError, match="hublet_demo serves loopback only, and eu1 is at"):
+        DemoHublets().serve(table_of(eu1=url), certificates())
+
+
+def test_a_port_that_is_taken_leaves_everything_as_it_was(taken: int) -> None:
+    async def main() -> None:
+        before = free_port()
+        async with serving() as demo:
+            demo.serve(table_of(na1=f"http://127.0.0.1:{before}"), certificates())
+            with pytest.raises(OptionsError, match=f"cannot serve eu1 at http://127.0.0.1:{taken}"):
+                demo.serve(
+                    table_of(
+                        ap1=f"http://127.0.0.1:{free_port()}", eu1=f"http://127.0.0.1:{taken}"
+                    ),
+                    certificates(),
+                )
+            assert await ask(before) == ("na1", None)
+
+    asyncio.run(main())
+
+
+def test_a_client_that_speaks_nonsense_is_let_go() -> None:
+    async def main() -> None:
+        port = free_port()
+        async with serving() as demo:
+            demo.serve(table_of(na1=f"http://127.0.0.1:{port}"), certificates())
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"nonsense\r\n\r\n")
+            assert await reader.read() == b""
+            writer.close()
+            assert await ask(port) == ("na1", None)
+
+    asyncio.run(main())

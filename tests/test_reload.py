@@ -1,0 +1,109 @@
+"""The addon itself is edited while it runs."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from wire import Client, Stage, authority, bearer, confdir, free_port, wait_for
+
+ROOT = Path(__file__).parents[1]
+
+
+class Running:
+    """A mitmdump with a copy of the addon, and its log."""
+
+    def __init__(self, stage: Stage, folder: Path) -> None:
+        self.stage = stage
+        self.addon = folder / "addon"
+        shutil.copytree(ROOT / "addon", self.addon, ignore=shutil.ignore_patterns("__pycache__"))
+        self.script = self.addon / "router.py"
+        self.port = free_port()
+        self.log = folder / "log"
+        command: list[str | Path] = [
+            Path(sys.executable).parent / "mitmdump", "-s", str(self.script),
+            "--mode", "reverse:https://unrouted.invalid",
+            "--listen-host", "127.0.0.1", "--listen-port", str(self.port),
+            "--set", f"hublets={stage.folder / 'hublets.yaml'}",
+            "--set", f"confdir={confdir()}",
+            "--set", f"ssl_verify_upstream_trusted_ca={authority()}",
+        ]  # fmt: skip
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        wait_for(lambda: self.status() == 200)
+
+    def status(self) -> int | None:
+        try:
+            with Client(self.port) as client:
+                return client.get("/", bearer("eu1")).status
+        except OSError:
+            return None
+
+    def edit(self, path: Path, change: Callable[[str], str]) -> None:
+        """Change a file; the clock of the file system may be coarse, so say that it is later."""
+        path.write_text(change(path.read_text()))
+        self.touch()
+
+    def touch(self) -> None:
+        later = self.script.stat().st_mtime + 2
+        os.utime(self.script, (later, later))
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(30)
+
+
+@pytest.fixture
+def running(stage: Stage, tmp_path: Path) -> Iterator[Running]:
+    stage.upstream("na1")
+    stage.upstream("eu1")
+    stage.table()
+    it = Running(stage, tmp_path / "copy")
+    try:
+        yield it
+    finally:
+        it.stop()
+
+
+def test_touching_the_script_reloads_the_package(running: Running) -> None:
+    refusal = running.addon / "hublet_router" / "proxy" / "addon.py"
+    running.edit(
+        refusal,
+        lambda text: text.replace(
+            "decide(table, request) if table", "refuse(Reason.CONFLICT) if table"
+        ),
+    )
+    wait_for(lambda: running.status() == 400)
+    running.edit(
+        refusal,
+        lambda text: text.replace(
+            "refuse(Reason.CONFLICT) if table", "decide(table, request) if table"
+        ),
+    )
+    wait_for(lambda: running.status() == 200)
+    assert "Traceback" not in running.log.read_text()
+
+
+def test_a_broken_edit_sends_nothing_anywhere(running: Running) -> None:
+    arrived = running.stage.arrivals()
+    decide = running.addon / "hublet_router" / "core" / "decide.py"
+    running.edit(decide, lambda text: "this is not Python\n" + text)
+    wait_for(lambda: running.status() == 502)
+    between = running.stage.arrivals()
+    assert running.status() == 502
+    assert running.stage.arrivals() == between
+    assert between["na1"] == arrived["na1"] == 0
+    running.edit(decide, lambda text: text.removeprefix("this is not Python\n"))
+    wait_for(lambda: running.status() == 200)
+
+
+def test_a_script_that_vanishes_sends_nothing_anywhere(running: Running) -> None:
+    running.script.unlink()
+    wait_for(lambda: running.status() == 502)
+    before = running.stage.arrivals()
+    assert running.status() == 502
+    assert running.stage.arrivals() == before

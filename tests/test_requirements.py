@@ -1,0 +1,71 @@
+"""What is missing is told in a sentence, wherever the addon or the command starts."""
+
+import ast
+import logging
+import re
+import runpy
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import hublet_router.__main__
+from hublet_router import requirements
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_here_nothing_is_missing() -> None:
+    assert requirements.missing() == []
+
+
+@pytest.mark.parametrize(
+    ("module", "stands_in", "sentence"),
+    [
+        ("yaml", None, r"hublet-router needs PyYAML, and it is not installed; run: .+ PyYAML"),
+        ("mitmproxy.version", None, r"needs mitmproxy 12, and here it is not installed; run: .+"),
+        ("mitmproxy.version", SimpleNamespace(VERSION="11.1.3"), "mitmproxy 12, .+ is 11.1.3;"),
+        ("mitmproxy.version", SimpleNamespace(VERSION="13.0.0"), "mitmproxy 12, .+ is 13.0.0;"),
+    ],
+    ids=["no PyYAML", "no mitmproxy", "old mitmproxy", "new mitmproxy"],
+)  # fmt: skip
+def test_a_missing_package_is_a_sentence_with_the_command_that_mends_it(
+    monkeypatch: pytest.MonkeyPatch, module: str, stands_in: object, sentence: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, stands_in)
+    (said,) = requirements.missing()
+    assert re.search(sentence, said)
+
+
+def test_an_old_python_is_a_sentence_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "version_info", (3, 11, 7))
+    (said,) = requirements.missing()
+    assert said.startswith("hublet-router needs Python 3.12 or newer, and this is 3.11; run: ")
+
+
+def test_an_old_python_can_read_what_it_has_to_say() -> None:
+    """Nothing that is newer than Python 3.8 stands in the files that run before the check."""
+    for name in ("router.py", "hublet_router/addons.py", "hublet_router/requirements.py"):
+        ast.parse((ROOT / "addon" / name).read_text(), feature_version=(3, 8))
+
+
+def test_the_addon_logs_an_error_and_loads_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with caplog.at_level(logging.ERROR):
+        loaded = runpy.run_module("hublet_router.addons")
+    assert loaded["addons"] == []
+    assert "hublet-router needs PyYAML" in caplog.text
+
+
+def test_with_everything_there_the_addon_is_loaded() -> None:
+    (addon,) = runpy.run_module("hublet_router.addons")["addons"]
+    assert addon.name == "hublet-router"
+
+
+def test_the_command_says_it_and_exits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(SystemExit, match="hublet-router needs PyYAML"):
+        hublet_router.__main__.main()

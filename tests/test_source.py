@@ -1,0 +1,112 @@
+"""The table's file changes under a running proxy."""
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from wire import Stage, bearer, request, wait_for
+
+
+def decided_by(stage: Stage) -> str:
+    """Ask once, and return the version of the table that decided."""
+    with stage.client() as client:
+        client.get("/", bearer("eu1"))
+    return str(stage.seen.flows[-1].metadata["hublet_table"])
+
+
+def two_tables(stage: Stage) -> tuple[Path, str, str]:
+    """Start with a table that sends eu1 to eu1; return its path and text, and one that refuses."""
+    stage.upstream("na1")
+    stage.upstream("eu1")
+    path = stage.table()
+    old = path.read_text()
+    new = "\n".join(line for line in old.splitlines() if not line.startswith("  eu1:"))
+    stage.proxy()
+    return path, old, new
+
+
+def status(stage: Stage) -> int:
+    with stage.client() as client:
+        return client.get("/", bearer("eu1")).status
+
+
+def test_a_table_that_is_written_anew_is_read(stage: Stage) -> None:
+    path, old, new = two_tables(stage)
+    first = decided_by(stage)
+    path.write_text(new)
+    wait_for(lambda: status(stage) == 421)
+    path.write_text(old)
+    wait_for(lambda: status(stage) == 200)
+    assert decided_by(stage) == first
+
+
+def test_a_table_that_an_editor_replaces_is_read(stage: Stage, tmp_path: Path) -> None:
+    path, _, new = two_tables(stage)
+    other = tmp_path / "hublets.yaml~"
+    other.write_text(new)
+    other.replace(path)
+    wait_for(lambda: status(stage) == 421)
+
+
+@pytest.mark.parametrize("damage", ["bad", "gone", "directory", "empty"])
+def test_a_bad_table_is_reported_once_and_the_last_good_one_goes_on(
+    stage: Stage, caplog: pytest.LogCaptureFixture, damage: str
+) -> None:
+    caplog.set_level(logging.INFO)
+    path, _, new = two_tables(stage)
+    first = decided_by(stage)
+    if damage in {"bad", "empty"}:
+        path.write_text("domains: []\n" if damage == "bad" else "")
+    else:
+        path.unlink()
+        if damage == "directory":
+            path.mkdir()
+    sentence = {
+        "bad": f"{path}:1:10: 'domains' is an empty list; name at least one",
+        "gone": f"{path}:1:1: cannot be read: No such file or directory",
+        "directory": f"{path}:1:1: cannot be read: Is a directory",
+        "empty": f"{path}:1:1: the file is empty; it must hold a table",
+    }[damage]
+    goes_on = f"{path} is not used; the last good table goes on"
+    wait_for(lambda: goes_on in caplog.text)
+    assert sentence in caplog.text
+    assert decided_by(stage) == first
+    if damage == "directory":
+        path.rmdir()
+    path.write_text(new)
+    wait_for(lambda: status(stage) == 421)
+    assert caplog.text.count(goes_on) == 1
+
+
+def test_a_watch_survives_whatever_fails(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, old, new = two_tables(stage)
+    monkeypatch.setattr("hublet_router.proxy.source.load", no_load)
+    path.write_text(new)
+    wait_for(lambda: "the last good table goes on" in caplog.text)
+    monkeypatch.undo()
+    path.write_text(old + "# changed\n")
+    path.write_text(new)
+    wait_for(lambda: status(stage) == 421)
+
+
+def no_load(_: Path) -> None:
+    raise KeyError
+
+
+def test_a_request_that_waits_for_its_body_is_decided_by_one_table(stage: Stage) -> None:
+    """The table changes between its head and its body: the whole of it is the new one's."""
+    path, _, new = two_tables(stage)
+    body = b"refresh_token=eu1-0000"
+    raw = request("POST", "/oauth/v1/token", body=body)
+    with stage.client() as client:
+        client.socket.sendall(raw.removesuffix(body))
+        path.write_text(new)
+        wait_for(lambda: status(stage) == 421)
+        answer = client.send(body)
+    assert answer.problem["reason"] == "unknown-hublet"
+    versions = {str(flow.metadata["hublet_table"]) for flow in stage.seen.flows[-2:]}
+    assert len(versions) == 1
+    assert stage.upstreams["na1"].connections == []

@@ -1,0 +1,115 @@
+"""Retargeting: what changes on a request, and what must not."""
+
+import copy
+
+import pytest
+from mitmproxy import http
+from mitmproxy.connection import Server
+from mitmproxy.test import tflow
+
+from hublet_router.core.table import Upstream
+from hublet_router.proxy.upstream import UpstreamHost, frame, is_framed, retarget
+
+
+def flow_of(version: str = "HTTP/1.1", **fields: str) -> http.HTTPFlow:
+    flow = tflow.tflow()
+    flow.request.http_version = version
+    flow.request.headers = http.Headers(
+        [(name.replace("_", "-").encode(), value.encode()) for name, value in fields.items()]
+    )
+    return flow
+
+
+def test_a_host_with_a_server_name_is_text_to_everybody_else() -> None:
+    host = UpstreamHost("eu1.internal.example", "api.hubapi.com")
+    assert host == "eu1.internal.example"
+    assert "eu1.internal.example" == host  # noqa: SIM300  # the other way round matters
+    assert {("eu1.internal.example", 443): 1}[(host, 443)] == 1
+    assert type(str(host)) is str
+    assert copy.deepcopy(host) == "eu1.internal.example"
+
+
+def test_hosts_with_different_server_names_are_pooled_apart() -> None:
+    one, other = UpstreamHost("10.20.0.4", "api.hubapi.com"), UpstreamHost("10.20.0.4", "other")
+    assert one != other
+    assert (one, 443) != (other, 443)
+    assert one == UpstreamHost("10.20.0.4", "api.hubapi.com")
+    assert not one != UpstreamHost("10.20.0.4", "api.hubapi.com")  # noqa: SIM202
+    assert one != "elsewhere"
+
+
+@pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/2.0"])
+def test_law_3_retargeting_touches_neither_host_nor_authority(version: str) -> None:
+    flow = flow_of(version, HoSt="Xn--BCHER-kva.Example:80", host="second", content_length="0")
+    flow.request.data.authority = b"\xc3\xa9.example"
+    flow.request.data.path = b"//x/../y;p?q=%2f"
+    fields = flow.request.headers.fields
+    retarget(flow, Upstream("https", "10.20.0.4", 8443), "api.hubapi.com")
+    assert (flow.request.host, flow.request.port) == ("10.20.0.4", 8443)
+    assert flow.request.scheme == "https"
+    assert flow.request.headers.fields == fields
+    assert flow.request.data.authority == b"\xc3\xa9.example"
+    assert flow.request.data.path == b"//x/../y;p?q=%2f"
+
+
+def test_an_upstream_without_tls_gets_no_server_name() -> None:
+    flow = flow_of()
+    retarget(flow, Upstream("http", "10.20.0.4", 80), "api.hubapi.com")
+    assert isinstance(flow.request.host, UpstreamHost)
+    assert flow.request.host.server_name is None
+
+
+def test_http3_in_front_means_tcp_behind() -> None:
+    flow = flow_of("HTTP/3", content_length="0")
+    shared = flow.server_conn = Server(address=("unrouted.invalid", 443), transport_protocol="udp")
+    retarget(flow, Upstream("https", "10.20.0.4", 8443), "api.hubapi.com")
+    assert flow.server_conn.transport_protocol == "tcp"
+    assert shared.transport_protocol == "udp"  # the client's own stays as it was
+
+
+def test_a_retargeted_flow_can_be_saved_and_loaded() -> None:
+    flow = flow_of()
+    retarget(flow, Upstream("https", "10.20.0.4", 8443), "api.hubapi.com")
+    loaded = http.HTTPFlow.from_state(flow.get_state())
+    assert isinstance(loaded, http.HTTPFlow)
+    assert loaded.request.host == "10.20.0.4"
+
+
+@pytest.mark.parametrize(
+    ("version", "fields", "framed"),
+    [
+        ("HTTP/1.1", {}, True),
+        ("HTTP/2.0", {}, False),
+        ("HTTP/3", {}, False),
+        ("HTTP/2.0", {"content_length": "4"}, True),
+        ("HTTP/2.0", {"transfer_encoding": "chunked"}, True),
+    ],
+)
+def test_what_http1_could_see_the_end_of(
+    version: str, fields: dict[str, str], framed: bool
+) -> None:
+    assert is_framed(flow_of(version, **fields).request) is framed
+
+
+@pytest.mark.parametrize(
+    ("version", "body", "stream", "length", "encoding"),
+    [
+        ("HTTP/2.0", b"body", False, "4", None),
+        ("HTTP/2.0", b"", False, None, None),
+        ("HTTP/2.0", b"", True, None, "chunked"),
+        ("HTTP/1.1", b"body", False, None, "chunked"),
+    ],
+    ids=["whole", "none", "streamed", "not ours"],
+)
+def test_framing_is_added_where_it_is_missing(
+    version: str, body: bytes, stream: bool, length: str | None, encoding: str | None
+) -> None:
+    request = flow_of(version, transfer_encoding="chunked").request
+    request.data.content = body
+    request.data.trailers = http.Headers([(b"checksum", b"1")])
+    request.stream = stream
+    frame(request)
+    assert request.headers.get("content-length") == length
+    assert request.headers.get("transfer-encoding") == encoding
+    assert (request.trailers is None) is (version != "HTTP/1.1")
+    assert request.raw_content == body

@@ -1,0 +1,60 @@
+"""From a flow to what a decision may look at."""
+
+import pytest
+from mitmproxy import http
+from mitmproxy.proxy.mode_specs import ProxyMode
+from mitmproxy.test import tflow
+
+from hublet_router.proxy.view import view
+
+API = "api.hubapi.com"
+
+
+def flow_of(mode: str, target: str, hosts: list[bytes], authority: bytes = b"") -> http.HTTPFlow:
+    flow = tflow.tflow()
+    flow.live = True
+    flow.client_conn.proxy_mode = ProxyMode.parse(mode)
+    flow.request.data.host = target
+    flow.request.data.authority = authority
+    flow.request.headers = http.Headers([(b"HoSt", host) for host in hosts])
+    return flow
+
+
+@pytest.mark.parametrize(
+    ("mode", "target", "hosts", "authority", "expected"),
+    [
+        ("reverse:https://x.invalid", "x.invalid", [b"API.HubApi.com:8080"], b"",
+         ("API.HubApi.com:8080",)),
+        ("reverse:https://x.invalid", "x.invalid", [], b"", ()),
+        ("reverse:https://x.invalid", "x.invalid", [], b"api.hubapi.com", (API,)),
+        ("reverse:https://x.invalid", "x.invalid", [b"a", b"b"], b"c", ("a", "b", "c")),
+        ("regular", API, [b"api.hubapi.com"], b"", (API, API)),
+        ("regular", "elsewhere", [b"api.hubapi.com"], b"", (API, "elsewhere")),
+        ("regular", "10.20.0.4", [b"api.hubapi.com"], b"", (API,)),
+    ],
+    ids=["reverse", "no host", "h2", "several", "regular", "differs", "looked up"],
+)  # fmt: skip
+def test_every_name_that_a_request_gives_for_its_host(
+    mode: str, target: str, hosts: list[bytes], authority: bytes, expected: tuple[str, ...]
+) -> None:
+    assert view(flow_of(mode, target, hosts, authority)).hosts == expected
+
+
+@pytest.mark.parametrize("recorded", [True, False], ids=["from a file", "replayed"])
+def test_a_target_that_an_earlier_decision_wrote_is_no_name(recorded: bool) -> None:
+    flow = flow_of("regular", "eu1.internal.example", [b"api.hubapi.com"])
+    flow.live = not recorded
+    flow.is_replay = None if recorded else "request"
+    assert view(flow).hosts == (API,)
+
+
+def test_bytes_of_the_wire_are_one_character_each() -> None:
+    flow = flow_of("reverse:https://x.invalid", "x.invalid", [b"api.hubapi.com"])
+    flow.request.data.method = b"PURGE"
+    flow.request.data.path = b"/caf\xc3\xa9?\xff"
+    flow.request.headers["X-Odd"] = "1"
+    request = view(flow, b"body")
+    assert request.method == "PURGE"
+    assert request.target == "/caf\xc3\xa9?\xff"
+    assert request.headers == (("host", "api.hubapi.com"), ("x-odd", "1"))
+    assert request.body == b"body"
