@@ -99,11 +99,11 @@ def decide(table: Table, request: Request) -> Decision:
 
 
 def _read(rules: list[Rule], credential: str) -> tuple[Rule, tuple[str, ...]]:
-    """Return the first rule that finds a name in the credential; the first rule when none does."""
+    """Return the first rule that finds a name in the credential, or else that knows its kind."""
     for rule in rules:
         if names := rule.reader.names(credential):
             return rule, names
-    return rules[0], ()
+    return next((rule for rule in rules if rule.reader.recognises(credential)), rules[0]), ()
 
 
 def _settle(

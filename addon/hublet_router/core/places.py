@@ -31,8 +31,9 @@ class Request:
     body: bytes | None = b""
 
     def __repr__(self) -> str:
-        """Show no path, header or body: each can hold a credential."""
-        return f"<Request {self.method} {', '.join(self.hosts)}>"
+        """Show no path, header, body or userinfo: each can hold a credential."""
+        hosts = ", ".join(host.rpartition("@")[2] for host in self.hosts)
+        return f"<Request {self.method} {hosts}>"
 
     @cached_property
     def host(self) -> str | None:

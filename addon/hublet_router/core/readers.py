@@ -12,6 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+MAX_NESTING = 1000
+"""Levels of a JSON document. It bounds the parser's recursion, so that no result depends on how
+deep the caller stands; a document with more names nothing, as to most servers."""
+
+_JSON_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _TO_STANDARD_ALPHABET = str.maketrans("-_", "+/")
 
 
@@ -20,6 +25,9 @@ class Reader(Protocol):
 
     def names(self, credential: str) -> tuple[str, ...]:
         """Return the names that the credential holds; empty when it names none."""
+
+    def recognises(self, credential: str) -> bool:
+        """Tell whether the credential is of this kind, though it may name none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +40,10 @@ class Regex:
         """Return the group's text at the pattern's first match."""
         found = self.pattern.search(credential)
         return (found[1],) if found and found[1] else ()
+
+    def recognises(self, credential: str) -> bool:
+        """Tell whether the pattern matches."""
+        return self.pattern.search(credential) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +60,27 @@ class Protobuf:
     def names(self, credential: str) -> tuple[str, ...]:
         """Return the field's values."""
         try:
-            fields = list(protobuf_fields(decode_base64(credential, url_only=True)))
-            if not any(number == 1 for number, _ in fields):
-                return ()
             return tuple(
                 value.decode()
-                for number, value in fields
+                for number, value in self._message(credential)
                 if number == self.field and isinstance(value, bytes) and value
             )
         except ValueError:
             return ()
+
+    def recognises(self, credential: str) -> bool:
+        """Tell whether the credential is such a message."""
+        try:
+            return bool(self._message(credential))
+        except ValueError:
+            return False
+
+    @staticmethod
+    def _message(credential: str) -> list[tuple[int, int | bytes]]:
+        fields = list(protobuf_fields(decode_base64(credential, url_only=True)))
+        if not any(number == 1 for number, _ in fields):
+            raise ValueError("field 1 is missing")
+        return fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +91,15 @@ class Jwt:
 
     def names(self, credential: str) -> tuple[str, ...]:
         """Return the claim's strings."""
-        parts = credential.split(".")
-        if len(parts) != 3:
-            return ()
         try:
-            payload = decode_base64(parts[1], url_only=True)
+            _, payload, _ = credential.split(".")
+            return tuple(json_strings(decode_base64(payload, url_only=True), self.claim))
         except ValueError:
             return ()
-        return tuple(json_strings(payload, self.claim))
+
+    def recognises(self, credential: str) -> bool:
+        """Tell whether the credential begins like every JSON Web Token: with `{"` in base64."""
+        return credential.startswith("eyJ") and credential.count(".") == 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +119,10 @@ class Base64:
             return ()
         return Regex(self.pattern).names(decoded.decode("latin-1"))
 
+    def recognises(self, credential: str) -> bool:
+        """Tell whether the pattern matches: to decode alone says little."""
+        return bool(self.names(credential))
+
 
 def decode_base64(text: str, *, url_only: bool = False) -> bytes:
     """Decode base64url, and base64 unless `url_only`; raise ValueError on anything else."""
@@ -108,7 +136,7 @@ def decode_base64(text: str, *, url_only: bool = False) -> bytes:
 def protobuf_fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
     """Yield (field number, value) for each field, bounds checked; raise ValueError where it breaks.
 
-    A varint is an int; a length-delimited or fixed-width field is bytes.
+    A varint or a fixed-width field is an int, a length-delimited one bytes.
     """
     at = 0
     while at < len(message):
@@ -116,11 +144,11 @@ def protobuf_fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
         number, wire_type = tag >> 3, tag & 7
         if not 0 < number < 1 << 29:
             raise ValueError("field number out of range")
-        if wire_type == 0:
-            value, at = _varint(message, at)
-            yield number, value
-            continue
         match wire_type:
+            case 0:
+                value, at = _varint(message, at)
+                yield number, value
+                continue
             case 1:
                 length = 8
             case 2:
@@ -131,7 +159,8 @@ def protobuf_fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
                 raise ValueError("unknown wire type")
         if length > len(message) - at:
             raise ValueError("a field ends after the message")
-        yield number, message[at : at + length]
+        field = message[at : at + length]
+        yield number, field if wire_type == 2 else int.from_bytes(field, "little")
         at += length
 
 
@@ -158,25 +187,47 @@ def json_strings(document: bytes, path: str) -> Iterator[str]:
     A key may hold dots itself (`https://example.com/region`): the whole rest of the path is tried
     as one key before it is split. A list on the way stands for each of its items.
     """
+    if _nesting(document) > MAX_NESTING:
+        return
     try:
         # parse_int: a number of 5,000 digits is valid JSON, but int() raises on it.
-        tree = json.loads(document, object_pairs_hook=_Object, parse_int=str)
-        yield from _walk(tree, path)
+        tree = json.loads(document, object_pairs_hook=_Object, parse_int=float)
     except (ValueError, RecursionError):
         return
+    yield from _walk(tree, path)
 
 
-def _walk(node: Any, path: str | None) -> Iterator[str]:
-    if isinstance(node, _Object):
-        if path is not None:
-            head, dot, rest = path.partition(".")
-            for key, value in node:
-                if key == path:
-                    yield from _walk(value, None)
-                elif dot and key == head:
-                    yield from _walk(value, rest)
-    elif isinstance(node, list):
-        for item in node:
-            yield from _walk(item, path)
-    elif isinstance(node, str) and node and path is None:
-        yield node
+def _nesting(document: bytes) -> int:
+    """Return a bound of how deep a JSON document is nested; exact where the bound is too high."""
+    bound = document.count(b"[") + document.count(b"{")
+    if bound <= MAX_NESTING:
+        return bound
+    depth = deepest = 0
+    for bracket in re.findall(rb"[\[\]{}]", _JSON_STRING.sub(b"", document)):
+        depth += 1 if bracket in b"[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _walk(tree: Any, path: str) -> Iterator[str]:
+    todo: list[tuple[Any, str | None]] = [(tree, path)]
+    while todo:
+        node, rest = todo.pop()
+        if isinstance(node, _Object):
+            todo.extend(reversed([*_below(node, rest)]))
+        elif isinstance(node, list):
+            todo.extend((item, rest) for item in reversed(node))
+        elif isinstance(node, str) and node and rest is None:
+            yield node
+
+
+def _below(node: _Object, path: str | None) -> Iterator[tuple[Any, str | None]]:
+    """Yield what a path leads to, with what is left of the path."""
+    if path is None:
+        return
+    head, dot, rest = path.partition(".")
+    for key, value in node:
+        if key == path:
+            yield value, None
+        elif dot and key == head:
+            yield value, rest

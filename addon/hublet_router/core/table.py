@@ -106,7 +106,8 @@ class Table:
 
     def owns(self, host: str) -> bool:
         """Tell whether requests for that host are routed; `*.` stands for exactly one label."""
-        return host in self.domains or f"*.{host.partition('.')[2]}" in self.domains
+        label, _, parent = host.partition(".")
+        return host in self.domains or (label != "" and f"*.{parent}" in self.domains)
 
     def is_upstream(self, host: str) -> bool:
         """Tell whether a Hublet is at that host."""

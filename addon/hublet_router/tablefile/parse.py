@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from ..core.places import Place, Request
+from ..core.places import MAX_BODY, Place, Request
 from ..core.table import Example, Policy, Rule, Table, TableError, Upstream
 from .nodes import Faults
 from .rules import parse_rules
@@ -15,6 +15,7 @@ from .rules import parse_rules
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _UPSTREAM = re.compile(r"(https?)://(\[[0-9A-Fa-f:.]+\]|[^\s:/@?#\[\]]+)(?::([0-9]{1,5}))?")
+_UNREAD = Upstream("http", "", 0)  # keeps the name of a Hublet whose upstream has a fault
 _REFUSALS = ("unknown-hublet", "conflict", "foreign-host", "too-large", "legacy", "anonymous")
 
 
@@ -38,7 +39,12 @@ def _table(faults: Faults, root: yaml.Node | None, version: str) -> Table:
     hublets = _hublets(faults, keys.get("hublets"))
     policy = _policy(faults, keys.get("policy"))
     default = _known(faults, keys.get("default"), "default", hublets)
-    if "default" not in keys and "default" in {policy.legacy, policy.anonymous, policy.unknown}:
+    mapped = isinstance(root, yaml.MappingNode)
+    if (
+        mapped
+        and "default" not in keys
+        and "default" in {policy.legacy, policy.anonymous, policy.unknown}
+    ):
         faults.tell(
             root,
             "the table has no 'default'; name the Hublet of credentials older than Hublets,"
@@ -84,9 +90,11 @@ def _hublets(faults: Faults, node: yaml.Node | None) -> dict[str, Upstream]:
     at_address: dict[tuple[str, int], str] = {}
     for key, value, key_node in faults.pairs(node, "'hublets'"):
         upstream = _upstream(faults, value, f"Hublet '{key}'")
-        if faults.name(key_node, "the name of a Hublet") is None or upstream is None:
+        if faults.name(key_node, "the name of a Hublet") is None:
             continue
-        hublets[key] = upstream
+        hublets[key] = upstream or _UNREAD
+        if upstream is None:
+            continue
         first = at_address.setdefault((upstream.host, upstream.port), key)
         if hublets[first] != upstream:
             faults.tell(
@@ -109,9 +117,9 @@ def _upstream(faults: Faults, node: yaml.Node, what: str) -> Upstream | None:
         return None
     if match := _UPSTREAM.fullmatch(text):
         scheme, host, digits = match.groups()
-        host = host.strip("[]").lower()
         port = int(digits or (443 if scheme == "https" else 80))
         if 0 < port < 65536 and _is_host(host):
+            host = host.strip("[]").lower()
             return Upstream("https" if scheme == "https" else "http", host, port, sni.lower())
     faults.tell(
         keys["upstream"],
@@ -123,7 +131,10 @@ def _upstream(faults: Faults, node: yaml.Node, what: str) -> Upstream | None:
 
 def _is_host(host: str) -> bool:
     try:
-        ipaddress.ip_address(host)
+        if host.startswith("["):
+            ipaddress.IPv6Address(host[1:-1])
+        else:
+            ipaddress.IPv4Address(host)
     except ValueError:
         # The last label of a name is never all digits (RFC 3696 section 2): 10.20.0 is a slip.
         return bool(_HOST.fullmatch(host)) and not host.rpartition(".")[2].isdigit()
@@ -191,13 +202,14 @@ def _request(faults: Faults, node: yaml.Node | None) -> Request | None:
     if parts.scheme not in {"http", "https"} or not parts.netloc:
         faults.tell(keys["url"], "'url' must be a whole URL, like https://api.hubapi.com/x")
         return None
+    sent = body.encode(errors="replace")
     target = url.partition("//")[2][len(parts.netloc) :].partition("#")[0]
     return Request(
         method=method or ("POST" if body else "GET"),
         hosts=tuple(value for name, value in headers if name == "host") or (parts.netloc,),
         target=_wire(target if target.startswith("/") else f"/{target}"),
         headers=tuple(headers),
-        body=body.encode(errors="replace"),
+        body=sent if len(sent) <= MAX_BODY else None,  # as the proxy would hand it over
     )
 
 

@@ -51,6 +51,8 @@ def _places(faults: Faults, node: yaml.Node | None) -> tuple[Place, ...]:
     scheme = faults.text(keys.get("scheme"), "'scheme'")
     if scheme and kind != "header":
         faults.tell(keys["scheme"], f"'scheme' belongs to a header, not to a {kind}; take it out")
+    elif scheme and not _TOKEN.fullmatch(scheme):
+        faults.tell(keys["scheme"], f"no header can have the scheme '{scheme}'; mend it")
     if kind == "path":
         pattern = faults.pattern(keys[kind], "'path'", groups=1)
         return (Path(pattern),) if pattern else ()
@@ -82,7 +84,9 @@ def _reader(faults: Faults, node: yaml.Node | None) -> Reader | None:
         case "protobuf":
             # YAML would read 011 as 9, so the digits themselves are looked at.
             if isinstance(value, yaml.ScalarNode) and re.fullmatch("[1-9][0-9]{0,8}", value.value):
-                return Protobuf(int(value.value))
+                number = int(value.value)
+                if number < 1 << 29:
+                    return Protobuf(number)
             faults.tell(value, "'protobuf' must be the number of a field, like 9")
             return None
         case "jwt":

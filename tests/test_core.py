@@ -1,0 +1,40 @@
+"""What holds for the core as a whole."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import hublet_router.core
+
+FILES = sorted(Path(hublet_router.core.__path__[0]).glob("**/*.py"))
+FORBIDDEN = {"mitmproxy", "yaml", "socket", "time", "os", "pathlib"}
+
+
+def imported(source: str) -> set[str]:
+    """Return the top-level package of each absolute import, wherever in the module it stands."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names.add(str(node.module).partition(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_the_core_does_no_io_and_knows_no_engine(file: Path) -> None:
+    assert imported(file.read_text("utf-8")) & FORBIDDEN == set()
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_the_core_imports_nothing_of_the_package_outside_itself(file: Path) -> None:
+    tree = ast.parse(file.read_text("utf-8"))
+
+    assert "hublet_router" not in imported(file.read_text("utf-8"))
+    assert all(node.level < 2 for node in ast.walk(tree) if isinstance(node, ast.ImportFrom))
+
+
+def test_the_core_stays_small() -> None:
+    assert len(FILES) >= 5
+    assert sum(len(file.read_text("utf-8").splitlines()) for file in FILES) < 900

@@ -1,0 +1,752 @@
+import pytest
+
+from hublet_router.core.places import Form, Query, Request
+from hublet_router.core.table import Policy, Table, TableError, Upstream
+from hublet_router.tablefile.parse import parse
+
+DOMAINS = "domains: [api.test]\n"
+HUBLETS = 'hublets: {na1: {upstream: "https://na1.test"}, eu1: {upstream: "https://eu1.test"}}\n'
+RULES = "credentials: [{name: key, in: {query: k}, hublet: {jwt: r}}]\n"
+DEFAULT = "default: na1\n"
+WHOLE = DOMAINS + HUBLETS + RULES + DEFAULT
+
+
+def read(text: str) -> Table:
+    return parse(text.encode(), name="t.yaml", version="0123456789ab")
+
+
+def faults(text: str) -> list[str]:
+    with pytest.raises(TableError) as caught:
+        read(text)
+    return [sentence.removeprefix("t.yaml:") for sentence in caught.value.sentences]
+
+
+def hublets(value: str) -> str:
+    """Return a table whose line 2 holds that Hublet eu1, from column 16 on."""
+    return (
+        f"{DOMAINS}hublets: {{eu1: {value}, na1: {{upstream: 'https://na1.test'}}}}\n"
+        f"{RULES}{DEFAULT}"
+    )
+
+
+def example(value: str) -> str:
+    """Return a table whose line 5 holds that example, from column 12 on."""
+    return f"{WHOLE}examples: [{value}]\n"
+
+
+def test_the_smallest_table() -> None:
+    table = read(WHOLE)
+
+    assert table.version == "0123456789ab"
+    assert table.domains == {"api.test"}
+    assert table.hublets == {
+        "na1": Upstream("https", "na1.test", 443),
+        "eu1": Upstream("https", "eu1.test", 443),
+    }
+    assert table.default == "na1"
+    assert table.policy == Policy()
+    assert [rule.name for rule in table.rules] == ["key"]
+    assert table.examples == ()
+
+
+def test_a_table_that_guesses_nothing_needs_no_default() -> None:
+    table = read(DOMAINS + HUBLETS + RULES + "policy: {legacy: refuse, anonymous: refuse}\n")
+
+    assert table.default is None
+
+
+@pytest.mark.parametrize(
+    ("text", "policy"),
+    [
+        ("{}", Policy()),
+        ("{legacy: refuse}", Policy(legacy="refuse")),
+        ("{anonymous: refuse}", Policy(anonymous="refuse")),
+        ("{unknown: default}", Policy(unknown="default")),
+        ("{conflict: first}", Policy(conflict="first")),
+        ("{foreign: pass}", Policy(foreign="pass")),
+    ],
+)
+def test_policy(text: str, policy: Policy) -> None:
+    assert read(f"{WHOLE}policy: {text}\n").policy == policy
+
+
+@pytest.mark.parametrize(
+    ("text", "domain"),
+    [
+        ("API.Test", "api.test"),
+        ("api.test.", "api.test"),
+        ('"*.api.test"', "*.api.test"),
+        ("localhost", "localhost"),
+        ("xn--caf-dma.test", "xn--caf-dma.test"),
+        ("_internal.test", "_internal.test"),
+        ("x" * 63, "x" * 63),
+    ],
+)
+def test_domains(text: str, domain: str) -> None:
+    assert read(f"domains: [{text}]\n{HUBLETS}{RULES}{DEFAULT}").domains == {domain}
+
+
+@pytest.mark.parametrize(
+    ("text", "upstream"),
+    [
+        ("{upstream: https://eu1.test}", Upstream("https", "eu1.test", 443)),
+        ("{upstream: http://eu1.test}", Upstream("http", "eu1.test", 80)),
+        ("{upstream: https://EU1.Test:8443}", Upstream("https", "eu1.test", 8443)),
+        ("{upstream: http://127.0.0.1:1}", Upstream("http", "127.0.0.1", 1)),
+        ("{upstream: http://localhost:65535}", Upstream("http", "localhost", 65535)),
+        ('{upstream: "https://[::1]:8443"}', Upstream("https", "::1", 8443)),
+        ('{upstream: "https://[FE80::A]"}', Upstream("https", "fe80::a", 443)),
+        ("{upstream: https://1.eu1}", Upstream("https", "1.eu1", 443)),
+        ("{upstream: https://a.test, sni: client}", Upstream("https", "a.test", 443, "client")),
+        ("{upstream: https://a.test, sni: upstream}", Upstream("https", "a.test", 443, "upstream")),
+        ("{upstream: https://a.test, sni: B.Test}", Upstream("https", "a.test", 443, "b.test")),
+    ],
+)
+def test_upstreams(text: str, upstream: Upstream) -> None:
+    assert read(hublets(text)).hublets["eu1"] == upstream
+
+
+def test_hublets_may_share_an_address_under_one_name() -> None:
+    table = read(
+        f"{DOMAINS}{RULES}{DEFAULT}"
+        "hublets:\n"
+        '  na1: {upstream: "https://a.test", sni: b.test}\n'
+        '  na2: {upstream: "https://A.test:443", sni: B.test}\n'
+    )
+
+    assert table.hublets["na1"] == table.hublets["na2"]
+
+
+def test_rules_of_one_place_are_kept_together_in_order() -> None:
+    table = read(
+        f"{DOMAINS}{HUBLETS}{DEFAULT}"
+        "credentials:\n"
+        "  - {name: a, in: {query: k}, hublet: {jwt: r}}\n"
+        '  - {name: b, paths: "^/", in: {form: [k, l]}, hublet: {protobuf: 9}}\n'
+        "  - {name: c, in: {query: [l, k]}, hublet: {protobuf: 9}}\n"
+    )
+
+    assert [(place, [rule.name for rule in rules]) for place, rules in table.by_place.items()] == [
+        (Query("k"), ["a", "c"]),
+        (Form("k"), ["b"]),
+        (Form("l"), ["b"]),
+        (Query("l"), ["c"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "request_"),
+    [
+        pytest.param(
+            "{url: 'https://api.test/x?a=%41#part'}",
+            Request("GET", ("api.test",), "/x?a=%41"),
+            id="fragment",
+        ),
+        pytest.param("{url: http://api.test}", Request("GET", ("api.test",), "/"), id="no path"),
+        pytest.param(
+            "{url: 'https://api.test?a=b'}",
+            Request("GET", ("api.test",), "/?a=b"),
+            id="only a query",
+        ),
+        pytest.param(
+            "{url: HTTPS://API.Test:8443//x/../y}",
+            Request("GET", ("API.Test:8443",), "//x/../y"),
+            id="as the client would send it",
+        ),
+        pytest.param(
+            "{url: https://user@api.test/}", Request("GET", ("user@api.test",), "/"), id="userinfo"
+        ),
+        pytest.param("{url: https://api.test/é}", Request("GET", ("api.test",), "/Ã©"), id="UTF-8"),
+        pytest.param(
+            "{url: https://api.test/, method: DELETE}",
+            Request("DELETE", ("api.test",), "/"),
+            id="method",
+        ),
+        pytest.param(
+            "{url: https://api.test/, body: a=é}",
+            Request("POST", ("api.test",), "/", (), "a=é".encode()),
+            id="body",
+        ),
+        pytest.param(
+            "{url: https://api.test/, method: PUT, body: a=b}",
+            Request("PUT", ("api.test",), "/", (), b"a=b"),
+            id="body and method",
+        ),
+        pytest.param(
+            f"{{url: https://api.test/, body: {'x' * 65536}}}",
+            Request("POST", ("api.test",), "/", (), b"x" * 65536),
+            id="64 KiB",
+        ),
+        pytest.param(
+            f"{{url: https://api.test/, body: {'x' * 65537}}}",
+            Request("POST", ("api.test",), "/", (), None),
+            id="a body that the proxy would not read either",
+        ),
+        pytest.param(
+            "{url: https://api.test/, headers: {X-Key: [a, é], y: b}}",
+            Request("GET", ("api.test",), "/", (("x-key", "a"), ("x-key", "Ã©"), ("y", "b"))),
+            id="headers",
+        ),
+        pytest.param(
+            "{url: https://api.test/, headers: {Host: [b.test, c.test]}}",
+            Request("GET", ("b.test", "c.test"), "/", (("host", "b.test"), ("host", "c.test"))),
+            id="Host",
+        ),
+    ],
+)
+def test_requests_of_examples(text: str, request_: Request) -> None:
+    (found,) = read(example(f"{{request: {text}, hublet: eu1}}")).examples
+
+    assert found.request == request_
+
+
+def test_examples_know_where_they_stand_and_what_they_want() -> None:
+    table = read(
+        f"{WHOLE}"
+        "examples:\n"
+        "  - {request: {url: https://api.test/}, hublet: eu1}\n"
+        "  -   refused: conflict\n"
+        "      request: {url: https://api.test/}\n"
+    )
+
+    assert [(e.hublet, e.refused, e.line, e.column) for e in table.examples] == [
+        ("eu1", None, 6, 5),
+        (None, "conflict", 7, 7),
+    ]
+
+
+@pytest.mark.parametrize(
+    "reason", ["unknown-hublet", "conflict", "foreign-host", "too-large", "legacy", "anonymous"]
+)
+def test_every_refusal_that_a_table_can_cause_can_be_an_example(reason: str) -> None:
+    text = example(f"{{request: {{url: https://api.test/}}, refused: {reason}}}")
+
+    assert read(text).examples[0].refused == reason
+
+
+NO_DEFAULT = (
+    "the table has no 'default'; name the Hublet of credentials older than Hublets,"
+    " or set legacy and anonymous of 'policy' to refuse"
+)
+NO_MAPPING = "the table must be a mapping of keys to values"
+NO_UPSTREAM = (
+    "upstream of Hublet 'eu1' is not http(s)://host[:port]; write nothing else, not even a slash"
+    " at the end: the path is the client's"
+)
+WHOLE_URL = "'url' must be a whole URL, like https://api.hubapi.com/x"
+EITHER = "an example must hold either 'hublet' or 'refused'"
+
+
+def misread(what: str, value: str, kind: str) -> str:
+    return f"{what} must be text, but YAML reads '{value}' as {kind}; write \"{value}\" in quotes"
+
+
+def no_domain(text: str) -> str:
+    return (
+        f"domain '{text}' is not a host name; write it without scheme, port and path,"
+        " in ASCII (xn--…), with a leading '*.' for any one label"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        pytest.param("", ["1:1: the file is empty; it must hold a table"], id="empty file"),
+        pytest.param("[a]", [f"1:1: {NO_MAPPING}"], id="a list"),
+        pytest.param("a", [f"1:1: {NO_MAPPING}"], id="text"),
+        pytest.param("---\n", [f"2:1: {NO_MAPPING}"], id="only a marker"),
+        pytest.param(
+            "{}",
+            [
+                "1:1: the table has no 'domains'; add it",
+                "1:1: the table has no 'hublets'; add it",
+                "1:1: the table has no 'credentials'; add it",
+                f"1:1: {NO_DEFAULT}",
+            ],
+            id="an empty mapping",
+        ),
+        pytest.param(
+            f"{WHOLE}domain: [a.test]\n",
+            ["5:1: unknown key 'domain' in the table; did you mean 'domains'?"],
+            id="unknown key, nearly right",
+        ),
+        pytest.param(
+            f"{WHOLE}upstreams: {{}}\n",
+            [
+                "5:1: unknown key 'upstreams' in the table; known are domains, hublets,"
+                " credentials, default, policy, examples"
+            ],
+            id="unknown key",
+        ),
+        pytest.param(
+            f"{WHOLE}{DEFAULT}",
+            ["5:1: 'default' is defined twice in the table; keep one"],
+            id="key twice",
+        ),
+    ],
+)
+def test_faults_of_the_whole(text: str, sentences: list[str]) -> None:
+    assert faults(text) == sentences
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        pytest.param("a.test", ["1:10: 'domains' must be a list"], id="text"),
+        pytest.param("[]", ["1:10: 'domains' is an empty list; name at least one"], id="empty"),
+        pytest.param(
+            "[a.test, on]", [f"1:19: {misread('a domain', 'on', 'a truth value')}"], id="on"
+        ),
+        pytest.param("[[a]]", ["1:11: a domain must be text"], id="list of lists"),
+        *(
+            pytest.param(f"[{text!r}]", [f"1:11: {no_domain(text)}"], id=text)
+            for text in (
+                "https://api.test",
+                "api.test:443",
+                "api.test/x",
+                "user@api.test",
+                "café.test",
+                "*",
+                "*.",
+                "*.*.test",
+                "a.*.test",
+                "api..test",
+                ".test",
+                "-a.test",
+                "[::1]",
+                "x" * 64,
+            )
+        ),
+        pytest.param(
+            "[a.test, A.Test.]", ["1:19: domain 'A.Test.' is defined twice; keep one"], id="twice"
+        ),
+    ],
+)
+def test_faults_of_domains(text: str, sentences: list[str]) -> None:
+    assert faults(f"domains: {text}\n{HUBLETS}{RULES}{DEFAULT}") == sentences
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        pytest.param("{}", ["2:16: Hublet 'eu1' has no 'upstream'; add it"], id="no upstream"),
+        pytest.param(
+            "https://eu1.test",
+            ["2:16: Hublet 'eu1' must be a mapping of keys to values"],
+            id="no mapping",
+        ),
+        pytest.param(
+            "{upstream: 9}",
+            [f"2:27: {misread("upstream of Hublet 'eu1'", '9', 'a number')}"],
+            id="a number",
+        ),
+        pytest.param(
+            "{upstream: ''}", ["2:27: upstream of Hublet 'eu1' is empty; fill it in"], id="empty"
+        ),
+        pytest.param(
+            "{upstream: https://a.test, snl: b}",
+            ["2:43: unknown key 'snl' in Hublet 'eu1'; did you mean 'sni'?"],
+            id="unknown key",
+        ),
+        pytest.param(
+            "{upstream: https://a.test, upstream: https://b.test}",
+            ["2:43: 'upstream' is defined twice in Hublet 'eu1'; keep one"],
+            id="key twice",
+        ),
+        pytest.param(
+            "{upstream: https://a.test, sni: no}",
+            [f"2:48: {misread("sni of Hublet 'eu1'", 'no', 'a truth value')}"],
+            id="sni is a truth value",
+        ),
+        *(
+            pytest.param(
+                f"{{upstream: https://a.test, sni: {sni!r}}}",
+                [f"2:48: sni '{sni}' of Hublet 'eu1' is not client, upstream or a host name"],
+                id=f"sni {sni}",
+            )
+            for sni in ("a b", "https://a.test", "a.test:443", "*.a.test", "é.test")
+        ),
+        *(
+            pytest.param(f"{{upstream: {text!r}}}", [f"2:27: {NO_UPSTREAM}"], id=text)
+            for text in (
+                "eu1.test",
+                "eu1.test:443",
+                "ftp://eu1.test",
+                "HTTPS://eu1.test",
+                "https:eu1.test",
+                "https:///",
+                "https://",
+                "https://eu1.test/",
+                "https://eu1.test/api",
+                "https://eu1.test?x",
+                "https://eu1.test#x",
+                "https://user@eu1.test",
+                "https://user:secret@eu1.test",
+                "https://eu1.test:",
+                "https://eu1.test:0",
+                "https://eu1.test:65536",
+                "https://eu1.test:999999",
+                "https://eu1.test:https",
+                "https://eu1.test:-1",
+                "https://eu1.test.",
+                "https://eu1..test",
+                "https://-eu1.test",
+                "https://eu1 .test",
+                " https://eu1.test",
+                "https://eu1.test\t",
+                "https://*.test",
+                "https://{hublet}.test",
+                "https://café.test",
+                "https://10.20.0",
+                "https://10.20.0.256",
+                "https://010.20.0.4",
+                "https://eu1.1",
+                "https://::1",
+                "https://[::1",
+                "https://[::1]:0",
+                "https://[:::1]",
+                "https://[10.20.0.4]",
+                "https://[abc]",
+                "https://[fe80::1%eth0]",
+            )
+        ),
+    ],
+)
+def test_faults_of_one_hublet(text: str, sentences: list[str]) -> None:
+    assert faults(hublets(text)) == sentences
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        pytest.param("{}", ["1:10: 'hublets' is empty; name at least one"], id="none"),
+        pytest.param("[]", ["1:10: 'hublets' must be a mapping of keys to values"], id="a list"),
+        pytest.param(
+            '{na1: {upstream: "https://a.test"}, na1: {upstream: "https://b.test"}}',
+            ["1:46: 'na1' is defined twice in 'hublets'; keep one"],
+            id="twice",
+        ),
+        *(
+            pytest.param(
+                f'{{na1: {{upstream: "https://a.test"}}, {name}: {{upstream: "https://b.test"}}}}',
+                [f"1:46: {misread("a key of 'hublets'", name, kind)}"],
+                id=name,
+            )
+            for name, kind in (
+                ("no", "a truth value"),
+                ("on", "a truth value"),
+                ("010", "a number"),
+                ("null", "nothing"),
+                ("2026-11-23", "a date"),
+            )
+        ),
+        pytest.param(
+            '{na1: {upstream: "https://a.test"}, eu/1: {upstream: "https://b.test"}}',
+            ["1:46: the name of a Hublet 'eu/1' may hold letters, digits, '-', '_' and '.' only"],
+            id="a name with a slash",
+        ),
+        *(
+            pytest.param(
+                f'{{na1: {{upstream: "https://a.test"}}, eu1: {other}}}',
+                [
+                    "1:51: Hublets 'na1' and 'eu1' have one address with different scheme or sni;"
+                    " give each an address of its own, or both the same scheme and sni"
+                ],
+                id=other,
+            )
+            for other in (
+                '{upstream: "https://a.test", sni: eu1.test}',
+                '{upstream: "https://A.test:443", sni: upstream}',
+                '{upstream: "http://a.test:443"}',
+            )
+        ),
+    ],
+)
+def test_faults_of_hublets(text: str, sentences: list[str]) -> None:
+    # What names 'na1' would be told as well where the table has none.
+    more = "policy: {legacy: refuse, anonymous: refuse}\n" if "na1" not in text else DEFAULT
+
+    assert faults(f"hublets: {text}\n{DOMAINS}{RULES}{more}") == sentences
+
+
+def dangling(what: str, listed: str = "na1, eu1") -> str:
+    return f"{what} names Hublet 'eu2', but 'hublets' lists {listed}; add it or mend the name"
+
+
+MANY = ", ".join(f"h{n}: {{upstream: 'https://h{n}.test'}}" for n in range(12))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        pytest.param(
+            f"{DOMAINS}{HUBLETS}{RULES}default: eu2\n",
+            [f"4:10: {dangling('default')}"],
+            id="default",
+        ),
+        pytest.param(
+            f"{DOMAINS}hublets: {{{MANY}}}\n{RULES}default: eu2\n",
+            [f"4:10: {dangling('default', 'h0, h1, h2, h3, h4, h5, h6, h7')}"],
+            id="only the first Hublets are listed",
+        ),
+        pytest.param(
+            f"{DOMAINS}{HUBLETS}{RULES}default: no\n",
+            [f"4:10: {misread('default', 'no', 'a truth value')}"],
+            id="default is a truth value",
+        ),
+        pytest.param(
+            f"{DOMAINS}{HUBLETS}{RULES}default:\n",
+            ["4:9: default must be text, but YAML reads '' as nothing; write it in quotes"],
+            id="default is nothing",
+        ),
+        pytest.param(DOMAINS + HUBLETS + RULES, [f"1:1: {NO_DEFAULT}"], id="no default"),
+        pytest.param(
+            f"{DOMAINS}{HUBLETS}{RULES}policy: {{legacy: refuse}}\n",
+            [f"1:1: {NO_DEFAULT}"],
+            id="no default for anonymous",
+        ),
+        pytest.param(
+            f"{DOMAINS}{HUBLETS}{RULES}"
+            "policy: {legacy: refuse, anonymous: refuse, unknown: default}\n",
+            [f"1:1: {NO_DEFAULT}"],
+            id="no default for unknown",
+        ),
+        pytest.param(
+            example("{request: {url: https://api.test/}, hublet: eu2}"),
+            [f"5:56: {dangling('an example')}"],
+            id="example",
+        ),
+        # getsentry/synapse, haproxy #36: the target is misspelled, and nothing says so
+        pytest.param(
+            f"{DOMAINS}hublets: {{be_example: {{upstream: 'https://a.test'}}}}\n{RULES}"
+            "default: be_eample\n",
+            [
+                "4:10: default names Hublet 'be_eample', but 'hublets' lists be_example;"
+                " add it or mend the name"
+            ],
+            id="one letter is missing",
+        ),
+    ],
+)
+def test_faults_of_names(text: str, sentences: list[str]) -> None:
+    assert faults(text) == sentences
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        pytest.param("[]", ["5:9: 'policy' must be a mapping of keys to values"], id="a list"),
+        pytest.param(
+            "{legcy: refuse}",
+            ["5:10: unknown key 'legcy' in 'policy'; did you mean 'legacy'?"],
+            id="unknown key",
+        ),
+        pytest.param(
+            "{legacy: refuse, legacy: default}",
+            ["5:26: 'legacy' is defined twice in 'policy'; keep one"],
+            id="key twice",
+        ),
+        *(
+            pytest.param(
+                f"{{{key}: maybe}}",
+                [f"5:{12 + len(key)}: '{key}' of 'policy' is 'maybe'; write {words}"],
+                id=key,
+            )
+            for key, words in (
+                ("legacy", "default or refuse"),
+                ("anonymous", "default or refuse"),
+                ("unknown", "refuse or default"),
+                ("conflict", "refuse or first"),
+                ("foreign", "refuse or pass"),
+            )
+        ),
+        pytest.param(
+            "{foreign: off}",
+            [f"5:19: {misread("'foreign' of 'policy'", 'off', 'a truth value')}"],
+            id="a truth value",
+        ),
+    ],
+)
+def test_faults_of_policy(text: str, sentences: list[str]) -> None:
+    assert faults(f"{WHOLE}policy: {text}\n") == sentences
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        pytest.param("a", ["5:12: an example must be a mapping of keys to values"], id="text"),
+        pytest.param(
+            "{}", ["5:12: an example has no 'request'; add it", f"5:12: {EITHER}"], id="nothing"
+        ),
+        pytest.param(
+            "{request: {url: https://api.test/}}", [f"5:12: {EITHER}"], id="neither of two"
+        ),
+        pytest.param(
+            "{request: {url: https://api.test/}, hublet: eu1, refused: conflict}",
+            [f"5:12: {EITHER}"],
+            id="both of two",
+        ),
+        pytest.param(
+            "{request: {url: https://api.test/}, hublet: eu1, reason: x}",
+            ["5:61: unknown key 'reason' in an example; known are request, hublet, refused"],
+            id="unknown key",
+        ),
+        pytest.param(
+            "{request: {url: https://api.test/}, hublet: eu1, hublet: na1}",
+            ["5:61: 'hublet' is defined twice in an example; keep one"],
+            id="key twice",
+        ),
+        pytest.param(
+            "{request: {url: https://api.test/}, refused: unknown}",
+            [
+                "5:57: 'refused' is 'unknown'; write unknown-hublet or conflict or foreign-host or"
+                " too-large or legacy or anonymous"
+            ],
+            id="no such reason",
+        ),
+        pytest.param(
+            "{request: x, hublet: eu1}",
+            ["5:22: a request must be a mapping of keys to values"],
+            id="request is text",
+        ),
+        pytest.param(
+            "{request: {}, hublet: eu1}", ["5:22: a request has no 'url'; add it"], id="no url"
+        ),
+        pytest.param(
+            "{request: {url: https://api.test/, header: x}, hublet: eu1}",
+            ["5:47: unknown key 'header' in a request; did you mean 'headers'?"],
+            id="unknown key of the request",
+        ),
+        pytest.param(
+            "{request: {url: https://api.test/, url: https://api.test/}, hublet: eu1}",
+            ["5:47: 'url' is defined twice in a request; keep one"],
+            id="key of the request twice",
+        ),
+        pytest.param(
+            "{request: {url: 9}, hublet: eu1}",
+            [f"5:28: {misread("'url'", '9', 'a number')}"],
+            id="url is a number",
+        ),
+        *(
+            pytest.param(
+                f"{{request: {{url: {url!r}}}, hublet: eu1}}", [f"5:28: {WHOLE_URL}"], id=url
+            )
+            for url in (
+                "api.test/x",
+                "/x",
+                "//api.test/x",
+                "ftp://api.test/x",
+                "https:/api.test/x",
+                "https:///x",
+                "http://[::1",
+            )
+        ),
+        pytest.param(
+            "{request: {url: https://api.test/, method: on}, hublet: eu1}",
+            [f"5:55: {misread("'method'", 'on', 'a truth value')}"],
+            id="method",
+        ),
+        pytest.param(
+            "{request: {url: https://api.test/, body: {a: b}}, hublet: eu1}",
+            ["5:53: 'body' must be text"],
+            id="body",
+        ),
+        pytest.param(
+            "{request: {url: https://api.test/, headers: [a]}, hublet: eu1}",
+            ["5:56: 'headers' must be a mapping of keys to values"],
+            id="headers",
+        ),
+        pytest.param(
+            "{request: {url: https://api.test/, headers: {a: 1}}, hublet: eu1}",
+            [f"5:60: {misread("header 'a'", '1', 'a number')}"],
+            id="a header that is a number",
+        ),
+        pytest.param(
+            "{request: {url: https://api.test/, headers: {a: []}}, hublet: eu1}",
+            ["5:60: header 'a' is an empty list; name at least one"],
+            id="a header without value",
+        ),
+        pytest.param(
+            "{request: {url: https://api.test/, headers: {a: {b: c}}}, hublet: eu1}",
+            ["5:60: header 'a' must be a list"],
+            id="a header that is a mapping",
+        ),
+        pytest.param(
+            "{request: {url: https://api.test/, headers: {a: b, a: c}}, hublet: eu1}",
+            ["5:63: 'a' is defined twice in 'headers'; keep one"],
+            id="a header twice",
+        ),
+    ],
+)
+def test_faults_of_examples(text: str, sentences: list[str]) -> None:
+    assert faults(example(text)) == sentences
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("examples: {}", "5:11: 'examples' must be a list"),
+        ("examples: []", "5:11: 'examples' is an empty list; name at least one"),
+    ],
+)
+def test_examples_must_be_a_list_with_something_in_it(text: str, sentence: str) -> None:
+    assert faults(f"{WHOLE}{text}\n") == [sentence]
+
+
+def test_a_fault_of_a_hublet_does_not_make_its_name_unknown() -> None:
+    text = (
+        "hublets: {na1: {upstream: na1.test}, eu1: {upstream: 'https://eu1.test'}}\n"
+        f"{DOMAINS}{RULES}{DEFAULT}"
+        "examples: [{request: {url: https://api.test/}, hublet: na1}]\n"
+    )
+
+    assert faults(text) == [f"1:27: {NO_UPSTREAM.replace('eu1', 'na1')}"]
+
+
+def test_all_faults_are_told_in_one_go_in_the_order_of_the_file() -> None:
+    text = """\
+default: na2
+examples:
+  - request: {url: api.test}
+    hublet: eu3
+policy: {legacy: no}
+credentials:
+  - name: a b
+    in: {form: code}
+    hublet: {regex: "^a"}
+  - name: token
+    name: token
+    in: {headr: x, query: k}
+    hublet: {protobuf: 010}
+hublets:
+  na1: {upstream: "https://na1.test/"}
+  010: {upstream: "https://eu1.test"}
+  eu1: {upstream: "https://eu1.test"}
+domains: [https://api.test]
+colour: blue
+"""
+    told = faults(text)
+
+    assert [sentence.partition(": ")[0] for sentence in told] == [
+        "1:10",
+        "3:20",
+        "4:13",
+        "5:18",
+        "7:11",
+        "8:9",
+        "9:21",
+        "11:5",
+        "12:10",
+        "13:24",
+        "15:19",
+        "16:3",
+        "18:11",
+        "19:1",
+    ]
+
+
+def test_a_table_error_names_the_file() -> None:
+    with pytest.raises(TableError) as caught:
+        parse(b"a: b: c", name="/etc/hublets.yaml", version="")
+
+    assert str(caught.value).startswith("/etc/hublets.yaml:1:5: not YAML: ")

@@ -1,0 +1,341 @@
+import re
+from dataclasses import FrozenInstanceError
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hublet_router.core.places import (
+    MAX_BODY,
+    Cookie,
+    Form,
+    Header,
+    Json,
+    Path,
+    Place,
+    Query,
+    Request,
+    host_name,
+)
+from synthetic import UUID, private_app_token
+
+
+def request(
+    target: str = "/",
+    headers: tuple[tuple[str, str], ...] = (),
+    body: bytes | None = b"",
+    hosts: tuple[str, ...] = ("api.hubapi.com",),
+) -> Request:
+    return Request("GET", hosts, target, headers, body)
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("api.hubapi.com", "api.hubapi.com"),
+        ("API.HubAPI.com", "api.hubapi.com"),
+        ("api.hubapi.com.", "api.hubapi.com"),
+        ("api.hubapi.com..", "api.hubapi.com."),
+        ("api.hubapi.com:443", "api.hubapi.com"),
+        ("api.hubapi.com.:443", "api.hubapi.com"),
+        ("api.hubapi.com:", "api.hubapi.com"),
+        ("api.hubapi.com:99999", "api.hubapi.com"),
+        ("api.hubapi.com:http", "api.hubapi.com:http"),
+        ("api.hubapi.com:-1", "api.hubapi.com:-1"),
+        ("api.hubapi.com:443:443", "api.hubapi.com:443:443"),
+        ("user@api.hubapi.com", "user@api.hubapi.com"),
+        ("user:secret@api.hubapi.com", "user:secret@api.hubapi.com"),
+        ("api.hubapi.com@evil.example", "api.hubapi.com@evil.example"),
+        ("evil.example/api.hubapi.com", "evil.example/api.hubapi.com"),
+        ("https://api.hubapi.com", "https://api.hubapi.com"),
+        (" api.hubapi.com", " api.hubapi.com"),
+        ("api.hubapi.com\t", "api.hubapi.com\t"),
+        ("[::1]", "[::1]"),
+        ("[::1]:8443", "[::1]"),
+        ("[FE80::A]", "[fe80::a]"),
+        ("[::1", "[::1"),
+        ("::1", "::1"),
+        ("[api.hubapi.com]", "[api.hubapi.com]"),
+        ("127.0.0.1:80", "127.0.0.1"),
+        (":443", ":443"),
+        (".", ""),
+        ("", ""),
+    ],
+)
+def test_host_name(host: str, name: str) -> None:
+    assert host_name(host) == name
+
+
+@pytest.mark.parametrize(
+    ("hosts", "host"),
+    [
+        pytest.param(("api.hubapi.com",), "api.hubapi.com", id="one"),
+        pytest.param(("api.hubapi.com", "API.hubapi.com.:443"), "api.hubapi.com", id="one, twice"),
+        pytest.param(("api.hubapi.com", "api.hubspot.com"), None, id="two"),
+        pytest.param((), None, id="none"),
+    ],
+)
+def test_host(hosts: tuple[str, ...], host: str | None) -> None:
+    assert request(hosts=hosts).host == host
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        ("/", "/"),
+        ("", ""),
+        ("*", "*"),
+        ("/a/b", "/a/b"),
+        ("/a/b/", "/a/b/"),
+        ("/a?b=/../c", "/a"),
+        ("/a??b", "/a"),
+        ("/%6Fauth/v1/token", "/oauth/v1/token"),
+        ("/%6Fauth//x/../v1/token", "/oauth/v1/token"),
+        ("//oauth///v1/token", "/oauth/v1/token"),
+        ("/oauth%2Fv1%2Ftoken", "/oauth/v1/token"),
+        ("/./oauth/./v1/token", "/oauth/v1/token"),
+        ("/oauth/v1/token/.", "/oauth/v1/token/"),
+        ("/oauth/v1/token/x/..", "/oauth/v1/token/"),
+        ("/oauth/v1/token//", "/oauth/v1/token/"),
+        ("/oauth/v1/token/%2e%2e/token", "/oauth/v1/token"),
+        ("/../../oauth", "/oauth"),
+        ("/..", "/"),
+        ("//", "/"),
+        ("/.well-known/x", "/.well-known/x"),
+        ("/a%3Fb", "/a?b"),
+        ("/a%252Fb", "/a%2Fb"),
+        ("/a%zz", "/a%zz"),
+        ("/%C3%A9", "/é"),
+        ("/%FF", "/\ufffd"),
+    ],
+)
+def test_path(target: str, path: str) -> None:
+    assert request(target).path == path
+
+
+def test_target_is_kept_as_sent() -> None:
+    assert request("/%6Fauth//x?a=%41").target == "/%6Fauth//x?a=%41"
+
+
+BEARER = Header("authorization", "bearer")
+TOKEN_PATH = Path(re.compile("^/oauth/v1/refresh-tokens/([^/]+)"))
+
+
+@pytest.mark.parametrize(
+    ("place", "seen", "values"),
+    [
+        pytest.param(
+            Header("x-key"), request(headers=(("x-key", " a b "),)), ["a b"], id="header, trimmed"
+        ),
+        pytest.param(
+            Header("x-key"),
+            request(headers=(("x-key", "a"), ("other", "b"), ("x-key", "c"))),
+            ["a", "c"],
+            id="header twice",
+        ),
+        pytest.param(Header("x-key"), request(headers=(("x-key", " "),)), [], id="header, empty"),
+        pytest.param(Header("x-key"), request(), [], id="header, absent"),
+        pytest.param(BEARER, request(headers=(("authorization", "Bearer t"),)), ["t"], id="bearer"),
+        pytest.param(
+            BEARER,
+            request(headers=(("authorization", "bEARER t"),)),
+            ["t"],
+            id="scheme in any case",
+        ),
+        pytest.param(
+            BEARER, request(headers=(("authorization", " Bearer \t t "),)), ["t"], id="white space"
+        ),
+        pytest.param(
+            BEARER,
+            request(headers=(("authorization", "Bearer\xa0t"),)),
+            ["t"],
+            id="odd white space",
+        ),
+        pytest.param(
+            BEARER, request(headers=(("authorization", "Bearer t u"),)), ["t u"], id="two words"
+        ),
+        pytest.param(
+            BEARER, request(headers=(("authorization", "Basic t"),)), [], id="another scheme"
+        ),
+        pytest.param(
+            BEARER, request(headers=(("authorization", "Bearer"),)), [], id="only the scheme"
+        ),
+        pytest.param(
+            BEARER, request(headers=(("authorization", "Bearert"),)), [], id="no white space"
+        ),
+        pytest.param(BEARER, request(headers=(("authorization", ""),)), [], id="empty"),
+        pytest.param(
+            BEARER,
+            request(headers=(("authorization", "Bearer a"), ("authorization", "Bearer b"))),
+            ["a", "b"],
+            id="two Authorization headers",
+        ),
+        pytest.param(Query("key"), request("/?key=a"), ["a"], id="query"),
+        pytest.param(Query("key"), request("/?key=a&x=b&key=c"), ["a", "c"], id="query twice"),
+        pytest.param(Query("key"), request("/?k%65y=a%2Db+c"), ["a-b c"], id="query, encoded"),
+        pytest.param(Query("key"), request("/?key="), [], id="query, empty"),
+        pytest.param(Query("key"), request("/?key"), [], id="query, no value"),
+        pytest.param(Query("key"), request("/?KEY=a"), [], id="query, another case"),
+        pytest.param(Query("key"), request("/key=a"), [], id="no query"),
+        pytest.param(Query("key"), request("/?a=1?key=b"), [], id="a second question mark"),
+        pytest.param(
+            Cookie("sid"), request(headers=(("cookie", "a=1; sid=x; b=2"),)), ["x"], id="cookie"
+        ),
+        pytest.param(
+            Cookie("sid"), request(headers=(("cookie", 'sid="x"'),)), ["x"], id="cookie, quoted"
+        ),
+        pytest.param(
+            Cookie("sid"),
+            request(headers=(("cookie", "sid=x;sid=y"), ("cookie", " sid = z "))),
+            ["x", "y", "z"],
+            id="cookie, three times",
+        ),
+        pytest.param(
+            Cookie("sid"), request(headers=(("cookie", "sid=a=b"),)), ["a=b"], id="cookie with ="
+        ),
+        pytest.param(
+            Cookie("sid"),
+            request(headers=(("cookie", 'sid=; sid=""; sid'),)),
+            [],
+            id="cookie, empty",
+        ),
+        pytest.param(
+            Cookie("sid"), request(headers=(("cookie", "SID=x; xsid=y"),)), [], id="cookie, others"
+        ),
+        pytest.param(
+            Cookie("sid"), request(headers=(("set-cookie", "sid=x"),)), [], id="another header"
+        ),
+        pytest.param(
+            Form("code"), request(body=b"a=1&code=x%2Dy&code=z"), ["x-y", "z"], id="form, twice"
+        ),
+        pytest.param(Form("code"), request(body=b"code=&code"), [], id="form, empty"),
+        pytest.param(Form("code"), request(body=b"code=\xe9"), ["é"], id="form, raw bytes"),
+        pytest.param(Form("code"), request(body=b'{"code": "x"}'), [], id="form, but JSON"),
+        pytest.param(Form("code"), request(body=None), [], id="form, too long to be read"),
+        pytest.param(Json("a.b"), request(body=b'{"a": {"b": "x"}}'), ["x"], id="json"),
+        pytest.param(
+            Json("key"), request(body=b'{"key": "x", "key": "y"}'), ["x", "y"], id="duplicate keys"
+        ),
+        pytest.param(Json("key"), request(body=b'{"key": 1}'), [], id="json, a number"),
+        pytest.param(Json("key"), request(body=b"key=x"), [], id="json, but a form"),
+        pytest.param(Json("key"), request(body=None), [], id="json, too long to be read"),
+        pytest.param(TOKEN_PATH, request("/oauth/v1/refresh-tokens/x?y"), ["x"], id="path"),
+        pytest.param(
+            TOKEN_PATH,
+            request("/%6Fauth/v1//refresh-tokens/x/y"),
+            ["x"],
+            id="path, as a server may",
+        ),
+        pytest.param(TOKEN_PATH, request("/oauth/v1/refresh-tokens/"), [], id="path without it"),
+        pytest.param(Path(re.compile("^/a(b*)")), request("/a"), [], id="path, empty group"),
+        pytest.param(Path(re.compile("^/a(b)?")), request("/a"), [], id="path, group took no part"),
+    ],
+)
+def test_values(place: Place, seen: Request, values: list[str]) -> None:
+    assert list(place.values(seen)) == values
+
+
+@pytest.mark.parametrize(
+    ("place", "in_body"),
+    [
+        (Header("a"), False),
+        (Query("a"), False),
+        (Cookie("a"), False),
+        (Path(re.compile("(a)")), False),
+        (Form("a"), True),
+        (Json("a"), True),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_only_forms_and_json_are_in_the_body(place: Place, in_body: bool) -> None:
+    assert place.in_body is in_body
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "equal"),
+    [
+        pytest.param(Header("a", "bearer"), Header("a", "bearer"), True, id="header"),
+        pytest.param(Header("a", "bearer"), Header("a"), False, id="another scheme"),
+        pytest.param(Query("a"), Query("a"), True, id="query"),
+        pytest.param(Query("a"), Form("a"), False, id="another kind"),
+        pytest.param(Path(re.compile("(a)")), Path(re.compile("(a)")), True, id="path"),
+    ],
+)
+def test_equal_places_are_one_key(one: Place, other: Place, equal: bool) -> None:
+    assert len({one, other}) == (1 if equal else 2)
+
+
+def test_a_body_is_read_up_to_64_kib() -> None:
+    assert MAX_BODY == 65536
+
+
+def test_headers_are_looked_up_in_order() -> None:
+    seen = request(headers=(("a", "1"), ("b", "2"), ("a", "3")))
+
+    assert list(seen.header("a")) == ["1", "3"]
+    assert list(seen.header("c")) == []
+
+
+@pytest.mark.parametrize("field", ["method", "hosts", "target", "headers", "body"])
+def test_a_request_is_read_only(field: str) -> None:
+    with pytest.raises(FrozenInstanceError):
+        setattr(request(), field, "other")
+
+
+def test_repr_shows_where_to_but_nothing_that_can_hold_a_credential() -> None:
+    token = private_app_token("eu1")
+    seen = request(
+        f"/oauth/v1/refresh-tokens/{token}?hapikey={token}",
+        (("authorization", f"Bearer {token}"), ("cookie", f"sid={token}")),
+        token.encode(),
+    )
+
+    assert repr(seen) == "<Request GET api.hubapi.com>"
+
+
+def test_repr_shows_every_host_that_was_given() -> None:
+    assert repr(request(hosts=("a.example", "b.example:8443"))) == (
+        "<Request GET a.example, b.example:8443>"
+    )
+
+
+def test_repr_shows_no_userinfo() -> None:
+    assert UUID not in repr(request(hosts=(f"{UUID}@o1.ingest.us.sentry.io", f"user:{UUID}@x")))
+
+
+ANY_TEXT = st.text(st.characters(max_codepoint=255))
+PLACES: list[Place] = [
+    Header("authorization"),
+    BEARER,
+    Query("a"),
+    Cookie("a"),
+    Form("a"),
+    Json("a"),
+    TOKEN_PATH,
+    Path(re.compile("(.)?")),
+]
+
+
+@given(
+    hosts=st.lists(ANY_TEXT).map(tuple),
+    target=ANY_TEXT | ANY_TEXT.map("/?a={}".format),
+    field=ANY_TEXT | ANY_TEXT.map("Bearer {}".format) | ANY_TEXT.map("a={}".format),
+    body=st.none() | st.binary() | st.binary().map(b"a=".__add__),
+)
+def test_no_request_makes_a_place_raise(
+    hosts: tuple[str, ...], target: str, field: str, body: bytes | None
+) -> None:
+    seen = Request("GET", hosts, target, (("authorization", field), ("cookie", field)), body)
+    values = [value for place in PLACES for value in place.values(seen)]
+
+    assert all(isinstance(value, str) and value for value in values)
+    assert seen.host is None or seen.host in {host_name(host) for host in hosts}
+
+
+@given(path=st.text("/.a%2eEfF"))
+def test_a_path_is_plain_once_it_was_made_plain(path: str) -> None:
+    plain = request(f"/{path}/").path
+
+    assert plain.startswith("/")
+    assert "//" not in plain
+    assert not {".", ".."} & set(plain.split("/"))

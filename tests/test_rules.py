@@ -1,0 +1,327 @@
+import re
+
+import pytest
+
+from hublet_router.core.places import Cookie, Form, Header, Json, Path, Place, Query
+from hublet_router.core.readers import Base64, Jwt, Protobuf, Reader, Regex
+from hublet_router.core.table import Rule
+from hublet_router.tablefile.nodes import Faults
+from hublet_router.tablefile.rules import parse_rules
+
+
+def read(text: str) -> tuple[tuple[Rule, ...], list[str]]:
+    """Read the rules of a list, and return what was told about them, in the file's order."""
+    faults = Faults()
+    rules = parse_rules(faults, faults.root(text.encode()))
+    found = sorted(faults.found, key=lambda fault: (fault.line, fault.column))
+    return rules, [f"{fault.line}:{fault.column}: {fault.text}" for fault in found]
+
+
+def rule(where: str = "{query: k}", how: str = '{regex: "^(a)"}', paths: str = "^/") -> str:
+    return f'- name: key\n  paths: "{paths}"\n  in: {where}\n  hublet: {how}'
+
+
+@pytest.mark.parametrize(
+    ("where", "places"),
+    [
+        ("{header: X-Key}", (Header("x-key"),)),
+        ("{header: authorization, scheme: Bearer}", (Header("authorization", "bearer"),)),
+        ("{scheme: basic, header: [a, b]}", (Header("a", "basic"), Header("b", "basic"))),
+        ("{query: hapikey}", (Query("hapikey"),)),
+        ("{query: [code, token]}", (Query("code"), Query("token"))),
+        ("{cookie: sid}", (Cookie("sid"),)),
+        ("{form: [code, token]}", (Form("code"), Form("token"))),
+        ("{json: a.b}", (Json("a.b"),)),
+        ('{path: "^/x/([^/]+)"}', (Path(re.compile("^/x/([^/]+)")),)),
+    ],
+)
+def test_places(where: str, places: tuple[Place, ...]) -> None:
+    (found,), sentences = read(rule(where))
+
+    assert found.places == places
+    assert sentences == []
+
+
+@pytest.mark.parametrize(
+    ("how", "reader"),
+    [
+        ('{regex: "^([a-z]+)-"}', Regex(re.compile("^([a-z]+)-"))),
+        ("{protobuf: 9}", Protobuf(9)),
+        ('{protobuf: "9"}', Protobuf(9)),
+        ("{protobuf: 536870911}", Protobuf(536870911)),
+        ("{jwt: customer.region}", Jwt("customer.region")),
+        ('{jwt: "https://example.com/region"}', Jwt("https://example.com/region")),
+        ('{base64: "^([a-z]+):"}', Base64(re.compile("^([a-z]+):"))),
+    ],
+)
+def test_readers(how: str, reader: Reader) -> None:
+    (found,), sentences = read(rule(how=how))
+
+    assert found.reader == reader
+    assert sentences == []
+
+
+def test_rules_keep_their_order_and_their_paths() -> None:
+    rules, sentences = read(
+        "- {name: b, in: {query: k}, hublet: {protobuf: 9}}\n"
+        '- {name: a, paths: "^/oauth/", in: {query: k}, hublet: {jwt: r}}'
+    )
+
+    assert sentences == []
+    assert [(found.name, found.paths) for found in rules] == [
+        ("b", None),
+        ("a", re.compile("^/oauth/")),
+    ]
+
+
+def test_no_rules_where_there_is_no_node() -> None:
+    assert parse_rules(Faults(), None) == ()
+
+
+ONE_PLACE = "'in' must hold exactly one of header, query, cookie, form, json, path"
+ONE_READER = "'hublet' must hold exactly one of regex, protobuf, jwt, base64"
+GROUPS = "put ( ) around the part that is wanted, and write (?: ) for every other group"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        pytest.param("a: b", ["1:1: 'credentials' must be a list"], id="no list"),
+        pytest.param(
+            "[]", ["1:1: 'credentials' is an empty list; name at least one"], id="empty list"
+        ),
+        pytest.param(
+            "- a", ["1:3: a credential rule must be a mapping of keys to values"], id="no mapping"
+        ),
+        pytest.param(
+            "- {}",
+            [
+                "1:3: a credential rule has no 'name'; add it",
+                "1:3: a credential rule has no 'in'; add it",
+                "1:3: a credential rule has no 'hublet'; add it",
+            ],
+            id="nothing in it",
+        ),
+        pytest.param(
+            rule() + "\n  path: x",
+            ["5:3: unknown key 'path' in a credential rule; did you mean 'paths'?"],
+            id="unknown key",
+        ),
+        pytest.param(
+            rule() + "\n  name: x",
+            ["5:3: 'name' is defined twice in a credential rule; keep one"],
+            id="duplicate key",
+        ),
+        pytest.param(
+            rule("{query: k, query: k}"),
+            ["3:18: 'query' is defined twice in 'in'; keep one"],
+            id="duplicate key of in",
+        ),
+        pytest.param(
+            rule(how="{jwt: k, jwt: k}"),
+            ["4:20: 'jwt' is defined twice in 'hublet'; keep one"],
+            id="duplicate key of hublet",
+        ),
+        pytest.param(
+            "- name: no\n  in: {query: k}\n  hublet: {jwt: r}",
+            [
+                "1:9: the name of a rule must be text, but YAML reads 'no' as a truth value;"
+                ' write "no" in quotes'
+            ],
+            id="a name that is a truth value",
+        ),
+        pytest.param(
+            "- name: a b\n  in: {query: k}\n  hublet: {jwt: r}",
+            [
+                "1:9: the name of a rule 'a b' may hold letters, digits, '-', '_' and '.' only",
+            ],
+            id="a name with a space",
+        ),
+        pytest.param(
+            f"{rule()}\n{rule()}", ["5:9: rule 'key' is defined twice; rename one"], id="twice"
+        ),
+        pytest.param(
+            rule(paths="("),
+            [
+                "2:10: 'paths' is not a regular expression: missing ), unterminated subpattern"
+                " at position 0"
+            ],
+            id="paths",
+        ),
+        pytest.param(
+            "- name: key\n  in: {form: code}\n  hublet: {jwt: r}",
+            ["2:7: a rule that reads a body needs 'paths'; say which have one"],
+            id="form without paths",
+        ),
+        pytest.param(
+            "- name: key\n  in: {json: code}\n  hublet: {jwt: r}",
+            ["2:7: a rule that reads a body needs 'paths'; say which have one"],
+            id="json without paths",
+        ),
+        pytest.param(rule("{}"), [f"3:7: {ONE_PLACE}"], id="no place"),
+        pytest.param(rule("{header: a, query: b}"), [f"3:7: {ONE_PLACE}"], id="two kinds of place"),
+        pytest.param(rule("{scheme: bearer}"), [f"3:7: {ONE_PLACE}"], id="only a scheme"),
+        pytest.param(
+            rule("{query: k, scheme: bearer}"),
+            ["3:26: 'scheme' belongs to a header, not to a query; take it out"],
+            id="scheme of a query",
+        ),
+        pytest.param(
+            rule('{path: "^/(a)", scheme: bearer}'),
+            ["3:31: 'scheme' belongs to a header, not to a path; take it out"],
+            id="scheme of a path",
+        ),
+        pytest.param(
+            rule("{header: a, scheme: on}"),
+            [
+                "3:27: 'scheme' must be text, but YAML reads 'on' as a truth value;"
+                ' write "on" in quotes'
+            ],
+            id="scheme that is a truth value",
+        ),
+        pytest.param(
+            rule("{header: X Key}"),
+            ["3:16: no header can have the name 'X Key'; mend it"],
+            id="header with a space",
+        ),
+        pytest.param(
+            rule('{header: "X-Key:"}'),
+            ["3:16: no header can have the name 'X-Key:'; mend it"],
+            id="header with its colon",
+        ),
+        pytest.param(
+            rule("{header: [a, A]}"), ["3:20: 'A' stands there twice; keep one"], id="header twice"
+        ),
+        pytest.param(
+            rule("{form: [a, b, a]}"), ["3:21: 'a' stands there twice; keep one"], id="form twice"
+        ),
+        pytest.param(
+            rule("{query: []}"),
+            ["3:15: 'query' is an empty list; name at least one"],
+            id="no parameter",
+        ),
+        pytest.param(rule("{query: {a: b}}"), ["3:15: 'query' must be a list"], id="a mapping"),
+        pytest.param(
+            rule("{query: [a, 010, [b]]}"),
+            [
+                "3:19: 'query' must be text, but YAML reads '010' as a number;"
+                ' write "010" in quotes',
+                "3:24: 'query' must be text",
+            ],
+            id="parameters that are no text",
+        ),
+        pytest.param(
+            rule("{cookie: 2026-11-23}"),
+            [
+                "3:16: 'cookie' must be text, but YAML reads '2026-11-23' as a date;"
+                ' write "2026-11-23" in quotes'
+            ],
+            id="a cookie that is a date",
+        ),
+        pytest.param(
+            rule("{json: ~}"),
+            ["3:14: 'json' must be text, but YAML reads '~' as nothing; write \"~\" in quotes"],
+            id="a JSON path that is nothing",
+        ),
+        pytest.param(
+            rule('{path: "^/x/"}'),
+            [f"3:14: 'path' must have exactly one group, not 0: {GROUPS}"],
+            id="path without group",
+        ),
+        pytest.param(
+            rule('{path: "^/(x)/(y)"}'),
+            [f"3:14: 'path' must have exactly one group, not 2: {GROUPS}"],
+            id="path with two groups",
+        ),
+        pytest.param(rule("{path: [a]}"), ["3:14: 'path' must be text"], id="list of paths"),
+        pytest.param(rule(how="{}"), [f"4:11: {ONE_READER}"], id="no reader"),
+        pytest.param(
+            rule(how='{regex: "(a)", protobuf: 9}'), [f"4:11: {ONE_READER}"], id="two readers"
+        ),
+        pytest.param(
+            rule(how='{regex: "^pat-"}'),
+            [f"4:19: 'regex' must have exactly one group, not 0: {GROUPS}"],
+            id="regex without group",
+        ),
+        pytest.param(
+            rule(how='{regex: "^(pat)-(eu1)"}'),
+            [f"4:19: 'regex' must have exactly one group, not 2: {GROUPS}"],
+            id="regex with two groups",
+        ),
+        pytest.param(
+            rule(how='{regex: "[a"}'),
+            ["4:19: 'regex' is not a regular expression: unterminated character set at position 0"],
+            id="broken regex",
+        ),
+        pytest.param(
+            rule(how='{base64: "^a"}'),
+            [f"4:20: 'base64' must have exactly one group, not 0: {GROUPS}"],
+            id="base64 without group",
+        ),
+        *(
+            pytest.param(
+                rule(how=f"{{protobuf: {number}}}"),
+                ["4:22: 'protobuf' must be the number of a field, like 9"],
+                id=f"protobuf {number}",
+            )
+            for number in ("0", "011", "-9", "nine", "9.0", "~", "[9]", "{9: 9}", "536870912")
+        ),
+        pytest.param(
+            rule(how="{jwt: 9}"),
+            ["4:17: 'jwt' must be text, but YAML reads '9' as a number; write \"9\" in quotes"],
+            id="a claim that is a number",
+        ),
+        pytest.param(rule(how="{jwt: ''}"), ["4:17: 'jwt' is empty; fill it in"], id="no claim"),
+        pytest.param(
+            rule("{header: X Key}", '{regex: "a"}', "("),
+            [
+                "2:10: 'paths' is not a regular expression: missing ), unterminated subpattern"
+                " at position 0",
+                "3:16: no header can have the name 'X Key'; mend it",
+                f"4:19: 'regex' must have exactly one group, not 0: {GROUPS}",
+            ],
+            id="three faults of one rule",
+        ),
+    ],
+)
+def test_faults(text: str, sentences: list[str]) -> None:
+    assert read(text)[1] == sentences
+
+
+# Where the kind is missing because it is misspelled, a second sentence says what is allowed.
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        pytest.param(
+            rule("{headr: authorization}"),
+            "3:8: unknown key 'headr' in 'in'; did you mean 'header'?",
+            id="place nearly right",
+        ),
+        pytest.param(
+            rule("{body: x}"),
+            "3:8: unknown key 'body' in 'in'; known are header, query, cookie, form, json, path,"
+            " scheme",
+            id="no such place",
+        ),
+        pytest.param(
+            rule("hapikey"), "3:7: 'in' must be a mapping of keys to values", id="in is text"
+        ),
+        pytest.param(
+            rule(how="{regexp: (a)}"),
+            "4:12: unknown key 'regexp' in 'hublet'; did you mean 'regex'?",
+            id="reader nearly right",
+        ),
+        pytest.param(
+            rule(how="9"), "4:11: 'hublet' must be a mapping of keys to values", id="hublet is text"
+        ),
+    ],
+)
+def test_a_misspelled_kind_is_told_first(text: str, sentence: str) -> None:
+    assert sentence in read(text)[1]
+
+
+def test_a_scheme_that_no_header_can_have_is_told() -> None:
+    _, sentences = read(rule('{header: authorization, scheme: "Bearer token"}'))
+
+    assert [sentence.partition(": ")[0] for sentence in sentences] == ["3:39"]
+    assert "'Bearer token'" in sentences[0]

@@ -1,0 +1,161 @@
+import re
+from dataclasses import FrozenInstanceError
+
+import pytest
+
+from hublet_router.core.places import Form, Header, Place, Query
+from hublet_router.core.readers import Regex
+from hublet_router.core.table import Fault, Policy, Rule, Table, TableError, Upstream
+
+PREFIX = Regex(re.compile("^([a-z0-9]+)-"))
+NA1 = Upstream("https", "127.0.0.1", 9441)
+EU1 = Upstream("https", "api-eu1.internal.example", 443)
+
+
+def table(*domains: str, rules: tuple[Rule, ...] = ()) -> Table:
+    by_place: dict[Place, tuple[Rule, ...]] = {
+        place: tuple(rule for rule in rules if place in rule.places)
+        for rule in rules
+        for place in rule.places
+    }
+    return Table(
+        version="0" * 12,
+        domains=frozenset(domains),
+        hublets={"na1": NA1, "eu1": EU1},
+        default="na1",
+        policy=Policy(),
+        rules=rules,
+        by_place=by_place,
+    )
+
+
+def test_table_error_tells_each_fault_in_the_order_of_the_file() -> None:
+    error = TableError(
+        "hublets.yaml",
+        [Fault(14, 3, "third"), Fault(2, 9, "second"), Fault(2, 1, "first"), Fault(14, 3, "last")],
+    )
+
+    assert error.sentences == [
+        "hublets.yaml:2:1: first",
+        "hublets.yaml:2:9: second",
+        "hublets.yaml:14:3: third",
+        "hublets.yaml:14:3: last",
+    ]
+    assert str(error) == "\n".join(error.sentences)
+    assert [fault.text for fault in error.faults] == ["first", "second", "third", "last"]
+
+
+@pytest.mark.parametrize(
+    ("upstream", "text"),
+    [
+        (
+            Upstream("https", "api-eu1.internal.example", 443),
+            "https://api-eu1.internal.example:443",
+        ),
+        (Upstream("http", "10.20.0.4", 8080), "http://10.20.0.4:8080"),
+        (Upstream("https", "::1", 9441, "upstream"), "https://[::1]:9441"),
+    ],
+)
+def test_an_upstream_is_shown_as_a_url(upstream: Upstream, text: str) -> None:
+    assert str(upstream) == text
+
+
+@pytest.mark.parametrize(
+    ("sni", "client_sni", "name"),
+    [
+        pytest.param("client", "api.hubapi.com", "api.hubapi.com", id="client"),
+        pytest.param("client", None, "host.example", id="client without TLS"),
+        pytest.param("client", "", "host.example", id="client without SNI"),
+        pytest.param("upstream", "api.hubapi.com", "10.20.0.4", id="upstream"),
+        pytest.param("eu1.internal.example", "api.hubapi.com", "eu1.internal.example", id="a name"),
+    ],
+)
+def test_server_name(sni: str, client_sni: str | None, name: str) -> None:
+    upstream = Upstream("https", "10.20.0.4", 443, sni)
+
+    assert upstream.server_name(client_sni, "host.example") == name
+
+
+def test_sni_is_the_clients_unless_the_table_says_otherwise() -> None:
+    assert NA1.sni == "client"
+
+
+def test_the_policy_refuses_what_it_would_have_to_guess() -> None:
+    assert Policy() == Policy("default", "default", "refuse", "refuse", "refuse")
+
+
+@pytest.mark.parametrize(
+    ("paths", "path", "applies"),
+    [
+        pytest.param(None, "/anything", True, id="no paths"),
+        pytest.param("^/oauth/", "/oauth/v1/token", True, id="a path that matches"),
+        pytest.param("^/oauth/", "/crm/oauth/", False, id="a path that does not"),
+        pytest.param("/token$", "/oauth/v1/token", True, id="a pattern is searched"),
+    ],
+)
+def test_rule_applies_to(paths: str | None, path: str, applies: bool) -> None:
+    rule = Rule("key", (Query("key"),), PREFIX, re.compile(paths) if paths else None)
+
+    assert rule.applies_to(path) is applies
+
+
+@pytest.mark.parametrize(
+    ("host", "owned"),
+    [
+        ("api.hubapi.com", True),
+        ("hubapi.com", False),
+        ("x.api.hubapi.com", False),
+        ("api.hubapi.com.evil.example", False),
+        ("a.example.com", True),
+        ("a.b.example.com", False),
+        ("example.com", False),
+        (".example.com", False),
+        ("aexample.com", False),
+        ("com", False),
+        ("", False),
+        (".", False),
+        ("[::1]", False),
+    ],
+)
+def test_owns(host: str, owned: bool) -> None:
+    assert table("api.hubapi.com", "*.example.com").owns(host) is owned
+
+
+@pytest.mark.parametrize(
+    ("host", "known"),
+    [
+        ("127.0.0.1", True),
+        ("api-eu1.internal.example", True),
+        ("API-EU1.Internal.Example", True),
+        ("internal.example", False),
+        ("127.0.0.2", False),
+    ],
+)
+def test_is_upstream(host: str, known: bool) -> None:
+    assert table("api.hubapi.com").is_upstream(host) is known
+
+
+BEARER = Rule("token", (Header("authorization", "bearer"),), PREFIX)
+REFRESH = Rule("refresh", (Form("code"), Query("code")), PREFIX, re.compile("^/oauth/"))
+
+
+@pytest.mark.parametrize(
+    ("rules", "path", "reads"),
+    [
+        pytest.param((BEARER, REFRESH), "/oauth/v1/token", True, id="a path with a body rule"),
+        pytest.param((BEARER, REFRESH), "/crm/v3/objects", False, id="another path"),
+        pytest.param((BEARER,), "/oauth/v1/token", False, id="no body rule"),
+        pytest.param((), "/", False, id="no rule"),
+    ],
+)
+def test_reads_body(rules: tuple[Rule, ...], path: str, reads: bool) -> None:
+    assert table("api.hubapi.com", rules=rules).reads_body(path) is reads
+
+
+@pytest.mark.parametrize(
+    ("value", "field"),
+    [(table(), "default"), (NA1, "host"), (Policy(), "unknown"), (BEARER, "reader")],
+)
+def test_the_values_of_a_table_are_frozen(value: object, field: str) -> None:
+    with pytest.raises(FrozenInstanceError):
+        setattr(value, field, "other")
