@@ -6,7 +6,7 @@ PORT ?= 8080
 ROUTED := -s addon/router.py --mode reverse:https://unrouted.invalid --listen-host 127.0.0.1 \
 	--listen-port $(PORT) --set hublet_demo=true
 
-.PHONY: help install run console web demo test check format
+.PHONY: help install run console web demo test coverage check format
 
 help:  ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -41,6 +41,9 @@ demo: install  ## send a signed request of every kind, and show where each went
 
 test: install  ## the whole suite
 	$(BIN)/python -m pytest $(ARGS)
+
+coverage: install  ## each module, covered to the last branch by its own test file
+	$(BIN)/python tests/own_coverage.py
 
 check: install  ## format, lint, types
 	$(BIN)/ruff format --check .

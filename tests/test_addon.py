@@ -1,5 +1,6 @@
 """The addon inside a real mitmproxy: what it routes, what it refuses, and what it leaves behind."""
 
+import asyncio
 import itertools
 import socket
 import threading
@@ -9,13 +10,27 @@ from pathlib import Path
 import pytest
 from mitmproxy import http
 from mitmproxy.exceptions import OptionsError
+from mitmproxy.flow import Error
+from mitmproxy.options import Options
+from mitmproxy.test import taddons, tflow
+from mitmproxy.tools.dump import DumpMaster
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Request, TextMessage
 
 import hublet_router.proxy.addon
 from hublet_router.core.decide import Reason
 from hublet_router.proxy.addon import HubletRouter
-from wire import Stage, Upstream, bearer, request
+from hublet_router.tablefile import loads
+from wire import (
+    TABLE,
+    Stage,
+    Upstream,
+    authority,
+    bearer,
+    confdir,
+    free_port,
+    request,
+)
 
 API = "api.hubapi.com"
 
@@ -435,3 +450,135 @@ def test_a_pipelined_request_is_decided_for_itself(stage: Stage) -> None:
         client.socket.sendall(request("GET", "/1", bearer("eu1")) + request("GET", "/2"))
         assert b"Hublet: eu1" in client.receive_until(b"Hublet: na1")
     assert stage.arrivals() == {"na1": 1, "eu1": 1}
+
+
+# before it runs, and over recorded flows: straight into the hooks
+
+
+def table_in(folder: Path, upstream: str = "http://127.0.0.1:1") -> str:
+    path = folder / "hublets.yaml"
+    text = TABLE.format(
+        domains=f"[{API}]", hublets=f"  eu1: {{upstream: '{upstream}'}}", default="eu1", more=""
+    )
+    path.write_text(text)
+    return str(path)
+
+
+def configured(**options: object) -> HubletRouter:
+    """An addon as it is before mitmproxy runs."""
+
+    async def load() -> HubletRouter:
+        settings = Options(confdir=str(confdir()))
+        master = DumpMaster(settings, with_termlog=False, with_dumper=False)
+        router = HubletRouter()
+        master.addons.add(router)
+        settings.update(**options)
+        master.addons.get("errorcheck").finish()
+        await master.done()
+        return router
+
+    return asyncio.run(load())
+
+
+def test_before_it_runs_a_fault_is_an_error_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    router = configured(hublets=str(tmp_path / "nowhere.yaml"))
+    assert router.table is None
+    assert "nowhere.yaml:1:1: cannot be read: No such file or directory" in caplog.text
+
+
+def test_before_it_runs_no_table_is_taken_beside_ssl_insecure(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    router = configured(hublets=table_in(tmp_path), ssl_insecure=True)
+    assert router.table is None
+    assert "ssl_insecure would take any server for a Hublet" in caplog.text
+
+
+def test_the_default_table_is_found_beside_the_addon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    router = configured(hublets="hublets.yaml", hublet_demo=False)
+    assert router.source
+    assert router.source.path == Path(__file__).parents[1] / "hublets.yaml"
+
+
+def test_a_misspelt_option_of_ours_is_an_error_and_others_are_not_ours(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def run() -> None:
+        router = HubletRouter()
+        with taddons.context(router) as context:
+            context.options.deferred.update({"hublet_dmo": "true", "other": "x"})
+            router.running()
+            router.done()
+
+    asyncio.run(run())
+    assert "unknown option hublet_dmo; did you mean hublet_demo?" in caplog.text
+    assert "other" not in caplog.text
+
+
+def test_the_demo_can_be_switched_on_and_off(stage: Stage, tmp_path: Path) -> None:
+    port = free_port()
+    table_in(tmp_path, f"https://127.0.0.1:{port}")
+    stage.proxy()
+    with stage.client() as client:
+        assert client.get("/", bearer("eu1")).status == 502
+    stage.set_option(ssl_verify_upstream_trusted_ca=None)
+    stage.set_option(hublet_demo=True)
+    with stage.client() as client:
+        assert b'"hublet": "eu1"' in client.get("/", bearer("eu1")).body
+    assert stage.master
+    assert stage.master.options.ssl_verify_upstream_trusted_ca == str(authority())
+    stage.set_option(hublet_demo=False)
+    with stage.client() as client:
+        assert client.get("/", bearer("eu1")).status == 502
+
+
+def test_a_table_that_the_demo_cannot_serve_is_not_taken(stage: Stage, tmp_path: Path) -> None:
+    table_in(tmp_path, f"https://127.0.0.1:{free_port()}")
+    router = HubletRouter()
+    stage.proxy(addon=router, hublet_demo=True)
+    before = router.table
+    other = tmp_path / "other.yaml"
+    other.write_text((tmp_path / "hublets.yaml").read_text().replace("127.0.0.1", "10.20.0.4"))
+    with pytest.raises(OptionsError, match="hublet_demo serves loopback only"):
+        stage.set_option(hublets=str(other))
+    assert before
+    assert router.table
+    assert router.table.version == before.version
+
+
+def recorded(body: bytes) -> http.HTTPFlow:
+    flow = tflow.tflow(resp=True)
+    flow.live = False
+    flow.request.headers = http.Headers(host=API)
+    flow.request.data.path = b"/oauth/v1/token"
+    flow.request.data.content = body
+    return flow
+
+
+def test_a_recorded_flow_is_annotated_once_and_left_where_it_is(tmp_path: Path) -> None:
+    router = configured(hublets=table_in(tmp_path))
+    flow = recorded(b"refresh_token=eu1-0")
+    before = flow.request.copy()
+    router.requestheaders(flow)
+    router.request(flow)
+    assert flow.comment == "eu1 ← refresh-token"
+    assert flow.request.get_state() == before.get_state()
+    router.table = loads(
+        (tmp_path / "hublets.yaml").read_bytes().replace(b"eu1:", b"eu2:").replace(b"eu1", b"eu2")
+    )
+    router.requestheaders(flow)
+    assert flow.metadata["hublet"] == "eu1"
+
+
+def test_a_recorded_flow_stays_as_it_is_without_a_table_or_with_an_error() -> None:
+    router = HubletRouter()
+    flow = recorded(b"")
+    router.requestheaders(flow)
+    flow.error = Error("it failed then")
+    router.requestheaders(flow)
+    assert flow.metadata == {}

@@ -1,5 +1,6 @@
 """The command line."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -87,3 +88,9 @@ def test_the_command_ends_with_the_code_of_its_command(
         hublet_router.__main__.main()
     assert ended.value.code == 0
     assert passed_on[0] == "-s"
+
+
+def test_the_command_says_it_and_exits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(SystemExit, match="hublet-router needs PyYAML"):
+        hublet_router.__main__.main()

@@ -5,9 +5,13 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+from mitmproxy.connection import Server
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
+from mitmproxy.test import taddons, tflow
 
 from hublet_router.proxy.addon import HubletRouter
 from hublet_router.proxy.door import Door
+from hublet_router.proxy.upstream import UpstreamHost
 from wire import Client, Stage, Upstream, bearer, read_request, request, wait_for
 
 API = "api.hubapi.com"
@@ -40,19 +44,22 @@ def never_accepts() -> Iterator[int]:
             one.close()
 
 
-def test_an_upstream_that_never_accepts_is_a_502_in_time(
-    stage: Stage, never_accepts: int, caplog: pytest.LogCaptureFixture
-) -> None:
-    _, door = start(stage)
-    stage.upstreams["eu1"].port, live = never_accepts, stage.upstreams["eu1"].port
-    stage.set_option(hublets=str(stage.table().rename(stage.folder / "other.yaml")))
+def test_an_upstream_that_never_accepts_is_a_502_in_time(stage: Stage, never_accepts: int) -> None:
+    eu1, door = start(stage)
+    spoil(stage, eu1.url, f"http://127.0.0.1:{never_accepts}")
     with stage.client() as client:
         answer = client.get("/", bearer("eu1"))
     assert answer.status == 502
     assert b"hublet-router: no connection within 1 s" in answer.body
     assert stage.upstreams["na1"].connections == []
     assert door.deadlines == {}
-    assert live != never_accepts
+
+
+def spoil(stage: Stage, url: str, other: str) -> None:
+    """Take another table, in which an upstream is somewhere else."""
+    path = stage.folder / "other.yaml"
+    path.write_text(stage.table_text().replace(url, other))
+    stage.set_option(hublets=str(path))
 
 
 async def never_answers(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
@@ -64,9 +71,7 @@ async def never_answers(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -
 def test_an_upstream_that_never_finishes_tls_is_a_502_in_time(stage: Stage) -> None:
     eu1, door = start(stage)
     eu1.behaviour = never_answers
-    path = stage.folder / "other.yaml"
-    path.write_text(stage.table_text().replace(eu1.url, eu1.url.replace("http:", "https:")))
-    stage.set_option(hublets=str(path))
+    spoil(stage, eu1.url, eu1.url.replace("http:", "https:"))
     with stage.client() as client:
         assert client.get("/", bearer("eu1")).status == 502
     assert stage.upstreams["na1"].connections == []
@@ -156,3 +161,26 @@ def test_an_upstream_connection_without_a_stamp_is_refused_for_plain_tcp_too(sta
         client.socket.sendall(b"\x00\x01 nothing known\r\n")
         assert client.receive_until(b"never") == b""
     assert na1.connections == []
+
+
+def data_for(host: str) -> ServerConnectionHookData:
+    return ServerConnectionHookData(Server(address=(host, 443)), tflow.tclient_conn())
+
+
+def test_an_error_that_another_addon_set_stays() -> None:
+    data = data_for(UpstreamHost("10.20.0.4"))
+    data.server.error = "not with me"
+    Door().server_connect(data)
+    assert data.server.error == "not with me"
+
+
+def test_no_timer_outlives_the_addon() -> None:
+    async def main() -> None:
+        door = Door()
+        with taddons.context(door):
+            door.server_connect(data_for(UpstreamHost("10.20.0.4")))
+            (deadline,) = door.deadlines.values()
+            door.done()
+            assert deadline.cancelled()
+
+    asyncio.run(main())

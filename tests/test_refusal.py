@@ -3,9 +3,11 @@
 import json
 
 import pytest
+from mitmproxy import http
+from mitmproxy.test import tflow
 
 from hublet_router.core.decide import Reason, refuse
-from hublet_router.proxy.refusal import answer
+from hublet_router.proxy.refusal import answer, send_refusal
 
 STATUSES = {
     Reason.LEGACY: 401,
@@ -35,6 +37,35 @@ def test_an_answer_is_a_problem_document_with_proxy_status(reason: Reason, statu
     assert response.headers["proxy-status"].startswith("hublet-router; error=")
     assert response.headers["proxy-status"].endswith(f'; details="{reason}"')
     assert response.headers["content-length"] == str(len(response.raw_content or b""))
+
+
+@pytest.mark.parametrize(
+    ("version", "fields", "stream", "body", "is_answered"),
+    [
+        ("HTTP/1.1", {}, False, None, True),
+        ("HTTP/1.1", {"content-length": "65536"}, False, None, True),
+        ("HTTP/1.1", {"content-length": "65537"}, False, None, False),
+        ("HTTP/1.1", {"content-length": "5"}, True, None, False),
+        ("HTTP/1.1", {"transfer-encoding": "chunked"}, False, None, False),
+        ("HTTP/2.0", {}, False, None, False),
+        ("HTTP/2.0", {}, False, b"", True),
+        ("HTTP/1.1", {"content-length": "99999"}, False, b"x" * 99999, True),
+    ],
+    ids=["none", "short", "long", "streamed", "chunked", "h2", "h2 at its end", "whole"],
+)
+def test_only_a_body_that_is_there_or_short_is_answered(
+    version: str, fields: dict[str, str], stream: bool, body: bytes | None, is_answered: bool
+) -> None:
+    flow = tflow.tflow()
+    flow.request.http_version = version
+    flow.request.headers = http.Headers(
+        [(name.encode(), value.encode()) for name, value in fields.items()]
+    )
+    flow.request.stream = stream
+    flow.request.data.content = body
+    send_refusal(flow, refuse(Reason.CONFLICT))
+    assert (flow.response is not None) is is_answered
+    assert is_answered or flow.request.stream
 
 
 def test_an_answer_to_head_has_no_body_and_says_how_long_it_would_be() -> None:

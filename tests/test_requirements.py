@@ -10,7 +10,6 @@ from types import SimpleNamespace
 
 import pytest
 
-import hublet_router.__main__
 from hublet_router import requirements
 
 ROOT = Path(__file__).parents[1]
@@ -63,9 +62,3 @@ def test_the_addon_logs_an_error_and_loads_nothing(
 def test_with_everything_there_the_addon_is_loaded() -> None:
     (addon,) = runpy.run_module("hublet_router.addons")["addons"]
     assert addon.name == "hublet-router"
-
-
-def test_the_command_says_it_and_exits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "yaml", None)
-    with pytest.raises(SystemExit, match="hublet-router needs PyYAML"):
-        hublet_router.__main__.main()

@@ -67,6 +67,12 @@ def test_http3_in_front_means_tcp_behind() -> None:
     assert shared.transport_protocol == "udp"  # the client's own stays as it was
 
 
+def test_what_http2_did_not_frame_is_chunked_until_its_length_is_known() -> None:
+    flow = flow_of("HTTP/2.0")
+    retarget(flow, Upstream("https", "10.20.0.4", 8443), "api.hubapi.com")
+    assert flow.request.headers.fields == ((b"transfer-encoding", b"chunked"),)
+
+
 def test_a_retargeted_flow_can_be_saved_and_loaded() -> None:
     flow = flow_of()
     retarget(flow, Upstream("https", "10.20.0.4", 8443), "api.hubapi.com")

@@ -5,7 +5,7 @@ from mitmproxy import http
 from mitmproxy.proxy.mode_specs import ProxyMode
 from mitmproxy.test import tflow
 
-from hublet_router.proxy.view import view
+from hublet_router.proxy.view import body_size, view, view_whole
 
 API = "api.hubapi.com"
 
@@ -46,6 +46,39 @@ def test_a_target_that_an_earlier_decision_wrote_is_no_name(recorded: bool) -> N
     flow.live = not recorded
     flow.is_replay = None if recorded else "request"
     assert view(flow).hosts == (API,)
+
+
+@pytest.mark.parametrize(
+    ("version", "field", "value", "size"),
+    [
+        ("HTTP/1.1", "x", "", 0),
+        ("HTTP/1.1", "content-length", "7", 7),
+        ("HTTP/1.1", "transfer-encoding", "chunked", None),
+        ("HTTP/1.1", "content-length", "seven", None),
+        ("HTTP/2.0", "x", "", None),
+        ("HTTP/2.0", "content-length", "7", 7),
+    ],
+)
+def test_the_size_of_a_body_as_far_as_its_head_tells(
+    version: str, field: str, value: str, size: int | None
+) -> None:
+    flow = flow_of("reverse:https://x.invalid", "x.invalid", [])
+    flow.request.http_version = version
+    flow.request.headers[field] = value
+    assert body_size(flow.request) == size
+
+
+@pytest.mark.parametrize(
+    ("content", "body"),
+    [(None, b""), (b"body", b"body"), (b"x" * 65536, b"x" * 65536), (b"x" * 65537, None)],
+    ids=["none", "short", "64 KiB", "longer"],
+)
+def test_a_body_that_has_come_is_seen_up_to_64_kib(
+    content: bytes | None, body: bytes | None
+) -> None:
+    flow = flow_of("reverse:https://x.invalid", "x.invalid", [])
+    flow.request.data.content = content
+    assert view_whole(flow).body == body
 
 
 def test_bytes_of_the_wire_are_one_character_each() -> None:

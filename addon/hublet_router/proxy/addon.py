@@ -13,18 +13,17 @@ from mitmproxy import ctx, http
 from mitmproxy.addonmanager import Loader
 from mitmproxy.certs import CertStore
 from mitmproxy.exceptions import OptionsError
-from mitmproxy.net.http.http1 import expected_http_body_size
 
-from ..core.decide import Action, Decision, Reason, decide, refuse
+from ..core.decide import Action, Reason, decide, refuse
 from ..core.places import MAX_BODY, Request
 from ..core.table import Table, TableError
 from ..demo.hublets import DemoHublets
 from .annotate import annotate, is_annotated
 from .door import Door
-from .refusal import answer
+from .refusal import send_refusal
 from .source import TableSource
-from .upstream import UpstreamHost, frame, is_framed, retarget
-from .view import view
+from .upstream import UpstreamHost, frame, retarget
+from .view import body_size, view, view_whole
 
 logger = logging.getLogger(__name__)
 
@@ -108,7 +107,7 @@ class HubletRouter:
         flow.request.data.host = str(flow.request.host)  # a replayed flow has the stamp it got then
         with self._refusing_on_failure(flow):
             request = view(flow)
-            size = _body_size(flow.request)
+            size = body_size(flow.request)
             if size != 0 and self.table and self.table.reads_body(request.path):
                 if (size or 0) <= MAX_BODY and not flow.request.stream:
                     return  # to `request`, with the body; one that turns out longer is streamed
@@ -121,8 +120,7 @@ class HubletRouter:
             return
         with self._refusing_on_failure(flow):
             if not isinstance(flow.request.host, UpstreamHost):
-                body = flow.request.raw_content or b""
-                self._apply(flow, view(flow, body if len(body) <= MAX_BODY else None))
+                self._apply(flow, view_whole(flow))
             frame(flow.request)
 
     # one way to do each thing
@@ -139,7 +137,7 @@ class HubletRouter:
         elif decision.action is Action.PASS:
             flow.request.data.host = UpstreamHost(flow.request.host)
         else:
-            _refuse(flow, decision)
+            send_refusal(flow, decision)
         annotate(flow, decision)
 
     @contextmanager
@@ -153,14 +151,13 @@ class HubletRouter:
             where = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
             logger.error("%s at %s; the request is refused", type(error).__name__, where)
             flow.request.data.host = str(flow.request.host)
-            _refuse(flow, refuse(Reason.INTERNAL_ERROR))
+            send_refusal(flow, refuse(Reason.INTERNAL_ERROR))
             annotate(flow, refuse(Reason.INTERNAL_ERROR))
 
     def _annotate_recorded(self, flow: http.HTTPFlow) -> None:
         """Say what the table decides for a flow from a file; what was decided then stays."""
         if self.table and not is_annotated(flow):
-            body = flow.request.raw_content or b""
-            annotate(flow, decide(self.table, view(flow, body if len(body) <= MAX_BODY else None)))
+            annotate(flow, decide(self.table, view_whole(flow)))
 
     # the table and the options
 
@@ -223,32 +220,6 @@ class HubletRouter:
             raise OptionsError("\n".join(sentences))
         for sentence in sentences:
             logger.error(sentence)
-
-
-def _refuse(flow: http.HTTPFlow, decision: Decision) -> None:
-    """Answer a request that goes nowhere, or leave it at the door that `server_connect` closes.
-
-    mitmproxy answers only when it has the whole body: it would buffer an upload of any size, and
-    crashes when the body is streamed (`start_request_stream`). So a body that is long, or of
-    unknown length, is streamed towards a destination without a stamp: the connection is refused,
-    and mitmproxy ends the request with 502. Where there is no body after all, `request` answers.
-    """
-    size = _body_size(flow.request)
-    whole = flow.request.raw_content is not None
-    if whole or (size is not None and size <= MAX_BODY and not flow.request.stream):
-        flow.response = answer(decision, flow.request.method)
-    else:
-        flow.request.stream = True
-
-
-def _body_size(request: http.Request) -> int | None:
-    """Return the bytes of the body, or None when only its end will tell."""
-    if not is_framed(request):
-        return None
-    try:
-        return expected_http_body_size(request)
-    except ValueError:
-        return None
 
 
 def _table_path(option: str) -> Path:

@@ -37,16 +37,9 @@ def is_annotated(flow: http.HTTPFlow) -> bool:
 def comment(decision: Decision) -> str:
     """Return one line: `eu1 ← private-app-token`, `na1 ← api-key (legacy)`, `refused: conflict`."""
     rule, reason = decision.credential, decision.reason.value
-    match decision.action:
-        case Action.ROUTE if decision.reason is Reason.CREDENTIAL:
+    if decision.action is Action.ROUTE:
+        if decision.reason is Reason.CREDENTIAL:
             return f"{decision.hublet} ← {rule}"
-        case Action.ROUTE:
-            return (
-                f"{decision.hublet} ← {rule} ({reason})"
-                if rule
-                else f"{decision.hublet} ← {reason}"
-            )
-        case Action.PASS:
-            return f"passed: {reason}"
-        case Action.REFUSE:
-            return f"refused: {reason} ({rule})" if rule else f"refused: {reason}"
+        return f"{decision.hublet} ← {f'{rule} ({reason})' if rule else reason}"
+    verb = "passed" if decision.action is Action.PASS else "refused"
+    return f"{verb}: {reason} ({rule})" if rule else f"{verb}: {reason}"

@@ -62,12 +62,12 @@ class Door:
         self._drop_dead_connections(data.client)
         # mitmproxy has no connect timeout (its issue 1095), but runs this hook in the task that
         # connects and reads, and reports why that was cancelled.
-        if task := asyncio.current_task():
-            self.deadlines[data.server.id] = asyncio.get_running_loop().call_later(
-                ctx.options.hublet_connect_timeout,
-                task.cancel,
-                f"hublet-router: no connection within {ctx.options.hublet_connect_timeout} s",
-            )
+        task = asyncio.current_task()
+        assert task
+        seconds = ctx.options.hublet_connect_timeout
+        self.deadlines[data.server.id] = asyncio.get_running_loop().call_later(
+            seconds, task.cancel, f"hublet-router: no connection within {seconds} s"
+        )
 
     def server_connected(self, data: ServerConnectionHookData) -> None:
         """Without TLS the upstream is there now."""

@@ -6,6 +6,8 @@ from http import HTTPStatus
 from mitmproxy import http
 
 from ..core.decide import Decision, Reason
+from ..core.places import MAX_BODY
+from .view import body_size
 
 PROXY_NAME = "hublet-router"
 
@@ -81,3 +83,19 @@ def answer(decision: Decision, method: str) -> http.Response:
     response.reason = status.phrase
     response.headers["Content-Length"] = str(len(body))
     return response
+
+
+def send_refusal(flow: http.HTTPFlow, decision: Decision) -> None:
+    """Answer a request that goes nowhere, or leave it at the door that `server_connect` closes.
+
+    mitmproxy answers only when it has the whole body: it would buffer an upload of any size, and
+    crashes when the body is streamed (`start_request_stream`). So a body that is long, or of
+    unknown length, is streamed towards a destination without a stamp: the connection is refused,
+    and mitmproxy ends the request with 502. Where there is no body after all, `request` answers.
+    """
+    size = body_size(flow.request)
+    is_whole = flow.request.raw_content is not None
+    if is_whole or (size is not None and size <= MAX_BODY and not flow.request.stream):
+        flow.response = answer(decision, flow.request.method)
+    else:
+        flow.request.stream = True

@@ -1,15 +1,17 @@
-"""From mitmproxy's flow to the core's request."""
+"""From mitmproxy's flow to the core's request, whose body may still be on its way."""
 
 import ipaddress
 
 from mitmproxy import http
+from mitmproxy.net.http.http1 import expected_http_body_size
 from mitmproxy.proxy.mode_specs import ReverseMode
 
-from ..core.places import Request
+from ..core.places import MAX_BODY, Request
+from .upstream import is_framed
 
 
 def view(flow: http.HTTPFlow, body: bytes | None = b"") -> Request:
-    """Return what a decision may look at."""
+    """Return what a decision may look at; a body that cannot be read is None."""
     request = flow.request
     return Request(
         method=request.method,
@@ -21,6 +23,22 @@ def view(flow: http.HTTPFlow, body: bytes | None = b"") -> Request:
         ),
         body=body,
     )
+
+
+def view_whole(flow: http.HTTPFlow) -> Request:
+    """Return what a decision may look at when the body has come."""
+    body = flow.request.raw_content or b""
+    return view(flow, body if len(body) <= MAX_BODY else None)
+
+
+def body_size(request: http.Request) -> int | None:
+    """Return how many bytes the body has, or None when only its end will tell."""
+    if not is_framed(request):
+        return None
+    try:
+        return expected_http_body_size(request)
+    except ValueError:
+        return None
 
 
 def _hosts(flow: http.HTTPFlow) -> list[str]:
