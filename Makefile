@@ -23,7 +23,7 @@ $(VENV)/installed: pyproject.toml
 		echo "hublet-router needs Python 3.12 or newer: install it, or name it with PYTHON=/path/to/python3.13" >&2; \
 		exit 1; \
 	}; \
-	$$python -m venv --clear $(VENV)
+	$$python -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 

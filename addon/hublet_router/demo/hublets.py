@@ -82,7 +82,8 @@ async def _serve(
 def _listen(name: str, upstream: Upstream) -> socket.socket:
     """Bind at once, so that a port that is taken stops the start."""
     family = socket.AF_INET6 if ":" in upstream.host else socket.AF_INET
-    listener = socket.socket(family)
+    # By its number: asyncio switches Nagle's delay off only for what says that it is TCP.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((upstream.host, upstream.port))
@@ -107,7 +108,7 @@ def _context(table: Table, certificates: CertStore) -> ssl.SSLContext:
     """Return a context whose certificate holds whatever a client of this table may ask for."""
     names = {*table.domains, "localhost"}
     for upstream in table.hublets.values():
-        names |= {upstream.host, upstream.sni}
+        names |= {upstream.host, upstream.server_name(None, upstream.host)}
     context = server_context(certificates, names)
     context.sni_callback = _remember_server_name
     return context

@@ -1,0 +1,125 @@
+"""The README shows what the program prints now: its blocks are run, and compared line by line."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hublet_router.cli import UNROUTED
+from hublet_router.core.decide import Reason
+from hublet_router.tablefile import loads
+from wire import confdir, free_port, wait_for
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+BIN = Path(sys.executable).parent
+SESSIONS = dict(
+    block.removeprefix("$ ").split("\n", 1)
+    for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+)
+DEMO_PORTS = ("9441", "9442", "9443")
+
+
+def steady(text: str, names: dict[str, str]) -> list[str]:
+    """Lines without what differs from run to run."""
+    for found, shown in names.items():
+        text = text.replace(found, shown)
+    text = re.sub(r"^\[[0-9:.]+\]", "[time]", text, flags=re.MULTILINE)
+    text = re.sub(r"table [0-9a-f]{12} from", "table 0123456789ab from", text)
+    return text.strip().splitlines()
+
+
+class Stack:
+    """What `make run` starts, on free ports."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self.log = folder / "log"
+        table = folder / "hublets.yaml"
+        text = (ROOT / "hublets.yaml").read_text()
+        self.names = {f"{ROOT}/": "", f"{folder}/": "", str(self.port): "8080"}
+        for shown in DEMO_PORTS:
+            taken = str(free_port())
+            text = text.replace(f"127.0.0.1:{shown}", f"127.0.0.1:{taken}")
+            self.names[taken] = shown
+        table.write_text(text)
+        command: list[str | Path] = [
+            BIN / "hublet-router", "run", "--listen-port", str(self.port),
+            "--set", f"hublets={table}", "--set", "hublet_demo=true",
+            "--set", f"confdir={confdir()}",
+        ]  # fmt: skip
+        with self.log.open("w") as log:
+            at_once = {**os.environ, "PYTHONUNBUFFERED": "1"}
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT, env=at_once)
+        wait_for(self.is_listening)
+
+    def is_listening(self) -> bool:
+        assert self.process.poll() is None
+        return "listening at" in self.log.read_text()
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    it = Stack(tmp_path_factory.mktemp("readme"))
+    try:
+        yield it
+    finally:
+        it.process.terminate()
+        it.process.wait(30)
+
+
+def test_make_run(stack: Stack) -> None:
+    shown = SESSIONS["make run"].strip().splitlines()
+    assert steady(stack.log.read_text(), stack.names)[: len(shown)] == shown
+    assert (
+        "hublet-router run --listen-port $(PORT) --set hublet_demo=true"
+        in (ROOT / "Makefile").read_text()
+    )
+
+
+@pytest.mark.parametrize("command", [it for it in SESSIONS if it != "make run"])
+def test_a_command(stack: Stack, command: str) -> None:
+    here = command.replace("8080", str(stack.port))
+    here = here.replace("hublet-router run", f"hublet-router run --listen-port {free_port()}")
+    ended = subprocess.run(
+        ["bash", "-c", f"exec 2>&1; {here}"],
+        stdout=subprocess.PIPE, text=True, timeout=60, cwd=ROOT, check=False,
+        env={**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"},
+    )  # fmt: skip
+    said = [line for line in steady(ended.stdout, stack.names) if "listening at" not in line]
+    assert said == SESSIONS[command].strip().splitlines()
+
+
+def test_make_demo() -> None:
+    ended = subprocess.run(
+        [BIN / "python", "-m", "hublet_router.demo.proof"],
+        capture_output=True, text=True, timeout=120, cwd=ROOT, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0
+    column = "127.0.0.1:0".ljust(len("api.hubspot.com") + 2)
+    said = re.sub(r"127\.0\.0\.1:[0-9]+ +", column, ended.stdout).strip().splitlines()
+    (block,) = re.findall(r"<!-- make demo.*?```\n(.*?)```", README, re.DOTALL)
+    head, tail = (part.strip().splitlines() for part in block.split("…"))
+    assert said[: len(head)] == head
+    assert said[-len(tail) :] == tail
+
+
+def test_the_table_of_the_readme_is_a_table() -> None:
+    (table,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    assert set(loads(table.encode()).hublets) == {"na1", "eu1"}
+
+
+def test_every_reason_and_option_is_explained() -> None:
+    assert all(f"`{reason}`" in README for reason in Reason)
+    listed = subprocess.run(
+        [BIN / "mitmdump", "-s", ROOT / "addon" / "router.py", "--options"],
+        capture_output=True, text=True, timeout=60, cwd=ROOT, check=True,
+    )  # fmt: skip
+    options = re.findall(r"^(hublet\w*):", listed.stdout, re.MULTILINE)
+    assert options
+    assert all(f"| `{option}` |" in README for option in options)
+    assert UNROUTED in README
