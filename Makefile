@@ -37,7 +37,7 @@ web: install  ## the same proxy in mitmweb
 	$(BIN)/mitmweb $(ROUTED) --set store_streamed_bodies=true $(ARGS)
 
 demo: install  ## send a signed request of every kind, and show where each went
-	@$(BIN)/python -m hublet_router.demo.proof
+	@$(BIN)/python tests/proof.py
 
 test: install  ## the whole suite
 	$(BIN)/python -m pytest $(ARGS)

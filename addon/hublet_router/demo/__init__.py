@@ -1,1 +1,1 @@
-"""What shows the router at work on one machine: Hublets that echo, and a proof that they agree."""
+"""What shows the router at work on one machine: Hublets that echo what they received."""

@@ -19,13 +19,14 @@ from http.client import HTTPConnection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ..cli import script
-from ..core.decide import decide
-from ..core.places import Request
-from ..core.table import Example, Table
-from ..tablefile import loads
-from .echo import masked
-from .signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
+from hublet_router.cli import script
+from hublet_router.core.decide import decide
+from hublet_router.core.places import Request
+from hublet_router.core.table import Example, Table
+from hublet_router.demo.echo import masked
+from hublet_router.demo.signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
+from hublet_router.tablefile import loads
+from wire import free_port
 
 START_SECONDS = 30
 _DEMO_UPSTREAM = re.compile(r"https://127\.0\.0\.1:[0-9]+")
@@ -50,9 +51,7 @@ def main() -> int:
         folder = Path(name)
         table_path = folder / "hublets.yaml"
         shipped = script().parent.parent / "hublets.yaml"
-        text = _DEMO_UPSTREAM.sub(
-            lambda _: f"https://127.0.0.1:{_free_port()}", shipped.read_text()
-        )
+        text = _DEMO_UPSTREAM.sub(lambda _: f"https://127.0.0.1:{free_port()}", shipped.read_text())
         table_path.write_text(text)
         table = loads(text.encode())
         with _mitmdump(folder, "-s", str(script()), "--set", f"hublets={table_path}",
@@ -78,13 +77,13 @@ def main() -> int:
 @contextmanager
 def _mitmdump(folder: Path, *arguments: str) -> Iterator[int]:
     """Run a mitmdump on a free port, until the block ends."""
-    port = _free_port()
+    port = free_port()
     command = [
         sys.executable, "-c", "from mitmproxy.tools.main import mitmdump; mitmdump()", *arguments,
         "--listen-host", "127.0.0.1", "--listen-port", str(port), "--set", f"confdir={folder}",
         "--set", "termlog_verbosity=warn", "--set", "flow_detail=0",
     ]  # fmt: skip
-    process = subprocess.Popen(command, stdout=sys.stderr)  # noqa: S603  # all words are ours
+    process = subprocess.Popen(command, stdout=sys.stderr)  # all words are ours
     try:
         _wait_until_open(port, process)
         yield port
@@ -104,13 +103,6 @@ def _wait_until_open(port: int, process: subprocess.Popen[bytes]) -> None:
         else:
             return
     sys.exit("mitmdump does not listen; what it said stands above")
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-    return port
 
 
 def _row(folder: Path, port: int, table: Table, example: Example, front: str) -> Row:
