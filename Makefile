@@ -3,10 +3,12 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8080
+SECONDS ?= 60
+MINUTES ?= 10
 ROUTED := -s addon/router.py --mode reverse:https://unrouted.invalid --listen-host 127.0.0.1 \
 	--listen-port $(PORT) --set hublet_demo=true
 
-.PHONY: help install run console web demo test coverage check format
+.PHONY: help install run console web demo test coverage fuzz soak check format
 
 help:  ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -44,6 +46,16 @@ test: install  ## the whole suite
 
 coverage: install  ## each module, covered to the last branch by its own test file
 	$(BIN)/python tests/own_coverage.py
+
+fuzz: install  ## let atheris look for input that breaks a law, for SECONDS in all
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check '.[fuzz]' --editable . || { \
+		echo "make fuzz needs atheris, which has no wheel for this Python and machine: use CPython 3.12 or 3.13 on x86-64 Linux" >&2; \
+		exit 1; \
+	}
+	$(BIN)/python tests/fuzz.py $(SECONDS)
+
+soak: install  ## mixed traffic for MINUTES, while tables and upstreams come and go
+	$(BIN)/python tests/soak.py $(MINUTES)
 
 check: install  ## format, lint, types
 	$(BIN)/ruff format --check .

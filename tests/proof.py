@@ -21,9 +21,8 @@ from tempfile import TemporaryDirectory
 
 from hublet_router.cli import script
 from hublet_router.core.decide import decide
-from hublet_router.core.places import Request
+from hublet_router.core.places import Request, masked
 from hublet_router.core.table import Example, Table
-from hublet_router.demo.echo import masked
 from hublet_router.demo.signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 from hublet_router.tablefile import loads
 from wire import free_port
@@ -108,7 +107,7 @@ def _wait_until_open(port: int, process: subprocess.Popen[bytes]) -> None:
 def _row(folder: Path, port: int, table: Table, example: Example, front: str) -> Row:
     decision = decide(table, example.request)
     status, seen = _send(folder, port, example.request, front)
-    path = masked(example.request.path, table)
+    path = masked(example.request, table.by_place).partition("?")[0]
     what = f"{decision.credential or 'nothing'}, {example.request.method} {path}"
     if "hublet" not in seen:
         reason = seen.get("reason", f"status {status}")

@@ -582,3 +582,23 @@ def test_a_recorded_flow_stays_as_it_is_without_a_table_or_with_an_error() -> No
     flow.error = Error("it failed then")
     router.requestheaders(flow)
     assert flow.metadata == {}
+
+
+def test_a_hang_up_expires_the_table_if_there_is_one(tmp_path: Path) -> None:
+    router = configured(hublets=table_in(tmp_path))
+    assert router.source
+    before = router.source._loaded
+    router._hang_up()
+    assert router.source._loaded != before
+    HubletRouter()._hang_up()
+
+
+def test_the_log_and_the_metrics_are_options_like_the_others(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, taken: int
+) -> None:
+    """Before it runs, what cannot be opened is an error in the log, and ends the start."""
+    table = table_in(tmp_path)
+    configured(hublets=table, hublet_log=str(tmp_path / "nowhere" / "log"))
+    configured(hublets=table, hublet_metrics=f":{taken}")
+    assert "hublet_log: " in caplog.text
+    assert f"hublet_metrics cannot listen at :{taken}" in caplog.text

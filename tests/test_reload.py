@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -107,3 +108,14 @@ def test_a_script_that_vanishes_sends_nothing_anywhere(running: Running) -> None
     before = running.stage.arrivals()
     assert running.status() == 502
     assert running.stage.arrivals() == before
+
+
+def test_sighup_reads_the_table_again(running: Running) -> None:
+    table = running.stage.folder / "hublets.yaml"
+    before = table.stat()
+    table.write_text(table.read_text().replace("eu1:", "eu2:"))
+    os.utime(table, ns=(before.st_atime_ns, before.st_mtime_ns))  # as if nothing had changed
+    assert table.stat().st_size == before.st_size
+    running.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: running.status() == 421)
+    assert "Traceback" not in running.log.read_text()

@@ -110,3 +110,14 @@ def test_a_request_that_waits_for_its_body_is_decided_by_one_table(stage: Stage)
     versions = {str(flow.metadata["hublet_table"]) for flow in stage.seen.flows[-2:]}
     assert len(versions) == 1
     assert stage.upstreams["na1"].connections == []
+
+
+def test_an_expired_table_is_read_again(stage: Stage) -> None:
+    """What SIGHUP asks for; test_start.py sends a real one."""
+    two_tables(stage)
+    source = stage.router.source
+    assert source
+    assert source.good == 1
+    source.expire()
+    wait_for(lambda: source.good == 2)
+    assert source.bad == 0

@@ -263,6 +263,7 @@ class Stage:
         self.master: DumpMaster | None = None
         self.running: asyncio.Task[None] | None = None
         self.seen: Seen
+        self.router: HubletRouter
         self.port = 0
 
     def __enter__(self) -> Self:
@@ -322,7 +323,8 @@ class Stage:
         self, *, mode: str = REVERSE, addon: HubletRouter | None = None, **options: object
     ) -> int:
         """Start mitmproxy with the addon and the table as it stands; return its port."""
-        self.call(self._start(mode, addon or HubletRouter(), options))
+        self.router = addon or HubletRouter()
+        self.call(self._start(mode, self.router, options))
         return self.port
 
     async def _start(self, mode: str, addon: HubletRouter, options: dict[str, object]) -> None:

@@ -1,5 +1,6 @@
 """The decision: a pure function of a table and a request."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -80,22 +81,37 @@ def decide(table: Table, request: Request) -> Decision:
     named: dict[str, str] = {}  # the name of a Hublet -> the rule that named it first
     silent: str | None = None  # the first rule whose credential names none
     unread: str | None = None  # the first rule whose body cannot be read
+    for rule, credential, names in readings(table, request):
+        if credential is None:
+            unread = unread or rule.name
+        elif len(credential) > MAX_CREDENTIAL:
+            return refuse(Reason.TOO_LARGE, rule.name, table.version)
+        elif not names:
+            silent = silent or rule.name
+        for name in names:
+            named.setdefault(name, rule.name)
+    return _settle(table, named, silent, unread)
+
+
+def readings(table: Table, request: Request) -> Iterator[tuple[Rule, str | None, tuple[str, ...]]]:
+    """Yield each credential of a request, with the rule that read it and the names that it found.
+
+    The credential is None where it may stand in a body that cannot be read. One that is too long
+    comes without names: it was not read.
+    """
     for place, all_rules in table.by_place.items():
         rules = [rule for rule in all_rules if rule.applies_to(request.path)]
         if not rules:
             continue
         if place.in_body and request.body is None:
-            unread = unread or rules[0].name
+            yield rules[0], None, ()
             continue
         for credential in place.values(request):
             if len(credential) > MAX_CREDENTIAL:
-                return refuse(Reason.TOO_LARGE, rules[0].name, table.version)
-            rule, names = _read(rules, credential)
-            if not names:
-                silent = silent or rule.name
-            for name in names:
-                named.setdefault(name, rule.name)
-    return _settle(table, named, silent, unread)
+                yield rules[0], credential, ()
+            else:
+                rule, names = _read(rules, credential)
+                yield rule, credential, names
 
 
 def _read(rules: list[Rule], credential: str) -> tuple[Rule, tuple[str, ...]]:

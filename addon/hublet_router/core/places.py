@@ -5,12 +5,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar, Protocol
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, unquote, unquote_plus
 
 from .readers import json_strings
 
 MAX_BODY = 64 * 1024
 """Bytes of a body that are read for a credential; a longer one is not read at all."""
+
+MASK = "***"
+"""What is shown instead of a credential."""
 
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:@/\[\]]+)(?::[0-9]*)?")
 
@@ -179,3 +182,20 @@ class Path:
         """Return the group's text, where the pattern matches."""
         found = self.pattern.search(request.path)
         return (found[1],) if found and found[1] else ()
+
+
+def masked(request: Request, places: Iterable[Place]) -> str:
+    """Return the path with its query in which every credential that a place finds is `***`.
+
+    A path that holds one is shown as `Request.path` has it: that is where it was found.
+    """
+    path, mark, query = request.target.partition("?")
+    keys = {place.name for place in places if isinstance(place, Query)}
+    for place in places:
+        if isinstance(place, Path) and (found := place.pattern.search(request.path)) and found[1]:
+            path = request.path[: found.start(1)] + MASK + request.path[found.end(1) :]
+    pairs = [
+        f"{key}={MASK}" if equals and unquote_plus(key) in keys else f"{key}{equals}{value}"
+        for key, equals, value in (pair.partition("=") for pair in query.split("&"))
+    ]
+    return path + mark + "&".join(pairs)

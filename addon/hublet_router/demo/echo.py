@@ -5,15 +5,12 @@ import hashlib
 import hmac
 import json
 from collections.abc import AsyncIterator
-from urllib.parse import unquote_plus
 
 import h11
 
-from ..core.places import Path, Query
+from ..core.places import Request, masked
 from ..core.table import Table
 from .signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, Signature
-
-MASK = "***"
 
 
 async def echo(
@@ -33,9 +30,10 @@ async def echo(
             digest.update(data)
             signature.update(data)
             length += len(data)
+        shown = masked(Request(method, (host,), target), table.by_place)
         received = {
             "hublet": name,
-            "request": f"{method} {masked(target, table)} HTTP/{request.http_version.decode()}",
+            "request": f"{method} {shown} HTTP/{request.http_version.decode()}",
             "host": host,
             "sni": sni,
             "headers": [field.decode("latin-1") for field, _ in request.headers.raw_items()],
@@ -75,18 +73,3 @@ def _verdict(signature: Signature, fields: dict[bytes, bytes]) -> str:
         return "absent"
     wanted = signature.value(fields.get(TIMESTAMP_HEADER.lower().encode(), b"").decode("latin-1"))
     return "valid" if hmac.compare_digest(wanted.encode(), given) else "INVALID"
-
-
-def masked(target: str, table: Table) -> str:
-    """Return a path with its query in which whatever the table calls a credential is masked."""
-    path, mark, query = target.partition("?")
-    places = table.by_place.keys()
-    secret = {place.name for place in places if isinstance(place, Query)}
-    for place in places:
-        if isinstance(place, Path) and (found := place.pattern.search(path)):
-            path = path[: found.start(1)] + MASK + path[found.end(1) :]
-    pairs = [
-        f"{name}={MASK}" if equals and unquote_plus(name) in secret else f"{name}{equals}{value}"
-        for name, equals, value in (pair.partition("=") for pair in query.split("&"))
-    ]
-    return path + mark + "&".join(pairs)

@@ -3,11 +3,14 @@
 import asyncio
 import difflib
 import logging
+import signal
+import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from mitmproxy import ctx, http
 from mitmproxy.addonmanager import Loader
@@ -18,8 +21,10 @@ from ..core.decide import Action, Reason, decide, refuse
 from ..core.places import MAX_BODY, Request
 from ..core.table import Table, TableError
 from ..demo.hublets import DemoHublets
-from .annotate import annotate, is_annotated
+from .annotate import Decided, Ledger, annotate, is_annotated
 from .door import Door
+from .log import DecisionLog
+from .metrics import Metrics
 from .refusal import send_refusal
 from .source import TableSource
 from .upstream import UpstreamHost, frame, retarget
@@ -41,12 +46,18 @@ class HubletRouter:
         self.watcher: asyncio.Task[None] | None = None
         self.demo = DemoHublets()
         self.is_running = False
-        self.addons = [Door()]  # mitmproxy calls the hooks of these too
+        self.decided: Ledger = WeakKeyDictionary()
+        # mitmproxy calls the hooks of these too
+        self.decision_log = DecisionLog(self.decided)
+        self.metrics = Metrics(self.decided, self)
+        self.addons = [Door(), self.decision_log, self.metrics]
 
     # life cycle; plain functions all: mitmproxy cannot reload a script whose hooks here are async
 
     def load(self, loader: Loader) -> None:
-        """Declare the options."""
+        """Declare the options, and take SIGHUP, which would end the process."""
+        with suppress(ValueError, RuntimeError, NotImplementedError):  # in a thread, or on Windows
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hang_up)
         loader.add_option(
             "hublets",
             str,
@@ -76,6 +87,8 @@ class HubletRouter:
                 self._open(TableSource(_table_path(ctx.options.hublets)))
             elif "hublet_demo" in updated:
                 self._serve_demo()
+            self.decision_log.take_options(updated)
+            self.metrics.take_options(updated)
         except (TableError, OptionsError) as error:
             self._complain(*str(error).splitlines())
 
@@ -91,6 +104,8 @@ class HubletRouter:
 
     def done(self) -> None:
         """Stop what runs beside the hooks."""
+        with suppress(ValueError, RuntimeError, NotImplementedError):
+            asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
         if self.watcher:
             self.watcher.cancel()
         self.demo.close()
@@ -128,7 +143,9 @@ class HubletRouter:
     def _apply(self, flow: http.HTTPFlow, request: Request) -> None:
         """Decide, and do what the decision says."""
         table = self.table
+        started = time.perf_counter()
         decision = decide(table, request) if table else refuse(Reason.NO_TABLE)
+        seconds = time.perf_counter() - started
         if decision.action is Action.PASS and table and table.is_upstream(flow.request.host):
             decision = refuse(decision.reason, table=decision.table)  # no way round the decision
         if decision.upstream:
@@ -138,7 +155,11 @@ class HubletRouter:
             flow.request.data.host = UpstreamHost(flow.request.host)
         else:
             send_refusal(flow, decision)
-        annotate(flow, decision)
+        self._record(flow, Decided(decision, table, seconds))
+
+    def _record(self, flow: http.HTTPFlow, decided: Decided) -> None:
+        annotate(flow, decided.decision)
+        self.decided[flow] = decided
 
     @contextmanager
     def _refusing_on_failure(self, flow: http.HTTPFlow) -> Iterator[None]:
@@ -151,8 +172,9 @@ class HubletRouter:
             where = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
             logger.error("%s at %s; the request is refused", type(error).__name__, where)
             flow.request.data.host = str(flow.request.host)
-            send_refusal(flow, refuse(Reason.INTERNAL_ERROR))
-            annotate(flow, refuse(Reason.INTERNAL_ERROR))
+            decision = refuse(Reason.INTERNAL_ERROR)
+            send_refusal(flow, decision)
+            self._record(flow, Decided(decision, None, 0))
 
     def _annotate_recorded(self, flow: http.HTTPFlow) -> None:
         """Say what the table decides for a flow from a file; what was decided then stays."""
@@ -200,6 +222,11 @@ class HubletRouter:
         if self.source:
             replace = partial(self._replace, self.source)
             self.watcher = asyncio.create_task(self.source.watch(replace))
+
+    def _hang_up(self) -> None:
+        """Read the table again, as operators expect of SIGHUP; the log follows rotation itself."""
+        if self.source:
+            self.source.expire()
 
     def _serve_demo(self) -> None:
         if not (ctx.options.hublet_demo and self.table):

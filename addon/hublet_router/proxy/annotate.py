@@ -1,10 +1,25 @@
 """What a decision leaves on a flow, for the people who look at it: never a credential."""
 
 import re
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 from mitmproxy import http
 
 from ..core.decide import Action, Decision, Reason
+from ..core.table import Table
+
+
+class Decided(NamedTuple):
+    """A decision with the table that made it, and the seconds that it took."""
+
+    decision: Decision
+    table: Table | None
+    seconds: float
+
+
+type Ledger = WeakKeyDictionary[http.HTTPFlow, Decided]
+"""What was decided for each flow, for those who tell what came of it."""
 
 REFUSED_MARK = ":no_entry:"
 _OURS = re.compile(r"(refused|passed): |\S+ ← ")  # how `comment` begins

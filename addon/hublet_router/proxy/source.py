@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,12 +22,24 @@ class TableSource:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.good = 0  # how often it was read, and was a table
+        self.bad = 0  # or was none
+        self.read_at = time.monotonic()  # seconds, when it last was one
         self._loaded: _State = None
 
     def load(self) -> Table:
         """Read the table; raise TableError with every fault of the file."""
         self._loaded = self._state()  # first: what changes while we read is seen at the next look
-        return load(self.path)
+        self.bad += 1
+        table = load(self.path)
+        self.bad -= 1
+        self.good += 1
+        self.read_at = time.monotonic()
+        return table
+
+    def expire(self) -> None:
+        """Have the file read again at the next look, changed or not."""
+        self._loaded = 0, 0, 0
 
     async def watch(self, replace: Callable[[Table], None]) -> None:
         """Hand over each new good table, for ever; report each bad one once.

@@ -1,0 +1,71 @@
+"""A small HTTP server beside the proxy: metrics for Prometheus, and probes."""
+
+import re
+import threading
+from collections.abc import Callable
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from mitmproxy.exceptions import OptionsError
+
+_ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:]*):([0-9]{1,5})")
+
+
+class Endpoint:
+    """Serves `/metrics`, `/healthz` (it is alive) and `/readyz` (it has a table)."""
+
+    def __init__(
+        self, address: str, metrics: Callable[[], bytes], is_ready: Callable[[], bool]
+    ) -> None:
+        if not (match := _ADDRESS.fullmatch(address)):
+            raise OptionsError(
+                f"hublet_metrics is '{address}', which is not [host]:port; write :9090 for loopback"
+            )
+        host = match[1].strip("[]") or "127.0.0.1"
+        handler = type("Handler", (_Handler,), {"metrics": metrics, "is_ready": is_ready})
+        try:
+            self._server = ThreadingHTTPServer((host, int(match[2])), handler)
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise OptionsError(
+                f"hublet_metrics cannot listen at {address}: {reason}; stop what holds the port,"
+                " or name another"
+            ) from error
+        self.port = self._server.server_address[1]
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    metrics: Callable[[], bytes]
+    is_ready: Callable[[], bool]
+    timeout = 10  # seconds that a client may take
+
+    def do_GET(self) -> None:
+        """Answer a scrape or a probe."""
+        of = type(self)  # the functions of this server, not methods of a connection
+        match self.path.partition("?")[0]:
+            case "/metrics":
+                self._answer(HTTPStatus.OK, of.metrics())
+            case "/healthz":
+                self._answer(HTTPStatus.OK, b"ok\n")
+            case "/readyz" if of.is_ready():
+                self._answer(HTTPStatus.OK, b"ok\n")
+            case "/readyz":
+                self._answer(HTTPStatus.SERVICE_UNAVAILABLE, b"no table\n")
+            case _:
+                self._answer(HTTPStatus.NOT_FOUND, b"/metrics, /healthz and /readyz\n")
+
+    def _answer(self, status: HTTPStatus, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing: a scrape every few seconds is no news."""

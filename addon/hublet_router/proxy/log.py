@@ -1,0 +1,108 @@
+"""The decision log: one JSON line for each request, when its answer has ended."""
+
+import hashlib
+import hmac
+import json
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mitmproxy import ctx, http
+from mitmproxy.addonmanager import Loader
+
+from ..core.decide import Action, Decision, readings
+from ..core.places import Request, masked
+from ..core.table import Table
+from .annotate import Decided, Ledger
+from .logfile import LogFile
+from .view import view_whole
+
+_KEY = secrets.token_bytes(
+    32
+)  # of this process: the fingerprints of two runs tell nothing together
+
+
+class DecisionLog:
+    """Writes what was decided, and what came of it."""
+
+    name = "hublet-router-log"
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.file: LogFile | None = None
+
+    def load(self, loader: Loader) -> None:
+        """Declare the option."""
+        loader.add_option(
+            "hublet_log",
+            str | None,  # type: ignore[arg-type]  # mitmproxy's own annotation is too narrow
+            None,
+            "Append one JSON line for each request that was decided to this file.",
+        )
+
+    def take_options(self, updated: set[str]) -> None:
+        """Open the file; raise OptionsError where that cannot be."""
+        if "hublet_log" in updated:
+            path = ctx.options.hublet_log
+            file = LogFile(Path(path).expanduser()) if path else None
+            self.done()
+            self.file = file
+
+    def done(self) -> None:
+        """Write what waits, and close."""
+        if self.file:
+            self.file.close()
+        self.file = None
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        """Log a request whose answer has ended, or will not come."""
+        if self.file and (decided := self.ledger.get(flow)):
+            self.file.write(json.dumps(entry(flow, decided)))
+
+    error = response
+
+
+def entry(flow: http.HTTPFlow, decided: Decided) -> dict[str, object]:
+    """Return what the log says of a request: seconds, bytes, and no credential."""
+    decision, table = decided.decision, decided.table
+    request = view_whole(flow)
+    places = table.by_place if table else {}
+    response = flow.response
+    started = flow.request.timestamp_start
+    is_ours = decision.action is Action.REFUSE or flow.error is not None
+    return {
+        "time": datetime.fromtimestamp(started, UTC).isoformat(timespec="milliseconds"),
+        "flow": flow.id,
+        "domain": request.host and request.host.rpartition("@")[2],
+        "method": request.method,
+        "path": masked(request, places).partition("?")[0],
+        **decision.as_json(),
+        "fingerprint": fingerprint(table, request, decision) if table else None,
+        "status": response.status_code if response else None,
+        "answered_by": "router" if is_ours else "hublet",
+        "error": flow.error.msg.partition(":")[0] if flow.error else None,
+        "seconds": _between(started, response.timestamp_end if response else None),
+        "first_byte_seconds": _between(started, response.timestamp_start if response else None),
+        "request_bytes": _size(flow.request),
+        "response_bytes": _size(response) if response else None,
+    }
+
+
+def fingerprint(table: Table, request: Request, decision: Decision) -> str | None:
+    """Return what tells two credentials of one run apart, and nothing of either."""
+    for rule, credential, _ in readings(table, request):
+        if credential and rule.name == decision.credential:
+            return hmac.new(_KEY, credential.encode(), hashlib.sha256).hexdigest()[:12]
+    return None
+
+
+def _between(start: float, end: float | None) -> float | None:
+    return round(end - start, 6) if end else None
+
+
+def _size(message: http.Message) -> int | None:
+    """Return the bytes of a body; of a streamed one, what its head said."""
+    if message.raw_content is not None:
+        return len(message.raw_content)
+    length = message.headers.get("content-length", "")
+    return int(length) if length.isdecimal() else None

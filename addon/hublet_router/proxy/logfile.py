@@ -1,0 +1,86 @@
+"""A file that lines are appended to by a thread of its own: no disk delays the event loop."""
+
+import logging
+import os
+import queue
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+from mitmproxy.exceptions import OptionsError
+
+logger = logging.getLogger(__name__)
+
+MAX_WAITING = 10_000
+"""Lines that wait for the disk; one more is dropped, and counted."""
+
+
+class LogFile:
+    """Whole lines, or none: what the disk does not take is dropped, counted and told once."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.dropped = 0
+        self._lines: queue.Queue[bytes | None] = queue.Queue(MAX_WAITING)
+        self._is_full = False
+        try:
+            self._fd = self._open()
+        except OSError as error:
+            raise OptionsError(
+                f"hublet_log: {path} cannot be written: {error.strerror}; name a file in a folder"
+                " that is there"
+            ) from error
+        self._thread = threading.Thread(target=self._run, name="hublet_log", daemon=True)
+        self._thread.start()
+
+    def write(self, line: str) -> None:
+        """Hand a line over; never waits."""
+        try:
+            self._lines.put_nowait(line.encode() + b"\n")
+        except queue.Full:
+            self.dropped += 1
+
+    def close(self) -> None:
+        """Write what waits, and end."""
+        self._lines.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (line := self._lines.get()) is not None:
+            try:
+                self._follow_rotation()
+                self._append(line)
+            except OSError as error:
+                self.dropped += 1
+                if not self._is_full:
+                    reason = error.strerror
+                    logger.error("%s cannot be written: %s; lines are dropped", self.path, reason)
+                self._is_full = True
+            else:
+                if self._is_full:
+                    logger.error("%s is written again; %s lines are lost", self.path, self.dropped)
+                self._is_full = False
+        os.close(self._fd)
+
+    def _append(self, line: bytes) -> None:
+        end = os.lseek(self._fd, 0, os.SEEK_END)
+        try:
+            written = os.write(self._fd, line)
+            while written < len(line):
+                written += os.write(self._fd, line[written:])
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(self._fd, end)  # no half of a line stays
+            raise
+
+    def _follow_rotation(self) -> None:
+        """Open the file anew where another one, or none, has its name now."""
+        with suppress(FileNotFoundError):
+            if os.path.samestat(self.path.stat(), os.fstat(self._fd)):
+                return
+        fd = self._open()
+        os.close(self._fd)
+        self._fd = fd
+
+    def _open(self) -> int:
+        return os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)

@@ -1,0 +1,116 @@
+"""The hooks that feed the metrics: each label is a value of the table, no token can make one."""
+
+import sys
+from typing import TYPE_CHECKING
+
+from mitmproxy import ctx, http
+from mitmproxy.addonmanager import Loader
+from mitmproxy.connection import Connection
+from mitmproxy.exceptions import OptionsError
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
+from mitmproxy.tls import TlsData
+
+from ..core.decide import Action
+from .annotate import Ledger
+from .endpoint import Endpoint
+
+if TYPE_CHECKING:
+    from .instruments import Instruments, Router
+
+NONE = "-"
+"""The value of a label where there is no Hublet, or no rule."""
+
+
+class Metrics:
+    """Counts what was decided and what came of it, when somebody asked for it."""
+
+    name = "hublet-router-metrics"
+
+    def __init__(self, ledger: Ledger, router: "Router") -> None:
+        self.ledger = ledger
+        self.router = router
+        self.endpoint: Endpoint | None = None
+        self.counts: Instruments | None = None
+
+    def load(self, loader: Loader) -> None:
+        """Declare the option."""
+        loader.add_option(
+            "hublet_metrics",
+            str | None,  # type: ignore[arg-type]  # mitmproxy's own annotation is too narrow
+            None,
+            "Serve metrics for Prometheus, /healthz and /readyz at [host]:port.",
+        )
+
+    def take_options(self, updated: set[str]) -> None:
+        """Open the endpoint; raise OptionsError where that cannot be."""
+        if "hublet_metrics" not in updated:
+            return
+        address = ctx.options.hublet_metrics
+        if address and not self.counts:
+            try:
+                from .instruments import Instruments  # noqa: PLC0415  # an extra of the package
+            except ImportError as error:
+                raise OptionsError(
+                    "hublet_metrics needs prometheus-client, and it is not installed; run:"
+                    f" {sys.executable} -m pip install prometheus-client"
+                ) from error
+            self.counts = Instruments(self.router)
+        self.done()
+        if address and self.counts:
+            self.endpoint = Endpoint(
+                address, self.counts.exposition, lambda: self.router.table is not None
+            )
+
+    def done(self) -> None:
+        """Close the endpoint."""
+        if self.endpoint:
+            self.endpoint.close()
+        self.endpoint = None
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        """Count a request in."""
+        if self.counts and flow.live:
+            self.counts.in_flight.add(flow.id)
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        """Count a request out."""
+        decided = self.ledger.get(flow)
+        if not self.counts or not decided:
+            return
+        self.counts.in_flight.discard(flow.id)
+        decision, response = decided.decision, flow.response
+        hublet = decision.hublet or NONE
+        status = f"{response.status_code // 100}xx" if response and not flow.error else "error"
+        reason, rule = decision.reason.value, decision.credential or NONE
+        self.counts.requests.labels(hublet, reason, rule, status).inc()
+        self.counts.decision_seconds.observe(decided.seconds)
+        if decision.action is Action.REFUSE:
+            self.counts.refusals.labels(reason).inc()
+        elif response and response.timestamp_start and flow.request.timestamp_end:
+            waited = response.timestamp_start - flow.request.timestamp_end
+            self.counts.first_byte_seconds.labels(hublet).observe(max(waited, 0))
+            opened = flow.server_conn.timestamp_start
+            if opened and opened < flow.request.timestamp_start:
+                self.counts.connections.labels(hublet, "reused").inc()
+
+    error = response
+
+    def server_connected(self, data: ServerConnectionHookData) -> None:
+        """Count a connection that was opened."""
+        self._count(data.server, "opened")
+
+    def server_connect_error(self, data: ServerConnectionHookData) -> None:
+        """Count one that could not be."""
+        self._count(data.server, "failed")
+
+    def tls_failed_server(self, data: TlsData) -> None:
+        """Count one whose TLS failed."""
+        self._count(data.conn, "failed")
+
+    def _count(self, server: Connection, event: str) -> None:
+        if not self.counts or not self.router.table:
+            return
+        address = getattr(server, "address", None)
+        for name, upstream in self.router.table.hublets.items():
+            if (upstream.host, upstream.port) == address:
+                self.counts.connections.labels(name, event).inc()

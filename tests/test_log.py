@@ -1,0 +1,140 @@
+"""The decision log, as an operator reads it."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mitmproxy.exceptions import OptionsError
+
+from hublet_router.proxy.log import _KEY
+from wire import Stage, bearer, request, wait_for
+
+SECRET = "00000000-0000-0000-0000-000000000000"
+
+
+def lines(path: Path, count: int) -> list[dict[str, Any]]:
+    """Wait for that many lines, and return them."""
+    wait_for(lambda: path.exists() and len(path.read_text().splitlines()) == count)
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.fixture
+def log(stage: Stage, tmp_path: Path) -> Path:
+    stage.upstream("na1")
+    stage.upstream("eu1")
+    stage.table()
+    path = tmp_path / "decisions.jsonl"
+    stage.proxy(hublet_log=str(path))
+    return path
+
+
+def test_a_routed_request_is_a_line(stage: Stage, log: Path) -> None:
+    with stage.client() as client:
+        client.send(request("POST", "/a/b?c=d", bearer("eu1"), body=b"body"))
+    (line,) = lines(log, 1)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", line.pop("time"))
+    assert re.fullmatch("[0-9a-f]{12}", line.pop("fingerprint"))
+    assert 0 < line.pop("first_byte_seconds") <= line.pop("seconds")
+    flow = stage.seen.flows[0]
+    assert line == {
+        "flow": flow.id,
+        "domain": "api.hubapi.com",
+        "method": "POST",
+        "path": "/a/b",
+        "action": "route",
+        "hublet": "eu1",
+        "upstream": stage.upstreams["eu1"].url,
+        "reason": "credential",
+        "credential": "private-app-token",
+        "table": flow.metadata["hublet_table"],
+        "status": 200,
+        "answered_by": "hublet",
+        "error": None,
+        "request_bytes": 4,
+        "response_bytes": 3,
+    }
+
+
+def test_a_refusal_and_a_failure_are_lines_too(stage: Stage, log: Path) -> None:
+    eu1 = stage.upstreams["eu1"]
+    assert eu1.server
+    stage.loop.call_soon_threadsafe(eu1.server.close)
+    with stage.client() as client:
+        client.get("/", bearer("zz9"))
+        client.get("/", host="api.example.com")
+        client.get("/", bearer("eu1"))
+    refused, foreign, failed = lines(log, 3)
+    assert (refused["status"], refused["reason"]) == (421, "unknown-hublet")
+    assert refused["hublet"] is None
+    assert refused["answered_by"] == "router"
+    assert (foreign["reason"], foreign["domain"]) == ("foreign-host", "api.example.com")
+    assert foreign["fingerprint"] is None
+    assert (failed["status"], failed["hublet"], failed["answered_by"]) == (None, "eu1", "router")
+    assert failed["error"] == "[Errno 111] Connect call failed ('127.0.0.1', 0)".replace(
+        "0)", f"{eu1.port})"
+    )
+
+
+def test_law_4_a_credential_is_a_fingerprint(stage: Stage, log: Path) -> None:
+    with stage.client() as client:
+        client.get("/", bearer("eu1"))
+        client.get("/", bearer("eu1"))
+        client.get("/", bearer("na1"))
+        client.get(f"/?hapikey=eu1-{SECRET}")
+        client.get(f"/?hapikey=eu1-{SECRET}", "Authorization: Bearer garbage")
+        client.get("/", host=f"user:{SECRET}@api.hubapi.com")
+    first, again, other, key, both, userinfo = lines(log, 6)
+    assert both["fingerprint"] == key["fingerprint"]
+    assert first["fingerprint"] == again["fingerprint"] != other["fingerprint"]
+    assert key["fingerprint"] not in {first["fingerprint"], other["fingerprint"]}
+    assert userinfo["domain"] == "api.hubapi.com"
+    assert "0000-0000" not in log.read_text()
+    assert _KEY.hex() not in log.read_text()
+
+
+def test_the_size_of_a_streamed_body_is_what_its_head_said(stage: Stage, log: Path) -> None:
+    with stage.client() as client:
+        client.send(request("POST", "/", bearer("eu1"), body=b"x" * 100_000))
+        chunked = request("PUT", "/", bearer("eu1"), "Transfer-Encoding: chunked")
+        client.send(chunked + b"186a0\r\n" + b"x" * 100_000 + b"\r\n0\r\n\r\n")
+    known, unknown = lines(log, 2)
+    assert known["request_bytes"] == 100_000
+    assert unknown["request_bytes"] is None
+
+
+def test_without_a_table_there_is_no_fingerprint(stage: Stage, log: Path) -> None:
+    router = stage.router
+    router.table = None
+    with stage.client() as client:
+        client.get("/", bearer("eu1"))
+    (line,) = lines(log, 1)
+    assert (line["reason"], line["table"], line["fingerprint"]) == ("no-table", None, None)
+
+
+def test_a_file_that_cannot_be_opened_leaves_the_old_one(
+    stage: Stage, log: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(OptionsError, match=r"hublet_log: .* cannot be written: No such file"):
+        stage.set_option(hublet_log=str(tmp_path / "nowhere" / "log"))
+    with stage.client() as client:
+        client.get("/", bearer("eu1"))
+    lines(log, 1)
+    stage.set_option(hublet_log=None)
+    with stage.client() as client:
+        client.get("/", bearer("eu1"))
+    assert len(lines(log, 1)) == 1
+
+
+def test_a_full_disk_delays_and_fails_nothing(
+    stage: Stage, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage.upstream("na1")
+    stage.table()
+    (tmp_path / "log").symlink_to("/dev/full")
+    stage.proxy(hublet_log=str(tmp_path / "log"))
+    with stage.client() as client:
+        assert client.get("/", bearer("na1")).status == 200
+        assert client.get("/", bearer("na1")).status == 200
+    wait_for(lambda: "cannot be written: No space left on device" in caplog.text)

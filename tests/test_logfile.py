@@ -1,0 +1,104 @@
+"""A file that lines are appended to, and what its disk does to them."""
+
+import os
+from pathlib import Path
+
+import pytest
+from mitmproxy.exceptions import OptionsError
+
+from hublet_router.proxy import logfile
+from hublet_router.proxy.logfile import LogFile
+from wire import wait_for
+
+
+def test_lines_are_appended_to_what_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_text("before\n")
+    file = LogFile(path)
+    file.write("one")
+    file.write("zwei ü")
+    file.close()
+    assert path.read_text() == "before\none\nzwei ü\n"
+
+
+def test_a_new_file_is_not_for_everybody(tmp_path: Path) -> None:
+    LogFile(tmp_path / "log").close()
+    assert (tmp_path / "log").stat().st_mode & 0o007 == 0
+
+
+def test_a_file_that_cannot_be_opened_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(OptionsError, match=r"hublet_log: .*/nowhere/log cannot be written: No"):
+        LogFile(tmp_path / "nowhere" / "log")
+
+
+@pytest.mark.parametrize("how", ["renamed", "removed"])
+def test_a_rotated_file_is_opened_anew(tmp_path: Path, how: str) -> None:
+    path, old = tmp_path / "log", tmp_path / "log.1"
+    file = LogFile(path)
+    file.write("one")
+    wait_for(lambda: path.read_text() == "one\n")
+    if how == "renamed":
+        path.rename(old)
+        path.write_text("by somebody else\n")
+    else:
+        path.unlink()
+    file.write("two")
+    file.close()
+    assert path.read_text().endswith("two\n")
+    assert how == "removed" or old.read_text() == "one\n"
+
+
+def test_a_full_disk_is_told_once_and_the_loss_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "log"
+    path.symlink_to("/dev/full")
+    file = LogFile(path)
+    file.write("one")
+    file.write("two")
+    wait_for(lambda: file.dropped == 2)
+    assert caplog.text.count("cannot be written: No space left on device; lines are dropped") == 1
+    path.unlink()
+    file.write("three")
+    file.close()
+    assert path.read_text() == "three\n"
+    assert "is written again; 2 lines are lost" in caplog.text
+
+
+def test_no_half_of_a_line_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that takes some bytes of a line and then no more."""
+    write, path = os.write, tmp_path / "log"
+    answers = iter([2, None, 2, 99])
+
+    def takes_little(fd: int, data: bytes) -> int:
+        size = next(answers)
+        if size is None:
+            raise OSError(28, "No space left on device")
+        return write(fd, data[:size])
+
+    file = LogFile(path)
+    monkeypatch.setattr(os, "write", takes_little)
+    file.write("lost")
+    file.write("kept")
+    file.close()
+    assert path.read_text() == "kept\n"
+
+
+def test_a_queue_that_is_full_drops_and_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logfile, "MAX_WAITING", 2)
+    fifo = tmp_path / "log"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    file = LogFile(fifo)
+    for _ in range(200):
+        file.write("x" * 65536)
+    assert file.dropped
+    while file._lines.qsize():
+        try:
+            os.read(reader, 65536)
+        except BlockingIOError:
+            continue
+    os.close(reader)
+    file.close()

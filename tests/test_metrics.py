@@ -1,0 +1,140 @@
+"""What the metrics count of real traffic."""
+
+import sys
+
+import pytest
+from mitmproxy.exceptions import OptionsError
+from prometheus_client.parser import text_string_to_metric_families
+
+from test_endpoint import fetch
+from wire import Stage, bearer, request, wait_for
+
+API = "api.hubapi.com"
+
+
+@pytest.fixture
+def port(stage: Stage) -> int:
+    """The port of the metrics of a proxy with two regions."""
+    stage.upstream("na1", API)
+    stage.upstream("eu1", API)
+    stage.table()
+    stage.proxy(hublet_metrics=":0")
+    endpoint = stage.router.metrics.endpoint
+    assert endpoint
+    return endpoint.port
+
+
+def counted(port: int, name: str) -> dict[tuple[str, ...], float]:
+    """The samples of one name, by their labels in the order of the alphabet."""
+    _, text = fetch(port, "/metrics")
+    return {
+        tuple(sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == name
+    }
+
+
+def test_requests_are_counted_by_what_was_decided(stage: Stage, port: int) -> None:
+    with stage.client() as client:
+        for _ in range(3):
+            client.get("/", bearer("eu1"))
+        client.get("/?hapikey=demo")
+        client.get("/", bearer("zz9"))
+    wait_for(lambda: sum(counted(port, "hublet_requests_total").values()) == 5)
+    assert counted(port, "hublet_requests_total") == {
+        ("eu1", "credential", "private-app-token", "2xx"): 3,
+        ("na1", "legacy", "api-key", "2xx"): 1,
+        ("-", "unknown-hublet", "private-app-token", "4xx"): 1,
+    }
+    assert counted(port, "hublet_refusals_total") == {("unknown-hublet",): 1}
+    assert counted(port, "hublet_decision_seconds_count") == {(): 5}
+    assert counted(port, "hublet_upstream_first_byte_seconds_count") == {("eu1",): 3, ("na1",): 1}
+    assert counted(port, "hublet_upstream_connections_total") == {
+        ("opened", "eu1"): 1,
+        ("reused", "eu1"): 2,
+        ("opened", "na1"): 1,
+    }
+    assert counted(port, "hublet_requests_in_flight") == {(): 0}
+    assert counted(port, "hublet_table_reads_total") == {("good",): 1, ("bad",): 0}
+
+
+def test_a_request_is_in_flight_until_its_answer_has_ended(stage: Stage, port: int) -> None:
+    raw = request("POST", "/", bearer("eu1"), body=b"body")
+    with stage.client() as client:
+        client.socket.sendall(raw[:-1])
+        wait_for(lambda: counted(port, "hublet_requests_in_flight") == {(): 1})
+        client.send(raw[-1:])
+        wait_for(lambda: counted(port, "hublet_requests_in_flight") == {(): 0})
+
+
+def test_failures_are_counted_by_hublet(stage: Stage, port: int) -> None:
+    eu1 = stage.upstreams["eu1"]
+    assert eu1.server
+    stage.loop.call_soon_threadsafe(eu1.server.close)
+    with stage.client() as client:
+        assert client.get("/", bearer("eu1")).status == 502
+    stage.upstream("eu1", "elsewhere.example", port=eu1.port)
+    with stage.client() as client:
+        assert client.get("/", bearer("eu1")).status == 502
+    labels = ("eu1", "credential", "private-app-token", "error")
+    wait_for(lambda: counted(port, "hublet_requests_total") == {labels: 2})
+    assert counted(port, "hublet_upstream_connections_total") == {
+        ("failed", "eu1"): 2,
+        ("opened", "eu1"): 1,
+    }
+
+
+def test_law_4_a_hostile_token_makes_no_label(stage: Stage, port: int) -> None:
+    with stage.client() as client:
+        for number in range(30):
+            client.get("/", f"Authorization: Bearer pat-x{number % 10}{number}-secret")
+            client.get("/", host=f"h{number}.example.com")
+    wait_for(lambda: sum(counted(port, "hublet_requests_total").values()) == 60)
+    assert len(counted(port, "hublet_requests_total")) <= 4
+    assert "secret" not in fetch(port, "/metrics")[1]
+    assert "example.com" not in fetch(port, "/metrics")[1]
+
+
+def test_it_is_ready_when_it_has_a_table(stage: Stage, port: int) -> None:
+    assert fetch(port, "/readyz")[0] == 200
+    stage.router.table = None
+    assert fetch(port, "/readyz")[0] == 503
+    assert fetch(port, "/healthz")[0] == 200
+    with stage.client() as client:
+        assert client.get("/", bearer("eu1")).status == 503
+    wait_for(lambda: counted(port, "hublet_refusals_total") == {("no-table",): 1})
+
+
+def test_it_can_be_switched_off_and_on_and_counts_on(stage: Stage, port: int) -> None:
+    with stage.client() as client:
+        client.get("/", bearer("eu1"))
+        stage.set_option(hublet_metrics=None)
+        client.get("/", bearer("eu1"))
+    stage.set_option(hublet_metrics=":0")
+    endpoint = stage.router.metrics.endpoint
+    assert endpoint
+    assert sum(counted(endpoint.port, "hublet_requests_total").values()) == 2
+
+
+def test_without_the_package_it_is_a_sentence(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.upstream("na1")
+    stage.table()
+    stage.proxy()
+    monkeypatch.setitem(sys.modules, "hublet_router.proxy.instruments", None)
+    with pytest.raises(OptionsError, match="hublet_metrics needs prometheus-client, and it is not"):
+        stage.set_option(hublet_metrics=":0")
+    with stage.client() as client:
+        assert client.get("/", bearer("na1")).status == 200
+
+
+def test_a_port_that_is_taken_is_a_sentence_and_nothing_else(stage: Stage, taken: int) -> None:
+    stage.upstream("na1")
+    stage.table()
+    stage.proxy()
+    with pytest.raises(OptionsError, match=f"hublet_metrics cannot listen at :{taken}: Address"):
+        stage.set_option(hublet_metrics=f":{taken}")
+    with stage.client() as client:
+        assert client.get("/", bearer("na1")).status == 200

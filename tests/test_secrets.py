@@ -1,0 +1,123 @@
+"""A secret is planted wherever a credential can stand, and looked for in all that is said."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hublet_router.core.decide import decide, readings
+from hublet_router.tablefile import load
+from synthetic import access_token, base64url, personal_access_key
+from test_endpoint import fetch
+from wire import Client, confdir, free_port, request, wait_for
+
+ROOT = Path(__file__).parents[1]
+SECRET = "c0ffee5ec2e7"  # what no output may hold
+TOKENS = (
+    access_token("eu1", signature=SECRET.encode()),
+    access_token(None, signature=SECRET.encode()),
+    personal_access_key("ap1") + base64url(b"\x1a\x0c" + SECRET.encode()),
+)
+PATHS = ("/oauth/v1/access-tokens", "/oauth/v1/refresh-tokens", "//%6Fauth/v1/access-tokens")
+
+
+def ask(method: str, path: str, *fields: str, **more: Any) -> bytes:
+    return request(method, path, "Connection: close", *fields, **more)
+
+
+def requests() -> Iterator[bytes]:
+    """Requests of every kind and fate, each with the secret in its credential."""
+    keys = [f"{name}-{SECRET}" for name in ("pat-eu1", "pat-zz9", "eu1", "ap1", "zz9")]
+    for credential in (*keys, *TOKENS, f"pat-eu1-{SECRET}" + "0" * 20_000, f"\xe9{SECRET}"):
+        authorization = f"Authorization: Bearer {credential}"
+        yield ask("GET", "/crm/v3/objects", authorization)
+        yield ask("HEAD", "/crm/v3/objects", authorization)
+        yield ask("GET", f"/crm/v3/objects?hapikey={credential[:300]}")
+        yield ask("GET", "/?hapikey=na1-0", authorization)
+        yield ask("GET", "/", authorization, host="api.example.com")
+        yield ask("POST", "/", authorization, body=b"x" * 100_000)
+        form = f"refresh_token={credential}&token={credential}".encode("latin-1")
+        yield ask("POST", "/oauth/v1/token", body=form)
+        yield ask("POST", "/oauth/v1/token", body=form + b"&x=" + b"x" * 70_000)
+        document = json.dumps({"encodedOAuthRefreshToken": credential}).encode()
+        yield ask("POST", "/localdevauth/v1/auth/refresh", body=document)
+        for path in PATHS:
+            yield ask("GET", f"{path}/{credential[:300]}?x=y")
+    yield ask("GET", "/", host=f"user:{SECRET}@api.hubapi.com")
+
+
+def forms_of(secret: str) -> set[str]:
+    """How the secret could be written: as it is, and inside base64 in each alignment."""
+    inside = {base64url(b"x" * shift + secret.encode())[2 + shift : -3] for shift in range(3)}
+    return {secret, *inside}
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> dict[str, str]:
+    """All that the router said, at its most talkative, while it served those requests."""
+    port, metrics, log = free_port(), free_port(), tmp_path / "decisions.jsonl"
+    text = (ROOT / "hublets.yaml").read_text()
+    for demo in ("9441", "9442"):
+        text = text.replace(f"127.0.0.1:{demo}", f"127.0.0.1:{free_port()}")
+    table = tmp_path / "hublets.yaml"
+    table.write_text(text)
+    command: list[str | Path] = [
+        Path(sys.executable).parent / "hublet-router", "run", "--listen-port", str(port),
+        "--set", f"hublets={table}", "--set", "hublet_demo=true", "--set", f"hublet_log={log}",
+        "--set", f"hublet_metrics=:{metrics}", "--set", "termlog_verbosity=debug",
+        "--set", f"confdir={confdir()}",
+    ]  # fmt: skip
+    said = tmp_path / "said"
+    answers = []
+    with said.open("w") as to:
+        process = subprocess.Popen(
+            command, stdout=to, stderr=to, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+        )
+    try:
+        wait_for(
+            lambda: process.poll() is not None or "listening at" in said.read_text(errors="replace")
+        )
+        for raw in requests():
+            with Client(port) as client:
+                client.socket.sendall(raw)
+                answers.append(client.receive_until(b"never said").decode("latin-1"))
+        process.send_signal(signal.SIGHUP)
+        scraped = fetch(metrics, "/metrics")[1]
+    finally:
+        process.terminate()
+        process.wait(30)
+    return {
+        "answers": "\n".join(answers),
+        "metrics": scraped,
+        "log": log.read_text(),
+        "said": said.read_text(errors="replace"),
+    }
+
+
+def test_law_4_nothing_that_the_router_says_holds_a_credential(output: dict[str, str]) -> None:
+    assert '"reason": "unknown-hublet"' in output["answers"]
+    assert '"hublet": "eu1"' in output["answers"]
+    assert "hublet_requests_total" in output["metrics"]
+    assert len(output["log"].splitlines()) > 50
+    assert "server connect" in output["said"]
+    assert "Traceback" not in output["said"]
+    for source, text in output.items():
+        for form in forms_of(SECRET):
+            found = text.find(form)
+            assert found < 0, f"{source}: {text[max(0, found - 200) : found + 50]}"
+
+
+def test_law_4_no_repr_holds_a_credential() -> None:
+    table = load(ROOT / "hublets.yaml")
+    for example in table.examples:
+        shown = repr((example.request, decide(table, example.request), table.by_place))
+        for _, credential, _ in readings(table, example.request):
+            assert credential
+            assert credential not in shown
+    assert "0000-0000" not in repr(table)
