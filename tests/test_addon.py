@@ -361,6 +361,44 @@ def test_law_1_a_connection_that_no_decision_names_is_not_opened(stage: Stage) -
     assert stage.arrivals() == {"na1": 0, "eu1": 0}
 
 
+class UnguardedAtTimes(HubletRouter):
+    """An addon whose hook raises for some requests."""
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        if flow.request.path == "/raise":
+            broken()
+        super().requestheaders(flow)
+
+    request = Unguarded.request
+
+
+def test_law_1_a_connection_that_is_open_already_is_not_lent_to_what_bears_no_stamp(
+    stage: Stage,
+) -> None:
+    """mitmproxy asks nobody when it reuses a connection, so the pool itself has to tell apart."""
+    na1, _ = two_regions(stage)
+    stage.proxy(mode=f"reverse:{na1.url}", addon=UnguardedAtTimes())
+    with stage.client() as client:
+        assert client.get("/", bearer("na1")).hublet == "na1"
+        assert client.get("/raise", bearer("eu1")).status == 502
+    assert len(na1.requests) == 1
+    assert stage.arrivals() == {"na1": 1, "eu1": 0}
+
+
+def test_law_1_a_refused_upload_finds_no_open_connection(stage: Stage) -> None:
+    """The client's own CONNECT names the address to which its last request was routed."""
+    eu1 = stage.upstream("eu1", API)
+    stage.table()
+    stage.proxy(mode="regular")
+    with stage.client() as client:
+        client.connect_through(f"127.0.0.1:{eu1.port}", API)
+        assert client.get("/", bearer("eu1")).hublet == "eu1"
+        client.socket.sendall(request("POST", "/", bearer("zz9"), body=b"x" * 100_000))
+        client.receive_until(b"never")
+    assert len(eu1.requests) == 1
+    assert len(eu1.connections) == 1
+
+
 class Absent(WithoutDoor):
     """An addon that does nothing at all."""
 

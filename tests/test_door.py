@@ -185,3 +185,14 @@ def test_no_timer_outlives_the_addon() -> None:
             assert deadline.cancelled()
 
     asyncio.run(main())
+
+
+def test_a_table_that_leads_back_to_the_proxy_makes_no_loop(stage: Stage) -> None:
+    stage.upstream("na1")
+    stage.table()
+    port = stage.proxy()
+    spoil(stage, stage.upstreams["na1"].url, f"http://127.0.0.1:{port}")
+    with stage.client() as client:
+        answer = client.get("/", bearer("na1"))
+    assert answer.status == 502
+    assert b"hublet-router: the upstream is this proxy itself; mend the table" in answer.body

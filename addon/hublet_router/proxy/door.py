@@ -14,6 +14,7 @@ from mitmproxy.tls import TlsData
 
 from .upstream import UpstreamHost
 
+LOOP = "hublet-router: the upstream is this proxy itself; mend the table"
 NO_ROUTE = "hublet-router: no decision names this destination, so nothing is sent there"
 
 
@@ -52,9 +53,13 @@ class Door:
         """Refuse what bears no stamp; give the rest its server name, protocol and deadline."""
         if data.server.error:
             return
-        host = data.server.address[0] if data.server.address else ""
+        assert data.server.address
+        host = data.server.address[0]
         if not isinstance(host, UpstreamHost):
             data.server.error = NO_ROUTE
+            return
+        if (str(host), data.server.address[1]) in _own_addresses():
+            data.server.error = LOOP
             return
         data.server.sni = host.server_name or data.server.sni
         # One protocol whatever the client speaks, so that `frame` knows what framing is needed.
@@ -114,3 +119,14 @@ class Door:
                         and id(connection) not in held
                     ):
                         del layer.connections[connection]
+
+
+def _own_addresses() -> set[tuple[str, int]]:
+    """Return where this proxy listens; mitmproxy's own guard does not see `reverse:https` modes."""
+    proxyserver = ctx.master.addons.get("proxyserver")
+    listening = proxyserver.listen_addrs() if proxyserver else []
+    return {
+        (host, port)
+        for own, port, *_ in listening
+        for host in (own, "localhost", "127.0.0.1", "::1")
+    }

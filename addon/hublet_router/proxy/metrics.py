@@ -110,7 +110,7 @@ class Metrics:
     def _count(self, server: Connection, event: str) -> None:
         if not self.counts or not self.router.table:
             return
-        address = getattr(server, "address", None)
+        host, port = getattr(server, "address", None) or ("", 0)
         for name, upstream in self.router.table.hublets.items():
-            if (upstream.host, upstream.port) == address:
+            if (upstream.host, upstream.port) == (str(host), port):
                 self.counts.connections.labels(name, event).inc()

@@ -7,13 +7,13 @@ from ..core.table import Upstream
 
 
 class UpstreamHost(str):
-    """The host of an upstream, with the server name that TLS must use there.
+    """The host of an upstream, with the server name that TLS must use there: a decision's stamp.
 
     mitmproxy pools the upstream connections of a client by address alone (`GetHttpConnection` in
-    proxy/layers/http/__init__.py) and hands `server_connect` no flow. So the name travels in the
-    address: two hosts that differ in it are not equal, are pooled apart, and each gets its own
-    SNI. To plain text it equals as text. Only this class opens a connection (see `addon`), so it
-    is the stamp of a decision too.
+    proxy/layers/http/__init__.py) and hands `server_connect` no flow, so both stand in the address.
+    Hosts with different names are not equal: they are pooled apart, and each gets its own SNI.
+    No plain text is equal either: what bears no stamp finds no connection that is open already,
+    has to ask for one of its own, and the door refuses it.
     """
 
     __slots__ = ("server_name",)
@@ -26,9 +26,11 @@ class UpstreamHost(str):
         return self
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, UpstreamHost) and self.server_name != other.server_name:
-            return False
-        return str.__eq__(self, other)
+        return (
+            isinstance(other, UpstreamHost)
+            and self.server_name == other.server_name
+            and str.__eq__(self, other)
+        )
 
     def __ne__(self, other: object) -> bool:
         return not self == other
