@@ -48,7 +48,7 @@ coverage: install  ## each module, covered to the last branch by its own test fi
 	$(BIN)/python tests/own_coverage.py
 
 fuzz: install  ## let atheris look for input that breaks a law, for SECONDS in all
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check '.[fuzz]' --editable . || { \
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]' || { \
 		echo "make fuzz needs atheris, which has no wheel for this Python and machine: use CPython 3.12 or 3.13 on x86-64 Linux" >&2; \
 		exit 1; \
 	}

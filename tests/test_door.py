@@ -1,6 +1,7 @@
 """The door to the upstreams: what fails there, and that nothing is left behind."""
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Iterator
 
@@ -196,3 +197,40 @@ def test_a_table_that_leads_back_to_the_proxy_makes_no_loop(stage: Stage) -> Non
         answer = client.get("/", bearer("na1"))
     assert answer.status == 502
     assert b"hublet-router: the upstream is this proxy itself; mend the table" in answer.body
+
+
+def test_a_client_that_mitmproxy_does_not_list_is_let_be() -> None:
+    """As it is for what QUIC carries, and in a mitmproxy without a server."""
+
+    async def main() -> None:
+        door = Door()
+        with taddons.context(door):
+            client = tflow.tclient_conn()
+            door.client_connected(client)
+            door.client_disconnected(client)
+            assert door.readers == {}
+
+    asyncio.run(main())
+
+
+def test_no_client_waits_for_an_addon_that_is_gone(stage: Stage, never_accepts: int) -> None:
+    eu1, door = start(stage)
+    spoil(stage, eu1.url, f"http://127.0.0.1:{never_accepts}")
+    with stage.client() as client:
+        client.socket.sendall(request("GET", "/", bearer("eu1")))
+        wait_for(lambda: door.deadlines)
+        (reader,) = door.readers.values()
+        assert not reader._may_read.is_set()
+        stage.loop.call_soon_threadsafe(door.done)
+        wait_for(reader._may_read.is_set)
+
+
+def test_a_refused_upload_is_cut_off_and_its_socket_closed(stage: Stage) -> None:
+    """mitmproxy forgets to, where it is in the middle of reading it; the client would hang."""
+    start(stage)
+    for _ in range(3):
+        with stage.client() as client, contextlib.suppress(OSError):
+            raw = request("POST", "/", bearer("zz9"), body=b"x" * 3_000_000)
+            client.socket.sendall(raw)
+            client.receive_until(b"never")
+    assert stage.arrivals() == {"na1": 0, "eu1": 0}

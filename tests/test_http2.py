@@ -65,15 +65,17 @@ class Http2Client:
         self.socket.sendall(self.http.data_to_send())
 
     def read(self) -> None:
-        for event in self.http.receive_data(self.socket.recv(65536)):
+        data = self.socket.recv(65536)
+        assert data, "the proxy closed the connection"
+        for event in self.http.receive_data(data):
             match event:
                 case h2.events.ResponseReceived(stream_id=int(stream), headers=list(headers)):
                     fields: Fields = [(str(name), str(value)) for name, value in headers]
                     self.answers[stream] = (dict(fields)[":status"], b"")
-                case h2.events.DataReceived(stream_id=int(stream), data=bytes(data)):
+                case h2.events.DataReceived(stream_id=int(stream), data=bytes(part)):
                     status, body = self.answers[stream]
-                    self.answers[stream] = (status, body + data)
-                    self.http.acknowledge_received_data(len(data), stream)
+                    self.answers[stream] = (status, body + part)
+                    self.http.acknowledge_received_data(len(part), stream)
                 case h2.events.StreamEnded(stream_id=int(stream)):
                     self.ended.add(stream)
                 case h2.events.StreamReset(stream_id=int(stream)):

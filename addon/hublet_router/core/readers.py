@@ -60,11 +60,12 @@ class Protobuf:
     def names(self, credential: str) -> tuple[str, ...]:
         """Return the field's values."""
         try:
-            return tuple(
+            values = [
                 value.decode()
                 for number, value in self._message(credential)
-                if number == self.field and isinstance(value, bytes) and value
-            )
+                if number == self.field and isinstance(value, bytes)
+            ]
+            return tuple(values) if all(values) else ()  # to a server, the last one may count
         except ValueError:
             return ()
 

@@ -124,9 +124,16 @@ class HubletRouter:
             request = view(flow)
             size = body_size(flow.request)
             if size != 0 and self.table and self.table.reads_body(request.path):
-                if (size or 0) <= MAX_BODY and not flow.request.stream:
-                    return  # to `request`, with the body; one that turns out longer is streamed
                 request = view(flow, body=None)
+                if (size or 0) <= MAX_BODY and not flow.request.stream:
+                    # To `request`, with the body; one that turns out longer is streamed, to where
+                    # the other credentials say or to nowhere.
+                    if size is None and decide(self.table, request).upstream:
+                        asked = flow.request.host
+                        self._apply(flow, request)
+                        assert isinstance(flow.request.host, UpstreamHost)
+                        flow.request.host.asked = asked
+                    return
             self._apply(flow, request)
 
     def request(self, flow: http.HTTPFlow) -> None:
@@ -134,6 +141,9 @@ class HubletRouter:
         if flow.error or flow.response or not flow.live:
             return
         with self._refusing_on_failure(flow):
+            host = flow.request.host
+            if isinstance(host, UpstreamHost) and host.asked and not flow.request.stream:
+                flow.request.data.host = host.asked  # the body has come
             if not isinstance(flow.request.host, UpstreamHost):
                 self._apply(flow, view_whole(flow))
             frame(flow.request)
@@ -187,11 +197,14 @@ class HubletRouter:
         """Set what routing needs, and say so; the user need not have typed it.
 
         Without the first two Host is rewritten, or a connection made, before any hook. The third
-        bounds what is buffered, also of a chunked body that a rule has to see.
+        is the limit of a body that a rule has to see: with less it would be refused, with more a
+        chunked one would be buffered beyond it.
         """
-        needed = {"keep_host_header": True, "connection_strategy": "lazy"}
-        if ctx.options.stream_large_bodies is None:
-            needed["stream_large_bodies"] = "64k"
+        needed = {
+            "keep_host_header": True,
+            "connection_strategy": "lazy",
+            "stream_large_bodies": f"{MAX_BODY // 1024}k",
+        }
         changed = {k: v for k, v in needed.items() if getattr(ctx.options, k) != v}
         if changed:
             settings = ", ".join(f"{k}={str(v).lower()}" for k, v in changed.items())

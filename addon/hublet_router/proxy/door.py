@@ -1,7 +1,11 @@
 """The door to the upstreams: which connections are opened, how, and what is left of them."""
 
 import asyncio
+import logging
 import time
+from collections.abc import MutableMapping
+from functools import partial
+from typing import cast
 
 from mitmproxy import ctx
 from mitmproxy.addonmanager import Loader
@@ -9,13 +13,17 @@ from mitmproxy.connection import Client, Connection, Server
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layer import NextLayer
 from mitmproxy.proxy.layers import HttpLayer
+from mitmproxy.proxy.server import ConnectionIO
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.tls import TlsData
 
+from .front import ClientReader, unread, withhold
 from .upstream import UpstreamHost
 
 LOOP = "hublet-router: the upstream is this proxy itself; mend the table"
 NO_ROUTE = "hublet-router: no decision names this destination, so nothing is sent there"
+
+_engine = logging.getLogger("mitmproxy.proxy.server")
 
 
 class Door:
@@ -26,9 +34,11 @@ class Door:
     def __init__(self) -> None:
         self.deadlines: dict[str, asyncio.TimerHandle] = {}
         self.contexts: dict[str, Context] = {}
+        self.readers: dict[str, ClientReader] = {}
 
     def load(self, loader: Loader) -> None:
-        """Declare the option."""
+        """Declare the option, and see to what mitmproxy logs."""
+        _engine.addFilter(withhold)
         loader.add_option(
             "hublet_connect_timeout",
             int,
@@ -37,17 +47,30 @@ class Door:
         )
 
     def done(self) -> None:
-        """Leave no timer behind."""
+        """Leave no timer behind, nor anything else."""
+        _engine.removeFilter(withhold)
         for deadline in self.deadlines.values():
             deadline.cancel()
+        for reader in self.readers.values():
+            reader.go_on()
+
+    def client_connected(self, client: Client) -> None:
+        """Bound what is kept of the client."""
+        io = _transports(client).get(client)
+        if io and isinstance(io.reader, asyncio.StreamReader):  # which QUIC has not
+            kept = partial(self._unread, client)
+            reader = self.readers[client.id] = ClientReader(io.reader, kept)
+            io.reader = cast(asyncio.StreamReader, reader)
 
     def next_layer(self, layer: NextLayer) -> None:
         """Remember the layers of a client, to clear up after it."""
         self.contexts[layer.context.client.id] = layer.context
 
     def client_disconnected(self, client: Client) -> None:
-        """Forget them."""
+        """Forget them, and close what mitmproxy left open."""
         self.contexts.pop(client.id, None)
+        self.readers.pop(client.id, None)
+        _close(client, client)
 
     def server_connect(self, data: ServerConnectionHookData) -> None:
         """Refuse what bears no stamp; give the rest its server name, protocol and deadline."""
@@ -65,6 +88,9 @@ class Door:
         # One protocol whatever the client speaks, so that `frame` knows what framing is needed.
         data.server.alpn_offers = [b"http/1.1"]
         self._drop_dead_connections(data.client)
+        reader = self.readers.get(data.client.id)
+        if reader and data.client.alpn != b"h2":  # whose other streams go on
+            reader.wait()
         # mitmproxy has no connect timeout (its issue 1095), but runs this hook in the task that
         # connects and reads, and reports why that was cancelled.
         task = asyncio.current_task()
@@ -77,30 +103,36 @@ class Door:
     def server_connected(self, data: ServerConnectionHookData) -> None:
         """Without TLS the upstream is there now."""
         if not data.server.tls:
-            self._arrived(data.server)
+            self._arrived(data.server, data.client)
 
     def tls_established_server(self, data: TlsData) -> None:
         """With TLS it is there now."""
-        self._arrived(data.conn)
+        self._arrived(data.conn, data.context.client)
 
     def server_connect_error(self, data: ServerConnectionHookData) -> None:
         """Let the next request try again; a kept error would answer it (`get_connection`)."""
-        self._arrived(data.server)
+        self._arrived(data.server, data.client)
         data.server.error = None
         data.server.timestamp_end = time.time()
 
     def tls_failed_server(self, data: TlsData) -> None:
         """Let the next request try again, here too."""
-        self._arrived(data.conn)
+        self._arrived(data.conn, data.context.client)
         data.conn.error = None
 
     def server_disconnected(self, data: ServerConnectionHookData) -> None:
         """Stop the clock where the upstream left in the middle of its handshake."""
-        self._arrived(data.server)
+        self._arrived(data.server, data.client)
+        _close(data.client, data.server)
 
-    def _arrived(self, server: Connection) -> None:
+    def _arrived(self, server: Connection, client: Client) -> None:
         if deadline := self.deadlines.pop(server.id, None):
             deadline.cancel()
+        if reader := self.readers.get(client.id):
+            reader.go_on()
+
+    def _unread(self, client: Client) -> int:
+        return unread(self.contexts.get(client.id), client)
 
     def _drop_dead_connections(self, client: Client) -> None:
         """Forget the closed upstream connections of a client, except where a stream holds one.
@@ -130,3 +162,20 @@ def _own_addresses() -> set[tuple[str, int]]:
         for own, port, *_ in listening
         for host in (own, "localhost", "127.0.0.1", "::1")
     }
+
+
+def _transports(client: Client) -> MutableMapping[Connection, ConnectionIO]:
+    proxyserver = ctx.master.addons.get("proxyserver")
+    handler = proxyserver.connections.get(client.id) if proxyserver else None
+    return handler.transports if handler else {}
+
+
+def _close(client: Client, connection: Connection) -> None:
+    """Close the socket of a connection that is over.
+
+    mitmproxy does not where it cancels the connection's task as that waits for a lock with more
+    data in its hands (`handle_connection` in proxy/server.py): the peer would hang for ever.
+    """
+    io = _transports(client).get(connection)
+    if io and io.writer:
+        io.writer.close()

@@ -88,14 +88,15 @@ def answer(decision: Decision, method: str) -> http.Response:
 def send_refusal(flow: http.HTTPFlow, decision: Decision) -> None:
     """Answer a request that goes nowhere, or leave it at the door that `server_connect` closes.
 
-    mitmproxy answers only when it has the whole body: it would buffer an upload of any size, and
-    crashes when the body is streamed (`start_request_stream`). So a body that is long, or of
-    unknown length, is streamed towards a destination without a stamp: the connection is refused,
-    and mitmproxy ends the request with 502. Where there is no body after all, `request` answers.
+    mitmproxy answers only when it has the whole body, and crashes where there is an answer but the
+    body is streamed (`start_request_stream`), by whichever addon. So `request` decides again, and
+    answers. A body that is long, or of unknown length, would be buffered until then: it is
+    streamed towards a destination without a stamp, so that the connection is refused, and
+    mitmproxy ends the request with 502; a client that waits for 100 has not even sent it.
     """
     size = body_size(flow.request)
-    is_whole = flow.request.raw_content is not None
-    if is_whole or (size is not None and size <= MAX_BODY and not flow.request.stream):
+    if size == 0 or flow.request.raw_content is not None:
         flow.response = answer(decision, flow.request.method)
-    else:
+    elif size is None or size > MAX_BODY:
         flow.request.stream = True
+        flow.request.headers.pop("expect", None)

@@ -13,22 +13,32 @@ class UpstreamHost(str):
     proxy/layers/http/__init__.py) and hands `server_connect` no flow, so both stand in the address.
     Hosts with different names are not equal: they are pooled apart, and each gets its own SNI.
     No plain text is equal either: what bears no stamp finds no connection that is open already,
-    has to ask for one of its own, and the door refuses it.
+    has to ask for one of its own, and the door refuses it. A stream of HTTP/3 is pooled apart, too:
+    mitmproxy would send two of them over one HTTP/1 connection at a time, and crash.
+
+    A decision that still waits for the body notes which host was `asked` for, to be made again.
     """
 
-    __slots__ = ("server_name",)
+    __slots__ = ("asked", "server_name", "stream")
     server_name: str | None
+    stream: str | None
+    asked: str | None
 
-    def __new__(cls, host: str, server_name: str | None = None) -> "UpstreamHost":
+    def __new__(
+        cls, host: str, server_name: str | None = None, stream: str | None = None
+    ) -> "UpstreamHost":
         """Stamp a host; `server_name` is None where there is no TLS, or mitmproxy may choose."""
         self = super().__new__(cls, host)
         self.server_name = server_name
+        self.stream = stream
+        self.asked = None
         return self
 
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, UpstreamHost)
             and self.server_name == other.server_name
+            and self.stream == other.stream
             and str.__eq__(self, other)
         )
 
@@ -47,7 +57,7 @@ def retarget(flow: http.HTTPFlow, upstream: Upstream, server_name: str) -> None:
     """
     request = flow.request
     name = server_name if upstream.scheme == "https" else None
-    request.data.host = UpstreamHost(upstream.host, name)
+    request.data.host = UpstreamHost(upstream.host, name, flow.id if request.is_http3 else None)
     request.data.port = upstream.port
     request.scheme = upstream.scheme
     if flow.server_conn.transport_protocol != "tcp":  # HTTP/3 in front; no QUIC to the upstream

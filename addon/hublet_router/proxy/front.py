@@ -1,0 +1,61 @@
+"""The client's side of a connection: how much of it mitmproxy may keep, and what it may say."""
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable
+
+from mitmproxy.connection import Client
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layers import HttpLayer
+from mitmproxy.proxy.layers.http._http1 import Http1Server
+
+MAX_UNREAD = 64 * 1024
+"""Bytes of a client that are kept before they are understood; h2 takes no longer head either."""
+
+
+class ClientReader:
+    """Reads a client for mitmproxy, which itself keeps what it cannot use yet without end.
+
+    That is a head that never ends (the FIXME of `Http1Server.read_headers`), the size line of a
+    chunk that does not, and what follows a request that waits for its answer: such a connection
+    ends here. A body whose upstream is still connecting waits with its client instead.
+    """
+
+    def __init__(self, reader: asyncio.StreamReader, unread: Callable[[], int]) -> None:
+        self._reader = reader
+        self._unread = unread
+        self._may_read = asyncio.Event()
+        self.go_on()
+
+    def wait(self) -> None:
+        """Read no more for now."""
+        self._may_read.clear()
+
+    def go_on(self) -> None:
+        """Read again."""
+        self._may_read.set()
+
+    async def read(self, size: int) -> bytes:
+        """Return what has come, or b"" at the end: the one method that mitmproxy calls."""
+        await self._may_read.wait()
+        return b"" if self._unread() > MAX_UNREAD else await self._reader.read(size)
+
+
+def unread(context: Context | None, client: Client) -> int:
+    """Return how many bytes of a client HTTP/1 has and does not understand yet."""
+    layers = context.layers if context else []
+    servers = [layer.connections.get(client) for layer in layers if isinstance(layer, HttpLayer)]
+    return sum(len(server.buf) for server in servers if isinstance(server, Http1Server))
+
+
+_QUOTED = re.compile(r"""\bb(?:'.*'|".*")""", re.DOTALL)
+
+
+def withhold(record: logging.LogRecord) -> bool:
+    """Take bytes of the wire out of a log record; law 4: they can hold a credential.
+
+    mitmproxy quotes the head that it cannot parse, or whose client left in its middle.
+    """
+    record.msg, record.args = _QUOTED.sub("(bytes withheld)", record.getMessage()), None
+    return True

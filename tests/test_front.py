@@ -1,0 +1,67 @@
+"""The client's side of a connection."""
+
+import asyncio
+import logging
+
+import pytest
+from mitmproxy.options import Options
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layers import HttpLayer
+from mitmproxy.proxy.layers.http import HTTPMode
+from mitmproxy.proxy.layers.http._http1 import Http1Server
+from mitmproxy.test import tflow
+
+from hublet_router.proxy.front import MAX_UNREAD, ClientReader, unread, withhold
+
+
+def test_what_is_not_understood_yet_is_bounded() -> None:
+    async def main() -> list[bytes]:
+        stream = asyncio.StreamReader()
+        stream.feed_data(b"one two")
+        kept = [0, MAX_UNREAD, MAX_UNREAD + 1]
+        reader = ClientReader(stream, lambda: kept.pop(0))
+        return [await reader.read(3), await reader.read(3), await reader.read(3)]
+
+    assert asyncio.run(main()) == [b"one", b" tw", b""]
+
+
+def test_a_client_waits_while_its_upstream_connects() -> None:
+    async def main() -> bytes:
+        stream = asyncio.StreamReader()
+        stream.feed_data(b"one")
+        reader = ClientReader(stream, int)
+        reader.wait()
+        read = asyncio.ensure_future(reader.read(3))
+        await asyncio.sleep(0)
+        assert not read.done()
+        reader.go_on()
+        return await read
+
+    assert asyncio.run(main()) == b"one"
+
+
+def test_only_what_http1_has_of_a_client_counts() -> None:
+    client = tflow.tclient_conn()
+    assert unread(None, client) == 0
+    context = Context(client, Options())
+    layer = HttpLayer(context, HTTPMode.regular)
+    assert unread(context, client) == 0
+    server = layer.connections[client] = Http1Server(context)
+    server.buf += b"GET / HTT"
+    assert unread(context, client) == 9
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ("server connect 127.0.0.1:1", "server connect 127.0.0.1:1"),
+        ("Bad HTTP request line: b'GET /?key=secret x'", "Bad HTTP request line: (bytes withheld)"),
+        ('Invalid header line: b"it\'s secret"', "Invalid header line: (bytes withheld)"),
+        ("buffer: bytearray(b'secret')", "buffer: bytearray((bytes withheld))"),
+        ("a 100 % b'secret'", "a 100 % (bytes withheld)"),
+    ],
+)
+def test_law_4_no_bytes_of_the_wire_are_logged(message: str, said: str) -> None:
+    record = logging.LogRecord("x", logging.INFO, "x", 1, "%s", (message,), None)
+    assert withhold(record)
+    assert record.getMessage() == said

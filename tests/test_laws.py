@@ -1,0 +1,611 @@
+"""The laws of the design, put to many random tables, requests and credentials.
+
+The examples differ from run to run. One that breaks a law is shrunk, printed with a line that
+repeats it (`@reproduce_failure`), and tried first in the next run.
+"""
+
+import base64
+import json
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import permutations, product
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mitmproxy import http
+from mitmproxy.proxy.mode_specs import ReverseMode
+from mitmproxy.test import tflow
+
+from hublet_router.core.decide import Action, Decision, Reason, decide
+from hublet_router.core.places import Cookie, Form, Header, Json, Place, Query, Request
+from hublet_router.core.places import Path as PathPlace
+from hublet_router.core.readers import Base64, Jwt, Protobuf, Reader, Regex
+from hublet_router.core.table import Policy, Rule, Table, Upstream
+from hublet_router.proxy.annotate import comment
+from hublet_router.proxy.view import view
+from hublet_router.tablefile import load, loads
+from synthetic import (
+    access_token,
+    access_token_message,
+    base64url,
+    bytes_field,
+    jwt,
+    private_app_token,
+    varint,
+    varint_field,
+)
+
+
+def examples(count: int) -> settings:
+    """Return the settings for so many examples: random even in CI, however slow the machine."""
+    return settings(max_examples=count, deadline=None, print_blob=True, derandomize=False)
+
+
+def one_of_each(*options: Sequence[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
+    """Draw one of each of these: a tuple of `sampled_from` in one draw, at a third of its price."""
+    sizes = [len(each) for each in options]
+    assert math.prod(sizes) <= 1 << 24  # Hypothesis prefers the small numbers of a larger range
+
+    def pick(number: int) -> tuple[Any, ...]:
+        picked = []
+        for each, size in zip(options, sizes, strict=True):
+            number, at = divmod(number, size)
+            picked.append(each[at])
+        return tuple(picked)
+
+    return st.integers(0, math.prod(sizes) - 1).map(pick)
+
+
+API = "api.hubapi.com"
+DEFAULT = "na1"
+HUBLETS = (DEFAULT, "eu1", "ap1")
+UNLISTED = "zz9"
+PLACES = {
+    "scheme": "{header: authorization, scheme: bearer}",
+    "header": "{header: x-token}",
+    "query": "{query: token}",
+    "cookie": "{cookie: token}",
+    "form": "{form: token}",
+    "json": "{json: auth.token}",
+    "path": '{path: "^/with/([^/]+)"}',
+}
+READERS = {
+    "regex": '{regex: "^pat-([a-z]{2}[0-9]{1,3})-"}',
+    "protobuf": "{protobuf: 9}",
+    "jwt": "{jwt: customer.region}",
+    "base64": '{base64: "^([a-z]{2}[0-9]{1,3}):"}',
+}
+RULES = "".join(
+    f"  - {{name: {place}-{reader}, paths: '^/', in: {PLACES[place]}, hublet: {READERS[reader]}}}\n"
+    for place, reader in product(PLACES, READERS)
+)
+TABLE = loads(
+    f"""
+domains: [{API}]
+hublets:
+  na1: {{upstream: "https://127.0.0.1:9441"}}
+  eu1: {{upstream: "https://127.0.0.1:9442"}}
+  ap1: {{upstream: "https://127.0.0.1:9443"}}
+default: {DEFAULT}
+credentials:
+{RULES}""".encode()
+)
+# In it nothing but field 9 can make an access token name a Hublet.
+SHIPPED = load(Path(__file__).parent.parent / "hublets.yaml")
+FIRST_WINS = replace(TABLE, policy=replace(TABLE.policy, conflict="first"))
+CLIENT = tflow.tclient_conn()
+CLIENT.proxy_mode = ReverseMode.parse("reverse:https://unrouted.invalid")
+
+
+# A request as a client writes it: parts that the tests put credentials and junk into.
+
+
+@dataclass
+class Draft:
+    """The parts of a request, until mitmproxy and `view` make one that is decided."""
+
+    path: str = "/crm"
+    query: list[str] = field(default_factory=list)
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    body: bytes = b""
+
+    def request(self) -> Request:
+        target = "?".join([self.path, "&".join(self.query)] if self.query else [self.path])
+        request = http.Request(
+            API, 443, b"POST", b"https", b"", target.encode(), b"HTTP/1.1",
+            http.Headers(
+                [
+                    (b"Host", API.encode()),
+                    *((name.encode(), value.encode("latin-1")) for name, value in self.headers),
+                ]
+            ),
+            self.body, None, 0.0, 0.0,
+        )  # fmt: skip
+        flow = http.HTTPFlow(CLIENT, tflow.tserver_conn(), live=True)
+        flow.request = request
+        return view(flow, self.body)
+
+
+@dataclass
+class Variation:
+    """Everything in which one and the same credential can be written differently."""
+
+    bits: int  # which characters change case, or are escaped, in turn
+    space: str
+    around: str
+    before: bool  # whether the junk comes first
+    junk: tuple[str, ...]
+
+    def cased(self, text: str) -> str:
+        return "".join(
+            char.upper() if self.bits >> at % 24 & 1 else char for at, char in enumerate(text)
+        )
+
+    def escaped(self, text: str, form: str) -> str:
+        return "".join(
+            form.format(ord(char)) if self.bits >> at % 24 & 1 else char
+            for at, char in enumerate(text)
+        )
+
+    def among(self, wanted: list[str]) -> list[str]:
+        return [*self.junk, *wanted] if self.before else [*wanted, *self.junk]
+
+
+JUNK = (
+    "", "=", "a=b", "%", "%zz=%", "+", "token", "TOKEN=1", "token[]=1", "token =1", "tokens=eu1",
+    "x=pat-ap1-0", "token=", "a=%00%ff", "?", "/", "xtoken=pat-ap1-0", "a=1;b=2", '"', "é=ü", ":",
+)  # fmt: skip
+variations = st.builds(
+    lambda bits, form: Variation(bits, *form),
+    st.integers(0, (1 << 24) - 1),
+    one_of_each(
+        (" ", "  ", "\t", " \t "), ("", " ", "\t", "  "), (False, True), [*product(JUNK, JUNK)]
+    ),
+)
+
+
+def put(draft: Draft, place: str, credentials: list[str], how: Variation) -> None:
+    """Write credentials into a place of a request, with junk around them."""
+    pairs = [f"{how.escaped('token', '%{:02x}')}={how.escaped(c, '%{:02X}')}" for c in credentials]
+    headers: list[tuple[str, str]] = [
+        (how.cased("x-other"), "".join(how.junk)),
+        ("authorization", f"Digest {how.junk[0]}"),
+        ("proxy-authorization", f"Bearer {private_app_token('ap1')}"),
+    ]
+    match place:
+        case "scheme":
+            scheme = how.cased("bearer")
+            wanted = [f"{how.around}{scheme}{how.space}{c}{how.around}" for c in credentials]
+            headers += [(how.cased("authorization"), value) for value in wanted]
+        case "header":
+            headers += [(how.cased("x-token"), f"{how.around}{c}{how.space}") for c in credentials]
+        case "query":
+            draft.query += how.among(pairs)
+        case "cookie":
+            quote = '"' if how.bits & 1 else ""
+            crumbs = [f"{how.around}token={quote}{c}{quote}{how.around}" for c in credentials]
+            joined = ";".join(junk.replace(";", "") for junk in how.among(crumbs))
+            headers.append((how.cased("cookie"), joined))
+        case "form":
+            draft.body = "&".join(how.among(pairs)).encode()
+        case "json":
+            strings = [f'"{how.escaped(c, "\\u{:04x}")}"' for c in credentials]
+            key = f'"{how.escaped("token", "\\u{:04X}")}"'
+            inner = ",".join(f"{key}:{how.around}{string}" for string in strings)
+            members = [f'"auth":{{{inner}}}', f'"other":{json.dumps(how.junk)}', '"n":[1e5,{}]']
+            around = members if how.before else members[::-1]
+            draft.body = f"{how.around}{{{how.space}{','.join(around)}}}".encode()
+        case "path":
+            (credential,) = credentials
+            draft.path = (
+                f"/{'./' * how.before}{how.escaped('with', '%{:02x}')}{'/' * len(how.space)}"
+            )
+            draft.path += how.escaped(credential, "%{:02x}") + "/more" * how.before
+    draft.headers += headers if how.before else headers[::-1]
+
+
+def credential(hublet: str, form: str, length: int) -> str:
+    """Return a synthetic credential of a Hublet, in a format that the table can read."""
+    match form:
+        case "regex":
+            return private_app_token(hublet)
+        case "protobuf":
+            return access_token(hublet, scopes=bytes(length)) + "=" * (length // 5)
+        case "jwt":
+            claims = {"iat": length, "customer": {"name": "x" * length, "region": hublet}}
+            return jwt(claims if length % 2 else {"customer.region": hublet, **claims})
+        case _:
+            return base64url(f"{hublet}:{'s' * length}".encode())
+
+
+forms = one_of_each([*READERS], range(8))
+IN_BODY = ("form", "json")
+
+
+# Law 1: a request never reaches a region that its credential does not name.
+
+
+@pytest.mark.parametrize("place", PLACES)
+@examples(800)
+@given(hublet=st.sampled_from(HUBLETS), form=forms, how=variations)
+def test_law_1_a_credential_goes_to_its_hublet(
+    place: str, hublet: str, form: tuple[str, int], how: Variation
+) -> None:
+    draft = Draft()
+    put(draft, place, [credential(hublet, *form)], how)
+    request = draft.request()
+    decision = decide(TABLE, request)
+
+    assert (decision.hublet, decision.reason) == (hublet, Reason.CREDENTIAL)
+    if place in IN_BODY:
+        unread = decide(TABLE, replace(request, body=None))
+        assert (unread.action, unread.reason) == (Action.REFUSE, Reason.TOO_LARGE)
+
+
+@examples(800)
+@given(form=forms, how=variations, place=st.sampled_from([*PLACES]))
+def test_law_1_a_hublet_that_is_not_listed_is_refused(
+    form: tuple[str, int], how: Variation, place: str
+) -> None:
+    draft = Draft()
+    put(draft, place, [credential(UNLISTED, *form)], how)
+    decision = decide(TABLE, draft.request())
+
+    assert (decision.action, decision.reason) == (Action.REFUSE, Reason.UNKNOWN_HUBLET)
+
+
+# The path holds one credential, and the body is of one kind.
+PAIRS = [
+    (one, other)
+    for one, other in product(PLACES, PLACES)
+    if (one, other) != ("path", "path") and (one == other or not {one, other} >= {*IN_BODY})
+]
+
+
+@examples(3500)
+@given(
+    case=one_of_each([*permutations((*HUBLETS, UNLISTED), 2)], PAIRS),
+    one=forms,
+    other=forms,
+    how=variations,
+)
+def test_law_1_credentials_of_two_hublets_are_refused(
+    case: tuple[tuple[str, str], tuple[str, str]],
+    one: tuple[str, int],
+    other: tuple[str, int],
+    how: Variation,
+) -> None:
+    names, places = case
+    draft = Draft()
+    two = [credential(names[0], *one), credential(names[1], *other)]
+    if places[0] == places[1]:
+        put(draft, places[0], two, how)
+    else:
+        for place, text in zip(places, two, strict=True):
+            put(draft, place, [text], how)
+    request = draft.request()
+    decision = decide(TABLE, request)
+    first = decide(FIRST_WINS, request)
+
+    assert (decision.action, decision.reason) == (Action.REFUSE, Reason.CONFLICT)
+    assert first.hublet in names or first.action is Action.REFUSE
+
+
+def reference(token: str) -> bytes | None:
+    """Return field 9 of a token as protobuf's own decoders read it; None without one.
+
+    Written after https://protobuf.dev/programming-guides/encoding/ and apart from the readers: of
+    a field that occurs more than once the last counts, one with another wire type is unknown, and
+    groups are skipped. ValueError and IndexError where the message is broken.
+    """
+    rest: list[int] = [*base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))]
+    found: bytes | None = None
+    groups: list[int] = []
+
+    def take(count: int) -> bytes:
+        if count > len(rest):
+            raise ValueError
+        taken = bytes(rest[:count])
+        del rest[:count]
+        return taken
+
+    def number() -> int:
+        value = 0
+        for shift in range(0, 70, 7):
+            byte = rest.pop(0)
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return value & (1 << 64) - 1
+        raise ValueError
+
+    while rest:
+        tag = number()
+        if tag >> 3 == 0:
+            raise ValueError
+        match tag & 7:
+            case 0:
+                number()
+            case 1:
+                take(8)
+            case 2:
+                value = take(number())
+                if tag >> 3 == 9 and not groups:
+                    found = value  # an empty one names nothing
+            case 3:
+                groups.append(tag >> 3)
+            case 4:
+                if not groups or groups.pop() != tag >> 3:
+                    raise ValueError
+            case 5:
+                take(4)
+            case _:
+                raise ValueError
+    if groups:
+        raise ValueError
+    return found
+
+
+def fields_of(message: bytes) -> list[bytes]:
+    """Split a message of `synthetic` into its fields: every number in it is below 16."""
+    fields = []
+    while message:
+        end = 1
+        while message[end] & 0x80:
+            end += 1
+        end += 1
+        if message[0] & 7 == 2:
+            end += message[1]
+        fields.append(message[:end])
+        message = message[end:]
+    return fields
+
+
+def overlong(raw: bytes, extra: int) -> bytes:
+    """Write the tag of a field with more bytes than it needs."""
+    return bytes((raw[0] | 0x80, *[0x80] * extra, 0)) + raw[1:]
+
+
+OTHER = bytes_field(9, b"ap1")
+INSERTS = (
+    OTHER, b"\x4a", b"\x4a\x03ap1", b"ap1", b"\0", b"\x80", b"\xff", b"\x4a\x00", b"\x48\x01",
+    b"\x4d0000", b"\x4900000000", b"\x4b\x4c", b"\x4b" + OTHER + b"\x4c", b"\x0b", b"\x0c",
+    b"\x4a\x83\x00ap1", b"\xca\x00\x03ap1", b"\x4a\x04ap1", b"\x4a\x02\xff\xfe",
+    bytes_field(2, OTHER), b"\x10" + b"\xff" * 9 + b"\x01", varint(1 << 63) + b"\x01",
+    varint_field((1 << 29) - 1, 1), varint_field(1 << 29, 1),
+    b"\xca" + b"\x80" * 8 + b"\x10\x03ap1",
+)  # fmt: skip
+
+
+def mutated(fields: list[bytes], operation: str, at: int, to: int) -> list[bytes]:
+    """Return the fields of a message after one mutation; `at` and `to` are any numbers."""
+    message = b"".join(fields)
+    spot = at % (len(message) + 1)
+    one = at % len(fields) if fields else 0
+    result = fields
+    match operation:
+        case "flip" if spot < len(message):
+            flipped = bytes((message[spot] ^ 1 << to % 8,))
+            result = [message[:spot], flipped, message[spot + 1 :]]
+        case "truncate":
+            result = [message[:spot]]
+        case "behead":
+            result = [message[spot:]]
+        case "delete":
+            result = [message[:spot], message[spot + to % 4 :]]
+        case "insert":
+            result = [message[:spot], INSERTS[to % len(INSERTS)], message[spot:]]
+        case "insert a field":
+            result = [*fields[:one], INSERTS[to % len(INSERTS)], *fields[one:]]
+        case "double" if fields:
+            result = [*fields, *fields[one : one + 1 + to % 3]]
+        case "move" if fields:
+            rest = [*fields[:one], *fields[one + 1 :]]
+            result = [*rest[: to % len(fields)], fields[one], *rest[to % len(fields) :]]
+        case "lengthen" if fields and fields[one]:
+            result = [*fields[:one], overlong(fields[one], to % 10), *fields[one + 1 :]]
+    return result
+
+
+OPERATIONS = (
+    "flip", "truncate", "behead", "delete", "insert", "insert a field", "double", "move",
+    "lengthen",
+)  # fmt: skip
+FIELDS = {name: fields_of(access_token_message(name)) for name in ("eu1", "ap1", None)}
+REWRITES: tuple[Callable[[str, int], str], ...] = (
+    lambda token, at: token,
+    lambda token, at: token + "=" * (at % 5),
+    lambda token, at: token[: at % (len(token) + 1)],
+    lambda token, at: token[: at % (len(token) + 1)] + "=-_.%+/ é"[at % 9] + token[at % 97 :],
+    lambda token, at: token.replace("-", "+").replace("_", "/"),
+    lambda token, at: base64url(token.encode()),
+    lambda token, at: token.swapcase(),
+)
+
+
+@examples(7500)
+@given(
+    owner_and_rewrite=one_of_each(
+        [*FIELDS], (REWRITES[0], REWRITES[0], REWRITES[0], *REWRITES), range(256)
+    ),
+    steps=st.lists(one_of_each(OPERATIONS, range(256), range(256)), max_size=3),
+)
+def test_law_1_a_mutated_token_goes_where_protobuf_says_or_to_the_default(
+    owner_and_rewrite: tuple[str | None, Callable[[str, int], str], int],
+    steps: list[tuple[str, int, int]],
+) -> None:
+    owner, rewrite, at = owner_and_rewrite
+    fields = FIELDS[owner]
+    for step in steps:
+        fields = mutated(fields, *step)
+    token = rewrite(base64url(b"".join(fields)), at)
+    request = Request("GET", (API,), "/", (("authorization", f"bearer {token}"),))
+    decision = decide(SHIPPED, request)
+
+    if decision.reason is Reason.CREDENTIAL:
+        assert decision.hublet
+        assert reference(token) == decision.hublet.encode()
+    else:
+        assert decision.hublet in {DEFAULT, None}
+        assert decision.reason in {
+            Reason.LEGACY, Reason.ANONYMOUS, Reason.UNKNOWN_HUBLET, Reason.CONFLICT,
+        }  # fmt: skip
+    if not steps and rewrite is REWRITES[0]:
+        assert decision.hublet == (owner or DEFAULT)
+
+
+# Laws 2, 4 and 5, for tables that nobody would write and requests that nobody would send.
+
+NAMES = ("na1", "a", "eu1.evil.example", "127.0.0.1", "-", "")
+PATTERNS = tuple(
+    re.compile(pattern)
+    for pattern in (
+        "(eu1|na1)", "(.*)", "(?:^| )([a-z]{2}[0-9])", "(a)?", "pat-(.+?)-", r"(?s)(.)\Z",
+        "^/([^/]*)", "()",
+    )
+)  # fmt: skip
+FILTERS = (None, None, re.compile("^/"), re.compile("token"), re.compile("(?i)OAUTH|^$"))
+ANYWHERE: tuple[Place, ...] = (
+    Header("authorization", "bearer"), Header("authorization"), Header("cookie"), Header("host"),
+    Query("token"), Query(""), Cookie("token"), Cookie(""), Form("token"), Form("a"),
+    Json("token"), Json("a.token"), Json("."), *(PathPlace(pattern) for pattern in PATTERNS),
+)  # fmt: skip
+ANYHOW: tuple[Reader, ...] = (
+    *(Regex(pattern) for pattern in PATTERNS), *[Regex(PATTERNS[0])] * 6,  # mostly one that finds
+    Base64(PATTERNS[0]), Base64(PATTERNS[1]), Base64(PATTERNS[5]),
+    Protobuf(9), Protobuf(1), Protobuf(536870911), Jwt("region"), Jwt("a.b"), Jwt("."),
+)  # fmt: skip
+UPSTREAMS = tuple(
+    Upstream("https", host, port, sni)
+    for host, port, sni in (("127.0.0.1", 9441, "client"), ("::1", 1, "upstream"), ("x", 2, "y"))
+)
+rules = one_of_each(("one", "two"), ANYWHERE, (None, *ANYWHERE), ANYHOW, FILTERS).map(
+    lambda of: Rule(of[0], (of[1], of[2]) if of[2] else (of[1],), of[3], of[4])
+)
+POLICIES = [
+    Policy(*cast("Any", choice))
+    for choice in product(
+        ("default", "refuse"), ("default", "refuse"), ("refuse", "default"),
+        ("refuse", "first"), ("refuse", "pass"),
+    )
+]  # fmt: skip
+LISTED = [("eu1", *names) for count in (0, 1, 3) for names in permutations(NAMES, count)]
+
+
+def table_of(choice: tuple[Policy, tuple[str, ...], bool], all_rules: list[Rule]) -> Table:
+    """Make a table, as `tablefile` does."""
+    policy, listed, has_default = choice
+    by_place: dict[Place, tuple[Rule, ...]] = {}
+    for rule in all_rules:
+        for place in rule.places:
+            by_place[place] = (*by_place.get(place, ()), rule)
+    return Table(
+        version="0123456789ab",
+        domains=frozenset((API, "*.example")),
+        hublets={name: UPSTREAMS[at % len(UPSTREAMS)] for at, name in enumerate(listed)},
+        default=listed[0] if has_default else None,
+        policy=policy,
+        rules=tuple(all_rules),
+        by_place=by_place,
+    )
+
+
+tables = st.builds(
+    table_of, one_of_each(POLICIES, LISTED, (True, False)), st.lists(rules, min_size=1, max_size=4)
+)
+
+SECRETS = (
+    access_token("eu1"), access_token(None), private_app_token("eu1"), private_app_token("a"),
+    jwt({"region": "eu1", "a": {"b": "127.0.0.1"}}), base64url(b"eu1.evil.example"),
+    "127.0.0.1", "a", "eu1", "na1", "x eu1", "x" * 16_385,
+)  # fmt: skip
+HOSTS = ((API,), (API.upper() + ":443",), (API, "x.example"), ("y.example",), (), ("é@\0",))
+PREFIXES = ("/oauth/", "/", "", "*", "//x/../", "/%2e%2E/%", "/1/", "?2")
+
+
+def request_of(
+    shape: tuple[tuple[str, ...], str, str, int, int, int], one: str, two: str
+) -> Request:
+    """Make a request with credentials, or whatever the two texts are, where tables look."""
+    hosts, prefix, query, first, last, body = shape
+    headers = (
+        ("authorization", f"Bearer {one}"),
+        ("cookie", f"token={two}; ={one}; {two}"),
+        ("authorization", two),
+        ("host", two),
+        ("authorization", f"bearer\t{two}"),
+    )
+    bodies = (
+        b"", None, f"token={one}&a={two}&{one}".encode(), json.dumps({"token": one}).encode(),
+        json.dumps({"a": [{"token": one}, two], ".": two, "": {"": one}}).encode(),
+        two.encode("latin-1"), b"[" * 2000, f'{{"token":"{one}","token":"{two}"}}'.encode(),
+    )  # fmt: skip
+    return Request(
+        method="PUT",
+        hosts=hosts,
+        target=prefix.replace("1", one).replace("2", two) + query + one,
+        headers=headers[first:last],
+        body=bodies[body],
+    )
+
+
+texts = (
+    st.sampled_from(SECRETS)
+    | st.sampled_from(SECRETS)
+    | st.text(st.characters(max_codepoint=255), max_size=8)
+)
+requests = st.builds(
+    request_of,
+    one_of_each(
+        (*HOSTS, *HOSTS[:1] * 4),
+        PREFIXES,
+        ("?token=", "?x&&=", ""),
+        range(3),
+        (5, 5, 4, 3, 0),
+        range(8),
+    ),
+    texts,
+    texts,
+)
+
+
+@examples(1800)
+@given(table=tables, request=requests)
+def test_law_2_deciding_twice_gives_the_same(table: Table, request: Request) -> None:
+    decision = decide(table, request)
+
+    assert decide(table, request) == decision
+    assert decide(replace(table), replace(request)) == decision
+
+
+@examples(800)
+@given(table=tables, request=requests)
+def test_law_4_a_decision_shows_no_credential(table: Table, request: Request) -> None:
+    decision = decide(table, request)
+    shown = f"{request!r} {decision!r} {decision.as_json()} {comment(decision)}"
+
+    assert not [secret for secret in SECRETS if len(secret) > 16 and secret in shown]
+
+
+def is_listed(table: Table, decision: Decision) -> bool:
+    return any(
+        name == decision.hublet and upstream is decision.upstream
+        for name, upstream in table.hublets.items()
+    )
+
+
+@examples(2500)
+@given(table=tables, request=requests)
+def test_law_5_only_a_listed_upstream_is_chosen(table: Table, request: Request) -> None:
+    decision = decide(table, request)
+
+    if decision.action is Action.ROUTE:
+        assert is_listed(table, decision)
+    else:
+        assert (decision.hublet, decision.upstream) == (None, None)
+    assert decision.credential in {None, *(rule.name for rule in table.rules)}
+    assert decision.action is not Action.PASS or table.policy.foreign == "pass"
