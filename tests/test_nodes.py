@@ -326,6 +326,27 @@ def wrong_groups(count: int) -> list[str]:
             ["1:1: 'x' is not a regular expression: the repetition number is too large"],
             id="a repetition that no machine can count",
         ),
+        pytest.param(
+            "'(a+)-'",
+            1,
+            None,
+            [
+                "1:1: 'x' can take a very long time on hostile text: it can start anywhere, and"
+                " then repeat without end; begin it with ^, or limit the repeat, like {1,20}"
+            ],
+            id="a search that can take long",
+        ),
+        pytest.param(
+            "'^(a+)+$'",
+            None,
+            None,
+            [
+                "1:1: 'x' can take a very long time on hostile text: inside a repeat, 'a' can be"
+                " read in more than one way; let the next character tell how to go on"
+            ],
+            id="a repeat in a repeat",
+        ),
+        pytest.param("'(a+)-(b)'", 1, None, wrong_groups(2), id="slow, and two groups"),
         pytest.param("9", 1, None, misread("9", "a number"), id="no text"),
     ],
 )

@@ -703,6 +703,24 @@ def test_a_fault_of_a_hublet_does_not_make_its_name_unknown() -> None:
     assert faults(text) == [f"1:27: {NO_UPSTREAM.replace('eu1', 'na1')}"]
 
 
+def test_a_pattern_that_can_take_long_is_told_where_it_stands() -> None:
+    text = """\
+domains: [api.test]
+hublets: {na1: {upstream: "https://na1.test"}}
+default: na1
+credentials:
+  - name: key
+    paths: "^/(?:[a-z]*)*$"
+    in: {path: "^/(.*)-(?:.*)!"}
+    hublet: {regex: "([a-z]+)-"}
+"""
+    assert [sentence[:80] for sentence in faults(text)] == [
+        "6:12: 'paths' can take a very long time on hostile text: it repeats what can be ",
+        "7:16: 'path' can take a very long time on hostile text: two repeats can share a ",
+        "8:21: 'regex' can take a very long time on hostile text: it can start anywhere, ",
+    ]
+
+
 def test_all_faults_are_told_in_one_go_in_the_order_of_the_file() -> None:
     text = """\
 default: na2

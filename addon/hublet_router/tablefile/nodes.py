@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 import yaml
 
 from ..core.table import Fault
+from .regex_cost import slow
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _STRING = "tag:yaml.org,2002:str"
@@ -147,12 +148,13 @@ class Faults:
     def pattern(
         self, node: yaml.Node | None, what: str, groups: int | None = None
     ) -> re.Pattern[str] | None:
-        """Return a regular expression; with `groups`, one that has just so many."""
+        """Return a regular expression of bounded work; with `groups`, one that has just so many."""
         text = self.text(node, what)
         if text is None:
             return None
         try:
             pattern = re.compile(text)
+            reason = slow(text)
         except (re.error, RecursionError, OverflowError) as error:
             self.tell(node, f"{what} is not a regular expression: {error}")
             return None
@@ -162,5 +164,8 @@ class Faults:
                 f"{what} must have exactly one group, not {pattern.groups}: put ( ) around the part"
                 " that is wanted, and write (?: ) for every other group",
             )
+            return None
+        if reason:
+            self.tell(node, f"{what} can take a very long time on hostile text: {reason}")
             return None
         return pattern

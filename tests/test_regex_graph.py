@@ -1,0 +1,226 @@
+import re
+import sys
+
+import pytest
+
+from hublet_router.tablefile import regex_graph
+from hublet_router.tablefile.regex_graph import Graph, SlowError
+
+
+# The parser is private to the standard library. Where this fails, Python has changed it: look at
+# what `regex_graph` makes of the new tree before anything else.
+@pytest.mark.parametrize(
+    ("pattern", "tree"),
+    [
+        ("a[^b]", "[(LITERAL, 97), (NOT_LITERAL, 98)]"),
+        (r"[^b-d\d]", "[(IN, [(NEGATE, None), (RANGE, (98, 100)), (CATEGORY, CATEGORY_DIGIT)])]"),
+        (r"\W", "[(IN, [(CATEGORY, CATEGORY_NOT_WORD)])]"),
+        ("(?s).", "[(ANY, None)]"),
+        (r"(?m)^\A$", "[(AT, AT_BEGINNING), (AT, AT_BEGINNING_STRING), (AT, AT_END)]"),
+        ("a*", "[(MAX_REPEAT, (0, MAXREPEAT, [(LITERAL, 97)]))]"),
+        ("a{2,3}?", "[(MIN_REPEAT, (2, 3, [(LITERAL, 97)]))]"),
+        ("a++", "[(POSSESSIVE_REPEAT, (1, MAXREPEAT, [(LITERAL, 97)]))]"),
+        ("(?i:a)", f"[(SUBPATTERN, (None, {int(re.I)}, 0, [(LITERAL, 97)]))]"),
+        ("(?>a)", "[(ATOMIC_GROUP, [(LITERAL, 97)])]"),
+        ("ab|c", "[(BRANCH, (None, [[(LITERAL, 97), (LITERAL, 98)], [(LITERAL, 99)]]))]"),
+        ("(?=a)", "[(ASSERT, (1, [(LITERAL, 97)]))]"),
+        ("(?<!a)", "[(ASSERT_NOT, (-1, [(LITERAL, 97)]))]"),
+        (r"(a)\1", "[(SUBPATTERN, (1, 0, 0, [(LITERAL, 97)])), (GROUPREF, 1)]"),
+    ],
+)
+def test_the_parser_of_this_python_gives_the_trees_that_are_known(pattern: str, tree: str) -> None:
+    assert repr(regex_graph._parse(pattern)) == tree
+
+
+def characters(reads: int) -> str:
+    """Show a set: its characters, `>` for those outside Latin-1, `<` for the beginning."""
+    latin = "".join(chr(code) for code in range(256) if reads >> code & 1)
+    return latin + "_" * (reads >> 256 & 1) + ">" * (reads >> 257 & 1) + "<" * (reads >> 258)
+
+
+def drawn(pattern: str) -> list[tuple[str, dict[int, int]]]:
+    """Show all positions but the first one, and the first one's ways under the name `search`."""
+    graph = Graph(pattern)
+    assert graph.reads[0] == regex_graph.ANY
+    ways = [dict(then) for then in graph.then]
+    return [
+        ("search", ways[0]),
+        *zip(map(characters, graph.reads[1:]), ways[1:], strict=True),
+    ]
+
+
+END = ("", dict[int, int]())
+SEARCH = ("search", {0: 1, 1: 1})
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        pytest.param("ab", [SEARCH, ("a", {2: 1}), ("b", {3: 1}), END], id="in a row"),
+        pytest.param(
+            "a?b",
+            [("search", {0: 1, 1: 1, 2: 1}), ("a", {2: 1}), ("b", {3: 1}), END],
+            id="optional",
+        ),
+        pytest.param(
+            "ab|cd",
+            [
+                ("search", {0: 1, 1: 1, 3: 1}),
+                ("a", {2: 1}),
+                ("b", {5: 1}),
+                ("c", {4: 1}),
+                ("d", {5: 1}),
+                END,
+            ],
+            id="choice",
+        ),
+        pytest.param(
+            "a(?:|b|)", [SEARCH, ("a", {2: 1, 3: 2}), ("b", {3: 1}), END], id="empty in two ways"
+        ),
+        pytest.param(
+            "(?:a?)?", [("search", {0: 1, 1: 1, 2: 2}), ("a", {2: 1}), END], id="optional twice"
+        ),
+        pytest.param("a+", [SEARCH, ("a", {1: 1, 2: 1}), END], id="endless"),
+        pytest.param(
+            "a*?", [("search", {0: 1, 1: 1, 2: 1}), ("a", {1: 1, 2: 1}), END], id="endless or none"
+        ),
+        pytest.param(
+            "a{0,2}",
+            [("search", {0: 1, 1: 1, 3: 1}), ("a", {2: 1, 3: 1}), ("a", {3: 1}), END],
+            id="copies",
+        ),
+        pytest.param(
+            "a{2,4}",
+            [
+                SEARCH,
+                ("a", {2: 1}),
+                ("a", {3: 1, 5: 1}),
+                ("a", {4: 1, 5: 1}),
+                ("a", {5: 1}),
+                END,
+            ],
+            id="at least two copies",
+        ),
+        pytest.param("a{0}b", [SEARCH, ("b", {2: 1}), END], id="no copy"),
+        pytest.param("a{201}", [SEARCH, ("a", {1: 1, 2: 1}), END], id="many copies"),
+        pytest.param(
+            "(?:a+b)++",
+            [SEARCH, ("a", {1: 1, 2: 1}), ("b", {1: 1, 3: 1}), END],
+            id="endless in endless",
+        ),
+        pytest.param(
+            "(?:a+)+", [SEARCH, ("a", {1: 2, 2: 1}), END], id="two ways to one more round"
+        ),
+        pytest.param(
+            "(?=a)b",
+            [("search", {0: 1, 1: 1, 3: 1}), ("a", {2: 1}), END, ("b", {4: 1}), END],
+            id="look ahead",
+        ),
+        pytest.param(
+            "(?!a)", [("search", {0: 1, 1: 1, 3: 1}), ("a", {2: 1}), END, END], id="not ahead"
+        ),
+        # The parser makes a(?:|) of a|a, so each round ends in two ways.
+        pytest.param(
+            "(?:a|a)*", [("search", {0: 1, 1: 1, 2: 1}), ("a", {1: 2, 2: 2}), END], id="twice"
+        ),
+        pytest.param("(?>(a))", [SEARCH, ("a", {2: 1}), END], id="atomic"),
+        pytest.param("^a", [SEARCH, ("<", {2: 1}), ("a", {3: 1}), END], id="anchor"),
+        pytest.param(r"(?m)\Aa", [SEARCH, ("<", {2: 1}), ("a", {3: 1}), END], id="beginning"),
+        pytest.param("(?m)^a", [SEARCH, ("\n<", {2: 1}), ("a", {3: 1}), END], id="of a line"),
+        pytest.param(
+            "(?:^|-)a",
+            [("search", {0: 1, 1: 1, 2: 1}), ("<", {3: 1}), ("-", {3: 1}), ("a", {4: 1}), END],
+            id="anchor in a choice",
+        ),
+        pytest.param(
+            "(?:^a){1,2}",
+            [SEARCH, ("a", {2: 1, 3: 1}), ("a", {3: 1}), END],
+            id="an anchor that is repeated is none",
+        ),
+        pytest.param("a^b", [SEARCH, ("a", {2: 1}), ("b", {3: 1}), END], id="an anchor too late"),
+        pytest.param(r"\ba$", [SEARCH, ("a", {2: 1}), END], id="borders are thought to hold"),
+    ],
+)
+def test_drawing(pattern: str, expected: list[tuple[str, dict[int, int]]]) -> None:
+    assert drawn(pattern) == expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "blocks"),
+    [
+        ("ab", [(range(3, 4), False), (range(2, 3), False), (range(1, 2), False)]),
+        ("a*b", [(range(3, 4), False), (range(2, 3), False), (range(1, 2), True)]),
+        ("(?:ab)*", [(range(3, 4), False), (range(1, 3), True)]),
+        ("(?:a+b+)*c", [(range(4, 5), False), (range(3, 4), False), (range(1, 3), True)]),
+    ],
+)
+def test_blocks(pattern: str, blocks: list[tuple[range, bool]]) -> None:
+    assert [*Graph(pattern).blocks()] == [*blocks, (range(1), True)]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "beginning"),
+    [
+        (r"(a)\1", "nobody can bound"),
+        (r"(a)?(?(1)b)", "nobody can bound"),
+        ("(?<=a)b", "nobody can bound"),
+        ("(?:a?){2}", "it repeats what can be empty"),
+        ("(?:a{200}){2}a{9}" + "a" * 1800, "it is too long"),
+    ],
+)
+def test_what_cannot_be_drawn(pattern: str, beginning: str) -> None:
+    assert re.compile(pattern)
+    with pytest.raises(SlowError, match=f"^{beginning}"):
+        Graph(pattern)
+
+
+EVERYTHING = "".join(map(chr, range(sys.maxunicode + 1)))
+
+
+@pytest.mark.parametrize("flags", ["", "(?i)", "(?a)", "(?ai)", "(?s)"])
+@pytest.mark.parametrize(
+    "one",
+    [
+        *["a", "k", "S", "i", "I", "-", "[^k]", "[a-z]", "[^a-z]", "[A-Z-]", "[0-9_]", "[^0-9]"],
+        *[r"\d", r"\D", r"\w", r"\W", r"\s", r"\S", r"[^\W\d]", r"[\s-]", r"[^\s]", "."],
+        *[
+            "é",
+            "µ",
+            "å",
+            "ß",
+            "ÿ",
+            "[à-ÿ]",
+            "\u212a",
+            "\u017f",
+            "\u0131",
+            "[ÿ-\u0130]",
+            "[^\u0130]",
+        ],
+        *[r"[\]\\^-]", "[^]]", r"\n"],
+    ],
+)
+def test_a_set_is_never_too_small(flags: str, one: str) -> None:
+    reads = Graph(flags + one).reads[1]
+    found = re.findall(flags + one, EVERYTHING)
+
+    assert [chr(code) for code in range(256) if reads >> code & 1] == [
+        character for character in found if ord(character) < 256
+    ]
+    outside = [character for character in found if ord(character) > 255]
+    assert reads & regex_graph._SPACES or not any(map(str.isspace, outside))
+    assert reads & regex_graph._REST or all(map(str.isspace, outside))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "like"),
+    [
+        (r"(?a)(?u:\w)", r"\w"),
+        (r"(?a:\w)", r"(?a)\w"),
+        ("(?i:a)", "(?i)a"),
+        ("(?i)(?-i:a)", "a"),
+        ("(?s:.)", "(?s)."),
+        ("(?s)(?-s:(.))", "."),
+    ],
+)
+def test_the_flags_of_a_group(pattern: str, like: str) -> None:
+    assert Graph(pattern).reads[1] == Graph(like).reads[1]
