@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gzip
 import itertools
 import socket
 import threading
@@ -285,6 +286,18 @@ def test_a_chunked_body_waits_for_its_end_even_where_a_header_names_the_hublet(
         answer = client.send(head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
     assert answer.status == status
     assert stage.arrivals() == {"na1": 0, "eu1": 1 if status == 200 else 0}
+
+
+def test_law_1_a_compressed_form_is_refused_and_not_guessed(stage: Stage) -> None:
+    two_regions(stage)
+    stage.proxy()
+    body = gzip.compress(b"refresh_token=eu1-0000")
+    with stage.client() as client:
+        raw = request("POST", "/oauth/v1/token", "Content-Encoding: gzip", body=body)
+        assert client.send(raw).problem["reason"] == "too-large"
+        raw = request("POST", "/other", "Content-Encoding: gzip", bearer("eu1"), body=body)
+        assert client.send(raw).hublet == "eu1"
+    assert stage.arrivals() == {"na1": 0, "eu1": 1}
 
 
 # what is left on a flow

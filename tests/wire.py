@@ -22,6 +22,8 @@ from mitmproxy.certs import CertStore
 from mitmproxy.http import HTTPFlow
 from mitmproxy.options import Options
 from mitmproxy.tools.dump import DumpMaster
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import AcceptConnection, CloseConnection, TextMessage
 
 from hublet_router.demo.hublets import server_context
 from hublet_router.proxy.addon import HubletRouter
@@ -116,9 +118,6 @@ class Upstream:
         self, request: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         """Accept, and send each message back with our name before it."""
-        from wsproto import ConnectionType, WSConnection  # noqa: PLC0415
-        from wsproto.events import AcceptConnection, CloseConnection, TextMessage  # noqa: PLC0415
-
         websocket = WSConnection(ConnectionType.SERVER)
         websocket.receive_data(request)
         next(websocket.events())

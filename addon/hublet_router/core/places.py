@@ -48,12 +48,13 @@ class Request:
     def path(self) -> str:
         """The path without its query, as a server that normalises would read it.
 
-        `/%6Fauth//x/../v1/token` is `/oauth/v1/token` to some servers, so it is for our patterns.
+        `/%6Fauth//x/../v1;a=b/token` is `/oauth/v1/token` to some, so it is for our patterns.
         """
-        raw = self.target.partition("?")[0]
-        if "%" not in raw and "//" not in raw and "/." not in raw:
+        raw = self.target.partition("?")[0].partition("#")[0]
+        if not any(odd in raw for odd in ("%", "//", "/.", ";")):
             return raw
-        return "/" + "/".join(_plain_segments(unquote(raw).split("/")))
+        segments = (segment.partition(";")[0] for segment in raw.split("/"))
+        return "/" + "/".join(_plain_segments(unquote("/".join(segments)).split("/")))
 
     @cached_property
     def query(self) -> list[tuple[str, str]]:

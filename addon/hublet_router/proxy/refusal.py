@@ -45,7 +45,7 @@ _ANSWERS: dict[Reason, tuple[HTTPStatus, str, str]] = {
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         "http_request_error",
         "The region cannot be read: a credential may have 16 KiB, and a body that holds one"
-        " 64 KiB. Send a shorter one, or name the region by a credential in a header.",
+        " 64 KiB without compression. Send less, or name the region by a credential in a header.",
     ),
     Reason.NO_TABLE: (
         HTTPStatus.SERVICE_UNAVAILABLE,

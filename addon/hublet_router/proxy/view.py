@@ -9,6 +9,8 @@ from mitmproxy.proxy.mode_specs import ReverseMode
 from ..core.places import MAX_BODY, Request
 from .upstream import is_framed
 
+_PLAIN = {"", "identity", "chunked"}
+
 
 def view(flow: http.HTTPFlow, body: bytes | None = b"") -> Request:
     """Return what a decision may look at; a body that cannot be read is None."""
@@ -26,9 +28,15 @@ def view(flow: http.HTTPFlow, body: bytes | None = b"") -> Request:
 
 
 def view_whole(flow: http.HTTPFlow) -> Request:
-    """Return what a decision may look at when the body has come."""
-    body = flow.request.raw_content or b""
-    return view(flow, body if len(body) <= MAX_BODY else None)
+    """Return what a decision may look at when the body has come.
+
+    A body that is too long cannot be read, and neither can one that is compressed: to look into it
+    would let its sender choose how much memory that takes.
+    """
+    body, headers = flow.request.raw_content or b"", flow.request.headers
+    codings = f"{headers.get('content-encoding', '')},{headers.get('transfer-encoding', '')}"
+    is_plain = {coding.strip().lower() for coding in codings.split(",")} <= _PLAIN
+    return view(flow, body if is_plain and len(body) <= MAX_BODY else None)
 
 
 def body_size(request: http.Request) -> int | None:
