@@ -108,9 +108,10 @@ def test_without_a_table_there_is_no_fingerprint(stage: Stage, log: Path) -> Non
     router = stage.router
     router.table = None
     with stage.client() as client:
-        client.get("/", bearer("eu1"))
+        client.get("/oauth/v1/refresh-tokens/eu1-0", bearer("eu1"))
     (line,) = lines(log, 1)
     assert (line["reason"], line["table"], line["fingerprint"]) == ("no-table", None, None)
+    assert line["path"] is None
 
 
 def test_a_file_that_cannot_be_opened_leaves_the_old_one(

@@ -68,6 +68,15 @@ def test_a_request_is_in_flight_until_its_answer_has_ended(stage: Stage, port: i
         wait_for(lambda: counted(port, "hublet_requests_in_flight") == {(): 0})
 
 
+def test_a_client_that_leaves_before_its_body_has_come_is_no_longer_in_flight(
+    stage: Stage, port: int
+) -> None:
+    with stage.client() as client:
+        client.socket.sendall(request("POST", "/oauth/v1/token", body=b"code=eu1-0")[:-1])
+        wait_for(lambda: counted(port, "hublet_requests_in_flight") == {(): 1})
+    wait_for(lambda: counted(port, "hublet_requests_in_flight") == {(): 0})
+
+
 def test_failures_are_counted_by_hublet(stage: Stage, port: int) -> None:
     eu1 = stage.upstreams["eu1"]
     assert eu1.server

@@ -16,6 +16,7 @@ from hublet_router.core.places import (
     Query,
     Request,
     host_name,
+    ip_address,
     masked,
 )
 from synthetic import UUID, private_app_token
@@ -336,6 +337,11 @@ def test_no_request_makes_a_place_raise(
     assert seen.host is None or seen.host in {host_name(host) for host in hosts}
 
 
+def test_an_address_is_told_from_a_name() -> None:
+    assert str(ip_address("0:0:0:0:0:0:0:1")) == "::1"
+    assert ip_address("api.hubapi.com") is None
+
+
 @given(path=st.text("/.a%2eEfF"))
 def test_a_path_is_plain_once_it_was_made_plain(path: str) -> None:
     plain = request(f"/{path}/").path
@@ -354,6 +360,7 @@ def test_a_path_is_plain_once_it_was_made_plain(path: str) -> None:
         ("/tokens/secret/x?y", "/tokens/***/x?y"),
         ("//t%6fkens/secret?y", "/tokens/***?y"),
         ("/maybe/", "/maybe/"),
+        ("/tokens/secret/to/secret", "/tokens/***/to/***"),
         ("/a", "/a"),
     ],
 )
@@ -362,6 +369,7 @@ def test_law_4_credentials_of_the_url_are_masked(target: str, shown: str) -> Non
         Query("hapikey"),
         Query("other"),
         Path(re.compile("^/tokens/([^/]+)")),
+        Path(re.compile("/to/([^/]+)")),
         Path(re.compile("^/maybe/(x)?")),
         Header("x"),
     ]

@@ -127,6 +127,7 @@ def test_owns(host: str, owned: bool) -> None:
         ("127.0.0.1", True),
         ("api-eu1.internal.example", True),
         ("API-EU1.Internal.Example", True),
+        ("api-eu1.internal.example.", True),
         ("internal.example", False),
         ("127.0.0.2", False),
     ],

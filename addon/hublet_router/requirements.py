@@ -28,7 +28,7 @@ def missing() -> "list[str]":
         importlib.import_module("yaml")
     except ImportError:
         sentences.append(
-            "hublet-router needs PyYAML, and it is not installed; run: {} -m pip install PyYAML"
-            "".format(sys.executable)
+            "hublet-router needs PyYAML, and it is not installed;"
+            " run: {} -m pip install PyYAML".format(sys.executable)
         )
     return sentences

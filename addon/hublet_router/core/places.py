@@ -1,5 +1,6 @@
 """Places: where a credential can stand in a request, and the read-only view that they look at."""
 
+import ipaddress
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -75,6 +76,14 @@ def host_name(host: str) -> str:
     """Reduce `Host` or `:authority` to its name; what is not host[:port] stays as it is."""
     match = _HOST.fullmatch(host)
     return match[1].removesuffix(".").lower() if match else host
+
+
+def ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Return the address that a host is, None where it is a name; brackets are none of it."""
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
 
 
 def _plain_segments(segments: Iterable[str]) -> list[str]:
@@ -192,9 +201,16 @@ def masked(request: Request, places: Iterable[Place]) -> str:
     """
     path, mark, query = request.target.partition("?")
     keys = {place.name for place in places if isinstance(place, Query)}
-    for place in places:
-        if isinstance(place, Path) and (found := place.pattern.search(request.path)) and found[1]:
-            path = request.path[: found.start(1)] + MASK + request.path[found.end(1) :]
+    hidden = [
+        found.span(1)
+        for place in places
+        if isinstance(place, Path) and (found := place.pattern.search(request.path)) and found[1]
+    ]
+    if hidden:
+        path = request.path
+        for start, end in hidden:  # of one length, so that the next span still fits
+            path = path[:start] + "\0" * (end - start) + path[end:]
+        path = re.sub("\0+", MASK, path)
     pairs = [
         f"{key}={MASK}" if equals and unquote_plus(key) in keys else f"{key}{equals}{value}"
         for key, equals, value in (pair.partition("=") for pair in query.split("&"))

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from .places import Place, Request
+from .places import Place, Request, host_name, ip_address
 from .readers import Reader
 
 
@@ -110,8 +110,13 @@ class Table:
         return host in self.domains or (label != "" and f"*.{parent}" in self.domains)
 
     def is_upstream(self, host: str) -> bool:
-        """Tell whether a Hublet is at that host."""
-        return any(upstream.host == host.lower() for upstream in self.hublets.values())
+        """Tell whether a Hublet is at that host, however it is written."""
+        name = host_name(host)
+        address = ip_address(name)
+        return any(
+            upstream.host == name or (address and address == ip_address(upstream.host))
+            for upstream in self.hublets.values()
+        )
 
     def reads_body(self, path: str) -> bool:
         """Tell whether a rule has to read the body of a request for that path."""

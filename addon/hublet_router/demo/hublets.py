@@ -1,7 +1,6 @@
 """Demo Hublets: servers on the table's own loopback upstreams that echo what they received."""
 
 import asyncio
-import ipaddress
 import socket
 import ssl
 import tempfile
@@ -16,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from mitmproxy.certs import CertStore
 from mitmproxy.exceptions import OptionsError
 
+from ..core.places import ip_address
 from ..core.table import Table, Upstream
 from .echo import echo
 
@@ -98,10 +98,8 @@ def _listen(name: str, upstream: Upstream) -> socket.socket:
 
 
 def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    address = ip_address(host)
+    return address.is_loopback if address else host == "localhost"
 
 
 def _context(table: Table, certificates: CertStore) -> ssl.SSLContext:
@@ -130,10 +128,8 @@ def server_context(certificates: CertStore, names: Iterable[str]) -> ssl.SSLCont
 
 
 def _subject(name: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(name))
-    except ValueError:
-        return x509.DNSName(name)
+    address = ip_address(name)
+    return x509.IPAddress(address) if address else x509.DNSName(name)
 
 
 def _remember_server_name(

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import time
 from collections.abc import MutableMapping
-from functools import partial
 from typing import cast
 
 from mitmproxy import ctx
@@ -58,8 +57,9 @@ class Door:
         """Bound what is kept of the client."""
         io = _transports(client).get(client)
         if io and isinstance(io.reader, asyncio.StreamReader):  # which QUIC has not
-            kept = partial(self._unread, client)
-            reader = self.readers[client.id] = ClientReader(io.reader, kept)
+            reader = self.readers[client.id] = ClientReader(
+                io.reader, lambda: unread(self.contexts.get(client.id), client)
+            )
             io.reader = cast(asyncio.StreamReader, reader)
 
     def next_layer(self, layer: NextLayer) -> None:
@@ -130,9 +130,6 @@ class Door:
             deadline.cancel()
         if reader := self.readers.get(client.id):
             reader.go_on()
-
-    def _unread(self, client: Client) -> int:
-        return unread(self.contexts.get(client.id), client)
 
     def _drop_dead_connections(self, client: Client) -> None:
         """Forget the closed upstream connections of a client, except where a stream holds one.

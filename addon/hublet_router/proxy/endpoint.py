@@ -51,12 +51,10 @@ class _Handler(BaseHTTPRequestHandler):
         match self.path.partition("?")[0]:
             case "/metrics":
                 self._answer(HTTPStatus.OK, of.metrics())
-            case "/healthz":
-                self._answer(HTTPStatus.OK, b"ok\n")
-            case "/readyz" if of.is_ready():
-                self._answer(HTTPStatus.OK, b"ok\n")
-            case "/readyz":
+            case "/readyz" if not of.is_ready():
                 self._answer(HTTPStatus.SERVICE_UNAVAILABLE, b"no table\n")
+            case "/healthz" | "/readyz":
+                self._answer(HTTPStatus.OK, b"ok\n")
             case _:
                 self._answer(HTTPStatus.NOT_FOUND, b"/metrics, /healthz and /readyz\n")
 

@@ -17,9 +17,8 @@ from .annotate import Decided, Ledger
 from .logfile import LogFile
 from .view import view_whole
 
-_KEY = secrets.token_bytes(
-    32
-)  # of this process: the fingerprints of two runs tell nothing together
+_KEY = secrets.token_bytes(32)
+"""Of this process: the fingerprints of two runs tell nothing together."""
 
 
 class DecisionLog:
@@ -66,7 +65,6 @@ def entry(flow: http.HTTPFlow, decided: Decided) -> dict[str, object]:
     """Return what the log says of a request: seconds, bytes, and no credential."""
     decision, table = decided.decision, decided.table
     request = view_whole(flow)
-    places = table.by_place if table else {}
     response = flow.response
     started = flow.request.timestamp_start
     is_ours = decision.action is Action.REFUSE or flow.error is not None
@@ -75,7 +73,8 @@ def entry(flow: http.HTTPFlow, decided: Decided) -> dict[str, object]:
         "flow": flow.id,
         "domain": request.host and request.host.rpartition("@")[2],
         "method": request.method,
-        "path": masked(request, places).partition("?")[0],
+        # Without a table nobody can tell where a credential stands in it.
+        "path": masked(request, table.by_place).partition("?")[0] if table else None,
         **decision.as_json(),
         "fingerprint": fingerprint(table, request, decision) if table else None,
         "status": response.status_code if response else None,

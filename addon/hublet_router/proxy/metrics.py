@@ -74,10 +74,11 @@ class Metrics:
 
     def response(self, flow: http.HTTPFlow) -> None:
         """Count a request out."""
-        decided = self.ledger.get(flow)
-        if not self.counts or not decided:
+        if not self.counts:
             return
         self.counts.in_flight.discard(flow.id)
+        if not (decided := self.ledger.get(flow)):  # its client left before its body had come
+            return
         decision, response = decided.decision, flow.response
         hublet = decision.hublet or NONE
         status = f"{response.status_code // 100}xx" if response and not flow.error else "error"

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ..core.table import Table
+from ..core.table import Table, TableError
 from ..tablefile import load
 
 logger = logging.getLogger(__name__)
@@ -30,9 +30,11 @@ class TableSource:
     def load(self) -> Table:
         """Read the table; raise TableError with every fault of the file."""
         self._loaded = self._state()  # first: what changes while we read is seen at the next look
-        self.bad += 1
-        table = load(self.path)
-        self.bad -= 1
+        try:
+            table = load(self.path)
+        except TableError:
+            self.bad += 1
+            raise
         self.good += 1
         self.read_at = time.monotonic()
         return table

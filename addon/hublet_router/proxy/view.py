@@ -1,12 +1,10 @@
 """From mitmproxy's flow to the core's request, whose body may still be on its way."""
 
-import ipaddress
-
 from mitmproxy import http
 from mitmproxy.net.http.http1 import expected_http_body_size
 from mitmproxy.proxy.mode_specs import ReverseMode
 
-from ..core.places import MAX_BODY, Request
+from ..core.places import MAX_BODY, Request, ip_address
 from .upstream import is_framed
 
 _PLAIN = {"", "identity", "chunked"}
@@ -30,13 +28,14 @@ def view(flow: http.HTTPFlow, body: bytes | None = b"") -> Request:
 def view_whole(flow: http.HTTPFlow) -> Request:
     """Return what a decision may look at when the body has come.
 
-    A body that is too long cannot be read, and neither can one that is compressed: to look into it
-    would let its sender choose how much memory that takes.
+    A body that is too long cannot be read, nor one that was streamed and not kept, nor one that is
+    compressed: to look into it would let its sender choose how much memory that takes.
     """
-    body, headers = flow.request.raw_content or b"", flow.request.headers
+    body, headers = flow.request.raw_content, flow.request.headers
     codings = f"{headers.get('content-encoding', '')},{headers.get('transfer-encoding', '')}"
     is_plain = {coding.strip().lower() for coding in codings.split(",")} <= _PLAIN
-    return view(flow, body if is_plain and len(body) <= MAX_BODY else None)
+    is_readable = body is not None and is_plain and len(body) <= MAX_BODY
+    return view(flow, body if is_readable else None)
 
 
 def body_size(request: http.Request) -> int | None:
@@ -65,14 +64,6 @@ def _hosts(flow: http.HTTPFlow) -> list[str]:
     if request.data.authority:
         hosts.append(request.data.authority.decode("latin-1"))
     reverse = isinstance(flow.client_conn.proxy_mode, ReverseMode)
-    if flow.live and not flow.is_replay and not reverse and not _is_address(request.host):
+    if flow.live and not flow.is_replay and not reverse and not ip_address(request.host):
         hosts.append(request.host)
     return hosts
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

@@ -1,13 +1,12 @@
 """From the text of a table to its values."""
 
-import ipaddress
 import re
 from typing import Any, get_args, get_type_hints
 from urllib.parse import urlsplit
 
 import yaml
 
-from ..core.places import MAX_BODY, Place, Request
+from ..core.places import MAX_BODY, Place, Request, ip_address
 from ..core.table import Example, Policy, Rule, Table, TableError, Upstream
 from .nodes import Faults
 from .rules import parse_rules
@@ -39,9 +38,8 @@ def _table(faults: Faults, root: yaml.Node | None, version: str) -> Table:
     hublets = _hublets(faults, keys.get("hublets"))
     policy = _policy(faults, keys.get("policy"))
     default = _known(faults, keys.get("default"), "default", hublets)
-    mapped = isinstance(root, yaml.MappingNode)
     if (
-        mapped
+        isinstance(root, yaml.MappingNode)
         and "default" not in keys
         and "default" in {policy.legacy, policy.anonymous, policy.unknown}
     ):
@@ -130,15 +128,11 @@ def _upstream(faults: Faults, node: yaml.Node, what: str) -> Upstream | None:
 
 
 def _is_host(host: str) -> bool:
-    try:
-        if host.startswith("["):
-            ipaddress.IPv6Address(host[1:-1])
-        else:
-            ipaddress.IPv4Address(host)
-    except ValueError:
-        # The last label of a name is never all digits (RFC 3696 section 2): 10.20.0 is a slip.
-        return bool(_HOST.fullmatch(host)) and not host.rpartition(".")[2].isdigit()
-    return True
+    if host.startswith("["):
+        return ":" in host and ip_address(host[1:-1]) is not None
+    # The last label of a name is never all digits (RFC 3696 section 2): 10.20.0 is a slip.
+    is_name = _HOST.fullmatch(host) and not host.rpartition(".")[2].isdigit()
+    return bool(is_name) or ip_address(host) is not None
 
 
 def _known(
