@@ -31,7 +31,9 @@ from wire import (
     bearer,
     confdir,
     free_port,
+    read_request,
     request,
+    wait_for,
 )
 
 API = "api.hubapi.com"
@@ -90,6 +92,53 @@ def test_a_websocket_goes_where_its_upgrade_goes(stage: Stage) -> None:
     assert isinstance(message, TextMessage)
     assert message.data == "eu1: hello"
     assert na1.connections == []
+
+
+@pytest.mark.parametrize(
+    ("upgrade", "body"), [("H2C", b""), ("foo", b""), ("h2c, x", b""), ("h2c", b"x" * 70_000)]
+)
+def test_law_1_no_other_upgrade_becomes_a_tunnel(stage: Stage, upgrade: str, body: bytes) -> None:
+    na1, _ = two_regions(stage)
+
+    async def switches(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader, bytearray())
+        writer.write(
+            b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
+            b"Upgrade: %s\r\n\r\n" % upgrade.encode()
+        )
+        na1.requests.append(await reader.read(65536))
+
+    na1.behaviour = switches
+    stage.proxy()
+    fields = (bearer("na1"), "Connection: Upgrade", f"Upgrade: {upgrade}")
+    with stage.client() as client, contextlib.suppress(OSError):
+        client.socket.sendall(request("POST", "/x", *fields, body=body))
+        client.receive_until(b"\r\n\r\n")
+        client.socket.sendall(request("GET", "/smuggled", bearer("eu1")))
+        client.receive_until(b"never")
+    wait_for(lambda: na1.requests)
+    assert b"/smuggled" not in b"".join(na1.requests)
+
+
+class Meddling:
+    """Another addon, which changes the port of what was decided."""
+
+    port = 0
+
+    def request(self, flow: http.HTTPFlow) -> None:
+        flow.request.port = self.port
+
+
+def test_law_1_a_stamp_is_for_one_port(stage: Stage) -> None:
+    _, eu1 = two_regions(stage)
+    stage.proxy()
+    meddling = Meddling()
+    meddling.port = eu1.port
+    assert stage.master
+    stage.master.addons.add(meddling)
+    with stage.client() as client:
+        assert client.get("/", bearer("na1")).status == 502
+    assert stage.arrivals() == {"na1": 0, "eu1": 0}
 
 
 def test_a_connection_that_mixes_regions_reuses_one_upstream_connection_each(stage: Stage) -> None:
@@ -340,6 +389,9 @@ def test_foreign_hosts_pass_where_the_table_says_so(stage: Stage) -> None:
     with stage.client() as client:  # not by its address either, and whatever Host says
         assert client.get(na1.url, host=na1.url[7:]).problem["reason"] == "foreign-host"
     with stage.client() as client:
+        odd = f"http://127.1:{na1.port}/"
+        assert client.get(odd, host="api.example.com").problem["reason"] == "foreign-host"
+    with stage.client() as client:
         other = client.get(f"http://{API}/", host="api.example.com")
         assert other.problem["reason"] == "foreign-host"
     assert elsewhere.server
@@ -464,7 +516,9 @@ def test_a_user_cannot_switch_faithful_routing_off(stage: Stage) -> None:
     _, eu1 = two_regions(stage)
     stage.proxy()
     stage.set_option(keep_host_header=False, connection_strategy="eager")
+    stage.set_option(validate_inbound_headers=False)
     assert stage.master
+    assert stage.master.options.validate_inbound_headers is True
     assert stage.master.options.keep_host_header is True
     assert stage.master.options.connection_strategy == "lazy"
     with stage.client() as client:

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 from mitmproxy.connection import Server
+from mitmproxy.proxy.layers import HttpLayer
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.test import taddons, tflow
 
 from hublet_router.proxy.addon import HubletRouter
 from hublet_router.proxy.door import Door
 from hublet_router.proxy.upstream import UpstreamHost
+from test_http2 import Http2Client
 from wire import Client, Stage, Upstream, bearer, read_request, request, wait_for
 
 API = "api.hubapi.com"
@@ -170,7 +172,7 @@ def data_for(host: str) -> ServerConnectionHookData:
 
 
 def test_an_error_that_another_addon_set_stays() -> None:
-    data = data_for(UpstreamHost("10.20.0.4"))
+    data = data_for(UpstreamHost("10.20.0.4", 443))
     data.server.error = "not with me"
     Door().server_connect(data)
     assert data.server.error == "not with me"
@@ -180,7 +182,7 @@ def test_no_timer_outlives_the_addon() -> None:
     async def main() -> None:
         door = Door()
         with taddons.context(door):
-            door.server_connect(data_for(UpstreamHost("10.20.0.4")))
+            door.server_connect(data_for(UpstreamHost("10.20.0.4", 443)))
             (deadline,) = door.deadlines.values()
             door.done()
             assert deadline.cancelled()
@@ -234,3 +236,17 @@ def test_a_refused_upload_is_cut_off_and_its_socket_closed(stage: Stage) -> None
             client.socket.sendall(raw)
             client.receive_until(b"never")
     assert stage.arrivals() == {"na1": 0, "eu1": 0}
+
+
+def test_invalid_streams_are_not_kept(stage: Stage) -> None:
+    _, door = start(stage, API)
+    with Http2Client(stage.port) as client:
+        for _ in range(20):
+            client.answer(client.start("CONNECT", "/", end=True))
+        assert client.get("/", ("authorization", bearer("eu1").partition(": ")[2])) == (
+            "200",
+            b"eu1",
+        )
+        (context,) = door.contexts.values()
+        (layer,) = (layer for layer in context.layers if isinstance(layer, HttpLayer))
+        wait_for(lambda: len(layer.streams) <= 1)

@@ -6,7 +6,7 @@ import logging
 import pytest
 from mitmproxy.options import Options
 from mitmproxy.proxy.context import Context
-from mitmproxy.proxy.layers import HttpLayer
+from mitmproxy.proxy.layers import ClientTLSLayer, HttpLayer
 from mitmproxy.proxy.layers.http import HTTPMode
 from mitmproxy.proxy.layers.http._http1 import Http1Server
 from mitmproxy.test import tflow
@@ -49,6 +49,10 @@ def test_only_what_http1_has_of_a_client_counts() -> None:
     server = layer.connections[client] = Http1Server(context)
     server.buf += b"GET / HTT"
     assert unread(context, client) == 9
+    ClientTLSLayer(context).recv_buffer += b"hello"
+    assert unread(context, client) == 14
+    layer.connections.clear()
+    assert unread(context, client) == 5
 
 
 @pytest.mark.parametrize(
@@ -58,6 +62,11 @@ def test_only_what_http1_has_of_a_client_counts() -> None:
         ("Bad HTTP request line: b'GET /?key=secret x'", "Bad HTTP request line: (bytes withheld)"),
         ('Invalid header line: b"it\'s secret"', "Invalid header line: (bytes withheld)"),
         ("buffer: bytearray(b'secret')", "buffer: bytearray((bytes withheld))"),
+        (
+            "Cannot parse ClientHello: " + "16030100" * 8,
+            "Cannot parse ClientHello: (bytes withheld)",
+        ),
+        ("hook: Request(GET /?key=secret) done", "hook: Request((bytes withheld)) done"),
         ("a 100 % b'secret'", "a 100 % (bytes withheld)"),
     ],
 )

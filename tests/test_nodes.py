@@ -383,3 +383,9 @@ def test_no_file_makes_root_raise(text: bytes) -> None:
     root, sentences = read(text, lambda _, node: node)
 
     assert (root is None) == (len(sentences) == 1)
+
+
+def test_a_fault_can_be_written_whatever_the_file_holds() -> None:
+    faults = Faults()
+    faults.tell(faults.root(b"x"), "a lone \ud800 surrogate")
+    assert faults.found[0].text.encode() == b"a lone \\ud800 surrogate"

@@ -47,9 +47,10 @@ def test_an_answer_is_a_problem_document_with_proxy_status(reason: Reason, statu
         ("HTTP/1.1", {"transfer-encoding": "chunked"}, False, None, False),
         ("HTTP/2.0", {}, False, None, False),
         ("HTTP/2.0", {}, False, b"", True),
-        ("HTTP/1.1", {"content-length": "99999"}, False, b"x" * 99999, True),
+        ("HTTP/1.1", {"content-length": "5"}, False, b"whole", True),
+        ("HTTP/1.1", {"content-length": "99999"}, False, b"x" * 99999, False),
     ],
-    ids=["none", "long", "chunked", "h2", "h2 at its end", "whole"],
+    ids=["none", "long", "chunked", "h2", "h2 at its end", "whole", "a long replay"],
 )
 def test_a_body_that_is_there_is_answered_and_one_that_may_be_long_is_streamed(
     version: str, fields: dict[str, str], stream: bool, body: bytes | None, is_answered: bool

@@ -125,6 +125,12 @@ def test_owns(host: str, owned: bool) -> None:
     ("host", "known"),
     [
         ("127.0.0.1", True),
+        ("localhost", True),
+        ("127.1", True),
+        ("2130706433", True),
+        ("0x7f.1", True),
+        ("127.000.0.1", True),
+        ("::ffff:127.0.0.1", True),
         ("api-eu1.internal.example", True),
         ("API-EU1.Internal.Example", True),
         ("api-eu1.internal.example.", True),
@@ -133,7 +139,12 @@ def test_owns(host: str, owned: bool) -> None:
     ],
 )
 def test_is_upstream(host: str, known: bool) -> None:
-    assert table("api.hubapi.com").is_upstream(host) is known
+    ports = {upstream.port for upstream in table("api.hubapi.com").hublets.values()}
+    assert any(table("api.hubapi.com").is_upstream(host, port) for port in ports) is known
+
+
+def test_another_port_of_a_hublets_host_is_no_upstream() -> None:
+    assert not table("api.hubapi.com").is_upstream("127.0.0.1", 1)
 
 
 BEARER = Rule("token", (Header("authorization", "bearer"),), PREFIX)

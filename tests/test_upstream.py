@@ -22,7 +22,7 @@ def flow_of(version: str = "HTTP/1.1", **fields: str) -> http.HTTPFlow:
 
 
 def test_no_plain_text_is_a_stamped_host() -> None:
-    host = UpstreamHost("eu1.internal.example", "api.hubapi.com")
+    host = UpstreamHost("eu1.internal.example", 443, "api.hubapi.com")
     assert host != "eu1.internal.example"
     assert operator.ne("eu1.internal.example", host)  # the other way round matters
     assert (host, 443) != ("eu1.internal.example", 443)
@@ -32,12 +32,16 @@ def test_no_plain_text_is_a_stamped_host() -> None:
 
 
 def test_hosts_with_different_server_names_are_pooled_apart() -> None:
-    one, other = UpstreamHost("10.20.0.4", "api.hubapi.com"), UpstreamHost("10.20.0.4", "other")
+    one, other = (
+        UpstreamHost("10.20.0.4", 443, "api.hubapi.com"),
+        UpstreamHost("10.20.0.4", 443, "other"),
+    )
     assert one != other
     assert (one, 443) != (other, 443)
-    assert (one, 443) == (UpstreamHost("10.20.0.4", "api.hubapi.com"), 443)
-    assert not operator.ne(one, UpstreamHost("10.20.0.4", "api.hubapi.com"))
-    assert one != UpstreamHost("10.20.0.5", "api.hubapi.com")
+    assert (one, 443) == (UpstreamHost("10.20.0.4", 443, "api.hubapi.com"), 443)
+    assert not operator.ne(one, UpstreamHost("10.20.0.4", 443, "api.hubapi.com"))
+    assert one != UpstreamHost("10.20.0.5", 443, "api.hubapi.com")
+    assert one != UpstreamHost("10.20.0.4", 444, "api.hubapi.com")
     assert hash(one) == hash(other)
 
 

@@ -8,6 +8,15 @@ from typing import Literal
 from .places import Place, Request, host_name, ip_address
 from .readers import Reader
 
+_NUMBER = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+))*")
+
+
+def _place(host: str) -> str:
+    """Return one spelling for all of a host's: its address where it is one, else its name."""
+    name = host_name(host)
+    address = ip_address("127.0.0.1" if name == "localhost" else name)
+    return str(getattr(address, "ipv4_mapped", None) or address or name)
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -109,12 +118,15 @@ class Table:
         label, _, parent = host.partition(".")
         return host in self.domains or (label != "" and f"*.{parent}" in self.domains)
 
-    def is_upstream(self, host: str) -> bool:
-        """Tell whether a Hublet is at that host, however it is written."""
-        name = host_name(host)
-        address = ip_address(name)
-        return any(
-            upstream.host == name or (address and address == ip_address(upstream.host))
+    def is_upstream(self, host: str, port: int) -> bool:
+        """Tell whether a Hublet is there, however its address is written.
+
+        A number that is no plain address (`127.1`, `0x7f000001`) could be any, to some resolvers.
+        """
+        place = _place(host)
+        odd = ip_address(place) is None and _NUMBER.fullmatch(place) is not None
+        return odd or any(
+            (_place(upstream.host), upstream.port) == (place, port)
             for upstream in self.hublets.values()
         )
 

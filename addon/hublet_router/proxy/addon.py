@@ -148,6 +148,15 @@ class HubletRouter:
                 self._apply(flow, view_whole(flow))
             frame(flow.request)
 
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        """End what switches to another protocol than WebSocket: that would be an unread tunnel."""
+        response = flow.response
+        if flow.live and response and response.status_code == 101:
+            upgrade = response.headers.get("upgrade", "").lower()
+            version = flow.request.headers.get("sec-websocket-version")
+            if upgrade != "websocket" or version != "13" or not ctx.options.websocket:
+                flow.kill()
+
     # one way to do each thing
 
     def _apply(self, flow: http.HTTPFlow, request: Request) -> None:
@@ -156,13 +165,17 @@ class HubletRouter:
         started = time.perf_counter()
         decision = decide(table, request) if table else refuse(Reason.NO_TABLE)
         seconds = time.perf_counter() - started
-        if decision.action is Action.PASS and table and table.is_upstream(flow.request.host):
+        if (
+            decision.action is Action.PASS
+            and table
+            and table.is_upstream(flow.request.host, flow.request.port)
+        ):
             decision = refuse(decision.reason, table=decision.table)  # no way round the decision
         if decision.upstream:
             name = decision.upstream.server_name(flow.client_conn.sni, request.host or "")
             retarget(flow, decision.upstream, name)
         elif decision.action is Action.PASS:
-            flow.request.data.host = UpstreamHost(flow.request.host)
+            flow.request.data.host = UpstreamHost(flow.request.host, flow.request.port)
         else:
             send_refusal(flow, decision)
         self._record(flow, Decided(decision, table, seconds))
@@ -198,12 +211,14 @@ class HubletRouter:
 
         Without the first two Host is rewritten, or a connection made, before any hook. The third
         is the limit of a body that a rule has to see: with less it would be refused, with more a
-        chunked one would be buffered beyond it.
+        chunked one would be buffered beyond it. Without the last, framing that two servers read in
+        two ways hides a second request.
         """
         needed = {
             "keep_host_header": True,
             "connection_strategy": "lazy",
             "stream_large_bodies": f"{MAX_BODY // 1024}k",
+            "validate_inbound_headers": True,
         }
         changed = {k: v for k, v in needed.items() if getattr(ctx.options, k) != v}
         if changed:

@@ -6,7 +6,7 @@ import time
 from collections.abc import MutableMapping
 from typing import cast
 
-from mitmproxy import ctx
+from mitmproxy import ctx, http
 from mitmproxy.addonmanager import Loader
 from mitmproxy.connection import Client, Connection, Server
 from mitmproxy.proxy.context import Context
@@ -22,7 +22,9 @@ from .upstream import UpstreamHost
 LOOP = "hublet-router: the upstream is this proxy itself; mend the table"
 NO_ROUTE = "hublet-router: no decision names this destination, so nothing is sent there"
 
-_engine = logging.getLogger("mitmproxy.proxy.server")
+_quoting = [
+    logging.getLogger(name) for name in ("mitmproxy.proxy.server", "mitmproxy.addons.next_layer")
+]
 
 
 class Door:
@@ -37,7 +39,8 @@ class Door:
 
     def load(self, loader: Loader) -> None:
         """Declare the option, and see to what mitmproxy logs."""
-        _engine.addFilter(withhold)
+        for engine in _quoting:
+            engine.addFilter(withhold)
         loader.add_option(
             "hublet_connect_timeout",
             int,
@@ -47,7 +50,8 @@ class Door:
 
     def done(self) -> None:
         """Leave no timer behind, nor anything else."""
-        _engine.removeFilter(withhold)
+        for engine in _quoting:
+            engine.removeFilter(withhold)
         for deadline in self.deadlines.values():
             deadline.cancel()
         for reader in self.readers.values():
@@ -72,13 +76,20 @@ class Door:
         self.readers.pop(client.id, None)
         _close(client, client)
 
+    def error(self, flow: http.HTTPFlow) -> None:
+        """Drop a stream that mitmproxy found invalid, and keeps for the life of its connection."""
+        for layer in self._http_layers(flow.client_conn):
+            for number, stream in list(layer.streams.items()):
+                if stream.client_state == stream.server_state == stream.state_errored:
+                    del layer.streams[number]
+
     def server_connect(self, data: ServerConnectionHookData) -> None:
         """Refuse what bears no stamp; give the rest its server name, protocol and deadline."""
         if data.server.error:
             return
         assert data.server.address
         host = data.server.address[0]
-        if not isinstance(host, UpstreamHost):
+        if not isinstance(host, UpstreamHost) or host.port != data.server.address[1]:
             data.server.error = NO_ROUTE
             return
         if (str(host), data.server.address[1]) in _own_addresses():
@@ -137,17 +148,20 @@ class Door:
         mitmproxy keeps each in `HttpLayer.connections` and looks through them all for each
         request. In front of HTTP/1 upstreams, an HTTP/2 client makes one for each request.
         """
+        for layer in self._http_layers(client):
+            held = {id(stream.context.server) for stream in layer.streams.values()}
+            for connection in list(layer.connections):
+                if (
+                    isinstance(connection, Server)
+                    and connection.timestamp_end
+                    and id(connection) not in held
+                ):
+                    del layer.connections[connection]
+
+    def _http_layers(self, client: Client) -> list[HttpLayer]:
         context = self.contexts.get(client.id)
-        for layer in context.layers if context else ():
-            if isinstance(layer, HttpLayer):
-                held = {id(stream.context.server) for stream in layer.streams.values()}
-                for connection in list(layer.connections):
-                    if (
-                        isinstance(connection, Server)
-                        and connection.timestamp_end
-                        and id(connection) not in held
-                    ):
-                        del layer.connections[connection]
+        layers = context.layers if context else []
+        return [layer for layer in layers if isinstance(layer, HttpLayer)]
 
 
 def _own_addresses() -> set[tuple[str, int]]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from mitmproxy.connection import Client
 from mitmproxy.proxy.context import Context
-from mitmproxy.proxy.layers import HttpLayer
+from mitmproxy.proxy.layers import ClientTLSLayer, HttpLayer
 from mitmproxy.proxy.layers.http._http1 import Http1Server
 
 MAX_UNREAD = 64 * 1024
@@ -17,9 +17,9 @@ MAX_UNREAD = 64 * 1024
 class ClientReader:
     """Reads a client for mitmproxy, which itself keeps what it cannot use yet without end.
 
-    That is a head that never ends (the FIXME of `Http1Server.read_headers`), the size line of a
-    chunk that does not, and what follows a request that waits for its answer: such a connection
-    ends here. A body whose upstream is still connecting waits with its client instead.
+    That is a ClientHello or a head that never ends (the FIXME of `Http1Server.read_headers`), the
+    size line of a chunk that does not, and what follows a request that waits for its answer: such
+    a connection ends here. A body whose upstream is still connecting waits with its client instead.
     """
 
     def __init__(self, reader: asyncio.StreamReader, unread: Callable[[], int]) -> None:
@@ -43,13 +43,20 @@ class ClientReader:
 
 
 def unread(context: Context | None, client: Client) -> int:
-    """Return how many bytes of a client HTTP/1 has and does not understand yet."""
-    layers = context.layers if context else []
-    servers = [layer.connections.get(client) for layer in layers if isinstance(layer, HttpLayer)]
-    return sum(len(server.buf) for server in servers if isinstance(server, Http1Server))
+    """Return how many bytes of a client TLS and HTTP/1 have and do not understand yet."""
+    size = 0
+    for layer in context.layers if context else ():
+        if isinstance(layer, ClientTLSLayer):
+            size += len(layer.recv_buffer)
+        elif isinstance(layer, HttpLayer):
+            server = layer.connections.get(client)
+            size += len(server.buf) if isinstance(server, Http1Server) else 0
+    return size
 
 
-_QUOTED = re.compile(r"""\bb(?:'.*'|".*")""", re.DOTALL)
+_QUOTED = re.compile(
+    r"""\bb(?:'.*'|".*")|\b(?:[0-9a-f]{2}){16,}\b|(?<=Request\().*(?=\))""", re.DOTALL
+)
 
 
 def withhold(record: logging.LogRecord) -> bool:

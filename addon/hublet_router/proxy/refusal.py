@@ -94,8 +94,8 @@ def send_refusal(flow: http.HTTPFlow, decision: Decision) -> None:
     streamed towards a destination without a stamp, so that the connection is refused, and
     mitmproxy ends the request with 502; a client that waits for 100 has not even sent it.
     """
-    size = body_size(flow.request)
-    if size == 0 or flow.request.raw_content is not None:
+    size, body = body_size(flow.request), flow.request.raw_content
+    if size == 0 or (body is not None and len(body) <= MAX_BODY):
         flow.response = answer(decision, flow.request.method)
     elif size is None or size > MAX_BODY:
         flow.request.stream = True

@@ -19,16 +19,18 @@ class UpstreamHost(str):
     A decision that still waits for the body notes which host was `asked` for, to be made again.
     """
 
-    __slots__ = ("asked", "server_name", "stream")
+    __slots__ = ("asked", "port", "server_name", "stream")
+    port: int
     server_name: str | None
     stream: str | None
     asked: str | None
 
     def __new__(
-        cls, host: str, server_name: str | None = None, stream: str | None = None
+        cls, host: str, port: int = 0, server_name: str | None = None, stream: str | None = None
     ) -> "UpstreamHost":
         """Stamp a host; `server_name` is None where there is no TLS, or mitmproxy may choose."""
         self = super().__new__(cls, host)
+        self.port = port
         self.server_name = server_name
         self.stream = stream
         self.asked = None
@@ -37,6 +39,7 @@ class UpstreamHost(str):
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, UpstreamHost)
+            and self.port == other.port
             and self.server_name == other.server_name
             and self.stream == other.stream
             and str.__eq__(self, other)
@@ -57,7 +60,8 @@ def retarget(flow: http.HTTPFlow, upstream: Upstream, server_name: str) -> None:
     """
     request = flow.request
     name = server_name if upstream.scheme == "https" else None
-    request.data.host = UpstreamHost(upstream.host, name, flow.id if request.is_http3 else None)
+    stream = flow.id if request.is_http3 else None
+    request.data.host = UpstreamHost(upstream.host, upstream.port, name, stream)
     request.data.port = upstream.port
     request.scheme = upstream.scheme
     if flow.server_conn.transport_protocol != "tcp":  # HTTP/3 in front; no QUIC to the upstream

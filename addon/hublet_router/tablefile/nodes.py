@@ -37,7 +37,9 @@ class Faults:
     def tell(self, node: yaml.Node | None, text: str) -> None:
         """Remember a fault at a node's position."""
         if node is not None:
-            self.found.append(Fault(node.start_mark.line + 1, node.start_mark.column + 1, text))
+            line, column = node.start_mark.line + 1, node.start_mark.column + 1
+            plain = text.encode(errors="backslashreplace").decode()  # YAML can hold lone surrogates
+            self.found.append(Fault(line, column, plain))
 
     def root(self, text: bytes) -> yaml.Node | None:
         """Return the document of a file."""

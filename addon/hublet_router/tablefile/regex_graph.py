@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 _parse: Any = importlib.import_module("re._parser").parse
 
 _COPIES = 200  # a repeat of more positions counts as endless, which only makes more ways
-_POSITIONS = 2000  # keeps the check itself short
+_POSITIONS = 600  # keeps the check itself short
 
 # A set of characters is an int with a bit for each of Latin-1, one for all other white space, one
 # for all that is left, and one for a character that is thought to stand before the text, and that
