@@ -175,7 +175,8 @@ class HubletRouter:
             name = decision.upstream.server_name(flow.client_conn.sni, request.host or "")
             retarget(flow, decision.upstream, name)
         elif decision.action is Action.PASS:
-            flow.request.data.host = UpstreamHost(flow.request.host, flow.request.port)
+            sni = flow.client_conn.sni  # what mitmproxy would use where the target stays
+            flow.request.data.host = UpstreamHost(flow.request.host, flow.request.port, sni)
         else:
             send_refusal(flow, decision)
         self._record(flow, Decided(decision, table, seconds))
