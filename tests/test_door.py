@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from mitmproxy.connection import Server
+from mitmproxy.exceptions import OptionsError
 from mitmproxy.proxy.layers import HttpLayer
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.test import taddons, tflow
@@ -250,3 +251,11 @@ def test_invalid_streams_are_not_kept(stage: Stage) -> None:
         (context,) = door.contexts.values()
         (layer,) = (layer for layer in context.layers if isinstance(layer, HttpLayer))
         wait_for(lambda: len(layer.streams) <= 1)
+
+
+def test_a_timeout_that_nobody_can_meet_is_a_sentence(stage: Stage) -> None:
+    start(stage)
+    with pytest.raises(OptionsError, match="hublet_connect_timeout is 0, and no upstream could be"):
+        stage.set_option(hublet_connect_timeout=0)
+    with stage.client() as client:
+        assert client.get("/", bearer("eu1")).hublet == "eu1"

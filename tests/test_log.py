@@ -104,6 +104,15 @@ def test_the_size_of_a_streamed_body_is_what_its_head_said(stage: Stage, log: Pa
     assert unknown["request_bytes"] is None
 
 
+def test_no_text_of_a_credential_loses_its_line(stage: Stage, log: Path) -> None:
+    body = rb'{"encodedOAuthRefreshToken": "\ud800"}'
+    with stage.client() as client:
+        client.send(request("POST", "/localdevauth/v1/auth/refresh", body=body))
+    (line,) = lines(log, 1)
+    assert line["reason"] == "legacy"
+    assert re.fullmatch("[0-9a-f]{12}", line["fingerprint"])
+
+
 def test_without_a_table_there_is_no_fingerprint(stage: Stage, log: Path) -> None:
     router = stage.router
     router.table = None

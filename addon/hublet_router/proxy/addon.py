@@ -50,7 +50,8 @@ class HubletRouter:
         # mitmproxy calls the hooks of these too
         self.decision_log = DecisionLog(self.decided)
         self.metrics = Metrics(self.decided, self)
-        self.addons = [Door(), self.decision_log, self.metrics]
+        self.door = Door()
+        self.addons = [self.door, self.decision_log, self.metrics]
 
     # life cycle; plain functions all: mitmproxy cannot reload a script whose hooks here are async
 
@@ -83,6 +84,7 @@ class HubletRouter:
             return
         self._be_faithful()
         try:
+            self.door.take_options(updated)
             if "hublets" in updated:
                 self._open(TableSource(_table_path(ctx.options.hublets)))
             elif "hublet_demo" in updated:

@@ -9,6 +9,7 @@ from typing import cast
 from mitmproxy import ctx, http
 from mitmproxy.addonmanager import Loader
 from mitmproxy.connection import Client, Connection, Server
+from mitmproxy.exceptions import OptionsError
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layer import NextLayer
 from mitmproxy.proxy.layers import HttpLayer
@@ -47,6 +48,14 @@ class Door:
             5,
             "Seconds within which an upstream must accept a connection, TLS included.",
         )
+
+    def take_options(self, updated: set[str]) -> None:
+        """Raise OptionsError where no upstream could ever be in time."""
+        if "hublet_connect_timeout" in updated and ctx.options.hublet_connect_timeout < 1:
+            raise OptionsError(
+                f"hublet_connect_timeout is {ctx.options.hublet_connect_timeout}, and no upstream"
+                " could be in time; give it at least 1 second"
+            )
 
     def done(self) -> None:
         """Leave no timer behind, nor anything else."""

@@ -91,7 +91,8 @@ def fingerprint(table: Table, request: Request, decision: Decision) -> str | Non
     """Return what tells two credentials of one run apart, and nothing of either."""
     for rule, credential, _ in readings(table, request):
         if credential and rule.name == decision.credential:
-            return hmac.new(_KEY, credential.encode(), hashlib.sha256).hexdigest()[:12]
+            plain = credential.encode(errors="surrogatepass")  # JSON can hold lone surrogates
+            return hmac.new(_KEY, plain, hashlib.sha256).hexdigest()[:12]
     return None
 
 
