@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 # Two doors of a few lines each are tested beside what is behind them.
-ELSEWHERE = {"__main__": "cli", "addons": "requirements"}
+ELSEWHERE = {"__main__": "commands", "addons": "requirements"}
 
 
 def main() -> int:

@@ -19,7 +19,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hublet_router.cli import script
+from hublet_router.cli.run import script
 from hublet_router.core.decide import decide
 from hublet_router.core.places import Request, masked
 from hublet_router.core.table import Example, Table

@@ -14,9 +14,9 @@ from mitmproxy.io import read_flows_from_paths
 from mitmproxy.net.http.http1 import assemble_request
 
 from flows.record import FOLDER, RECORDINGS, SHIPPED, as_sent, record, save, shipped_table
-from hublet_router.cli import script
+from hublet_router.cli.run import script
 from hublet_router.core.decide import decide
-from hublet_router.proxy.view import view
+from hublet_router.flows.view import view
 from hublet_router.tablefile import load
 from wire import REVERSE, Stage, Upstream, authority, confdir, wait_for
 

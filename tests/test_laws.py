@@ -26,8 +26,8 @@ from hublet_router.core.places import Cookie, Form, Header, Json, Place, Query, 
 from hublet_router.core.places import Path as PathPlace
 from hublet_router.core.readers import Base64, Jwt, Protobuf, Reader, Regex
 from hublet_router.core.table import Policy, Rule, Table, Upstream
+from hublet_router.flows.view import view
 from hublet_router.proxy.annotate import comment
-from hublet_router.proxy.view import view
 from hublet_router.tablefile import load, loads
 from synthetic import (
     access_token,

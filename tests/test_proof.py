@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import proof
-from hublet_router.cli import script
+from hublet_router.cli.run import script
 from hublet_router.core.table import Table
 from hublet_router.tablefile import load, loads
 from wire import free_port

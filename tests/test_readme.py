@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hublet_router.cli import UNROUTED
+from hublet_router.cli.run import UNROUTED
 from hublet_router.core.decide import Reason
 from hublet_router.tablefile import loads
 from wire import confdir, free_port, wait_for

@@ -9,7 +9,7 @@ from mitmproxy.connection import Server
 from mitmproxy.test import tflow
 
 from hublet_router.core.table import Upstream
-from hublet_router.proxy.upstream import UpstreamHost, frame, is_framed, retarget
+from hublet_router.proxy.upstream import UpstreamHost, frame, retarget
 
 
 def flow_of(version: str = "HTTP/1.1", **fields: str) -> http.HTTPFlow:
@@ -86,22 +86,6 @@ def test_a_retargeted_flow_can_be_saved_and_loaded() -> None:
     loaded = http.HTTPFlow.from_state(flow.get_state())
     assert isinstance(loaded, http.HTTPFlow)
     assert str(loaded.request.host) == "10.20.0.4"
-
-
-@pytest.mark.parametrize(
-    ("version", "fields", "framed"),
-    [
-        ("HTTP/1.1", {}, True),
-        ("HTTP/2.0", {}, False),
-        ("HTTP/3", {}, False),
-        ("HTTP/2.0", {"content_length": "4"}, True),
-        ("HTTP/2.0", {"transfer_encoding": "chunked"}, True),
-    ],
-)
-def test_what_http1_could_see_the_end_of(
-    version: str, fields: dict[str, str], framed: bool
-) -> None:
-    assert is_framed(flow_of(version, **fields).request) is framed
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from mitmproxy import http
 from mitmproxy.proxy.mode_specs import ProxyMode
 from mitmproxy.test import tflow
 
-from hublet_router.proxy.view import body_size, view, view_whole
+from hublet_router.flows.view import body_size, is_framed, view, view_whole
 
 API = "api.hubapi.com"
 
@@ -108,3 +108,22 @@ def test_bytes_of_the_wire_are_one_character_each() -> None:
     assert request.target == "/caf\xc3\xa9?\xff"
     assert request.headers == (("host", "api.hubapi.com"), ("x-odd", "1"))
     assert request.body == b"body"
+
+
+@pytest.mark.parametrize(
+    ("version", "fields", "framed"),
+    [
+        ("HTTP/1.1", {}, True),
+        ("HTTP/2.0", {}, False),
+        ("HTTP/3", {}, False),
+        ("HTTP/2.0", {"content-length": "4"}, True),
+        ("HTTP/2.0", {"transfer-encoding": "chunked"}, True),
+    ],
+)
+def test_what_http1_could_see_the_end_of(
+    version: str, fields: dict[str, str], framed: bool
+) -> None:
+    request = tflow.tflow().request
+    request.http_version = version
+    request.headers = http.Headers([(k.encode(), v.encode()) for k, v in fields.items()])
+    assert is_framed(request) is framed

@@ -21,6 +21,7 @@ from ..core.decide import Action, Reason, decide, refuse
 from ..core.places import MAX_BODY, Request
 from ..core.table import Table, TableError
 from ..demo.hublets import DemoHublets
+from ..flows.view import body_size, view, view_whole
 from .annotate import Decided, Ledger, annotate, is_annotated
 from .door import Door
 from .log import DecisionLog
@@ -28,7 +29,6 @@ from .metrics import Metrics
 from .refusal import send_refusal
 from .source import TableSource
 from .upstream import UpstreamHost, frame, retarget
-from .view import body_size, view, view_whole
 
 logger = logging.getLogger(__name__)
 

@@ -13,9 +13,9 @@ from mitmproxy.addonmanager import Loader
 from ..core.decide import Action, Decision, readings
 from ..core.places import Request, masked
 from ..core.table import Table
+from ..flows.view import view_whole
 from .annotate import Decided, Ledger
 from .logfile import LogFile
-from .view import view_whole
 
 _KEY = secrets.token_bytes(32)
 """Of this process: the fingerprints of two runs tell nothing together."""

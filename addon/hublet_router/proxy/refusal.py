@@ -7,7 +7,7 @@ from mitmproxy import http
 
 from ..core.decide import Decision, Reason
 from ..core.places import MAX_BODY
-from .view import body_size
+from ..flows.view import body_size
 
 PROXY_NAME = "hublet-router"
 

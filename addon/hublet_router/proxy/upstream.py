@@ -4,6 +4,7 @@ from mitmproxy import http
 from mitmproxy.connection import Server
 
 from ..core.table import Upstream
+from ..flows.view import is_framed
 
 
 class UpstreamHost(str):
@@ -69,15 +70,6 @@ def retarget(flow: http.HTTPFlow, upstream: Upstream, server_name: str) -> None:
     if not is_framed(request):
         # Should mitmproxy stream the body, it writes the head before it asks anybody again.
         request.headers["transfer-encoding"] = "chunked"
-
-
-def is_framed(request: http.Request) -> bool:
-    """Tell whether HTTP/1 could see where the request's body ends."""
-    return (
-        not (request.is_http2 or request.is_http3)
-        or "content-length" in request.headers
-        or "transfer-encoding" in request.headers
-    )
 
 
 def frame(request: http.Request) -> None:

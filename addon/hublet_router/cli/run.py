@@ -1,6 +1,5 @@
-"""The command line: thin, each command a few lines around the core or mitmproxy."""
+"""`hublet-router run`: the routing proxy."""
 
-import argparse
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,23 +10,6 @@ UNROUTED = "reverse:https://unrouted.invalid"
 # The user's own mode; or none: where flows are read from a file in a reverse mode, mitmproxy writes
 # the mode's host over the Host of each (`Master.load_flow`).
 _NO_MODE = re.compile(r"-m.*|--mode(=.*)?|-n|--no-server|-n?r.*|--rfile(=.*)?")
-
-
-def command_line(arguments: Sequence[str]) -> int:
-    """Run one command and return its exit code."""
-    parser = argparse.ArgumentParser(
-        prog="hublet-router",
-        description="Route API calls to the regional deployment that their credential names.",
-    )
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    commands.add_parser(
-        "run",
-        add_help=False,
-        help="the routing proxy: mitmdump with the addon, on 127.0.0.1:8080; further arguments"
-        " go to mitmdump",
-    )
-    _, rest = parser.parse_known_args(arguments)
-    return run(rest)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -46,6 +28,6 @@ def run(arguments: Sequence[str]) -> int:
 
 def script() -> Path:
     """Return the file for mitmproxy's `-s`: the checkout's, or the one that the wheel carries."""
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     packed = package / "script" / "router.py"
     return packed if packed.exists() else package.parent / "router.py"

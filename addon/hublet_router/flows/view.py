@@ -5,7 +5,6 @@ from mitmproxy.net.http.http1 import expected_http_body_size
 from mitmproxy.proxy.mode_specs import ReverseMode
 
 from ..core.places import MAX_BODY, Request, ip_address
-from .upstream import is_framed
 
 _PLAIN = {"", "identity", "chunked"}
 
@@ -46,6 +45,15 @@ def body_size(request: http.Request) -> int | None:
         return expected_http_body_size(request)
     except ValueError:
         return None
+
+
+def is_framed(request: http.Request) -> bool:
+    """Tell whether HTTP/1 could see where the request's body ends."""
+    return (
+        not (request.is_http2 or request.is_http3)
+        or "content-length" in request.headers
+        or "transfer-encoding" in request.headers
+    )
 
 
 def _hosts(flow: http.HTTPFlow) -> list[str]:
