@@ -27,8 +27,8 @@ with contextlib.redirect_stderr(io.StringIO()), atheris.instrument_imports(inclu
     from hublet_router.core.decide import Action, decide
     from hublet_router.core.places import MAX_BODY, Request
     from hublet_router.core.readers import Base64, Jwt, Protobuf, Regex
-    from hublet_router.core.table import Table, TableError
-    from hublet_router.tablefile import load, loads
+    from hublet_router.core.table import Table
+    from hublet_router.tablefile import TableError, load, loads
     from synthetic import (
         access_token,
         access_token_message,

@@ -19,9 +19,10 @@ from http.client import HTTPConnection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from hublet_router.analysis.shown import masked
 from hublet_router.cli.run import script
 from hublet_router.core.decide import decide
-from hublet_router.core.places import Request, masked
+from hublet_router.core.places import Request
 from hublet_router.core.table import Example, Table
 from hublet_router.demo.signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 from hublet_router.tablefile import loads
@@ -107,7 +108,7 @@ def _wait_until_open(port: int, process: subprocess.Popen[bytes]) -> None:
 def _row(folder: Path, port: int, table: Table, example: Example, front: str) -> Row:
     decision = decide(table, example.request)
     status, seen = _send(folder, port, example.request, front)
-    path = masked(example.request, table.by_place).partition("?")[0]
+    path = masked(example.request, table.places).partition("?")[0]
     what = f"{decision.credential or 'nothing'}, {example.request.method} {path}"
     if "hublet" not in seen:
         reason = seen.get("reason", f"status {status}")

@@ -835,8 +835,8 @@ def test_law_1_with_a_strict_policy_only_a_credential_leads_anywhere(seen: Reque
     decision = decide(STRICT, seen)
     named = {
         name
-        for place, rules in STRICT.by_place.items()
-        for rule in rules
+        for rule in STRICT.rules
+        for place in rule.places
         for credential in place.values(seen)
         for name in rule.reader.names(credential)
     }

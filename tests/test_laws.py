@@ -24,8 +24,9 @@ from mitmproxy.test import tflow
 from hublet_router.core.decide import Action, Decision, Reason, decide
 from hublet_router.core.places import Cookie, Form, Header, Json, Place, Query, Request
 from hublet_router.core.places import Path as PathPlace
+from hublet_router.core.plan import Rule
 from hublet_router.core.readers import Base64, Jwt, Protobuf, Reader, Regex
-from hublet_router.core.table import Policy, Rule, Table, Upstream
+from hublet_router.core.table import Policy, Table, Upstream
 from hublet_router.flows.view import view
 from hublet_router.proxy.annotate import comment
 from hublet_router.tablefile import load, loads
@@ -499,10 +500,6 @@ LISTED = [("eu1", *names) for count in (0, 1, 3) for names in permutations(NAMES
 def table_of(choice: tuple[Policy, tuple[str, ...], bool], all_rules: list[Rule]) -> Table:
     """Make a table, as `tablefile` does."""
     policy, listed, has_default = choice
-    by_place: dict[Place, tuple[Rule, ...]] = {}
-    for rule in all_rules:
-        for place in rule.places:
-            by_place[place] = (*by_place.get(place, ()), rule)
     return Table(
         version="0123456789ab",
         domains=frozenset((API, "*.example")),
@@ -510,7 +507,6 @@ def table_of(choice: tuple[Policy, tuple[str, ...], bool], all_rules: list[Rule]
         default=listed[0] if has_default else None,
         policy=policy,
         rules=tuple(all_rules),
-        by_place=by_place,
     )
 
 

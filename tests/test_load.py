@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from hublet_router import tablefile
 from hublet_router.core.decide import decide
-from hublet_router.core.table import TableError
+from hublet_router.tablefile import TableError
 from hublet_router.tablefile.load import load, loads
 
 SHIPPED = Path(__file__).parent.parent / "hublets.yaml"

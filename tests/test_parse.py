@@ -1,7 +1,8 @@
 import pytest
 
 from hublet_router.core.places import Form, Query, Request
-from hublet_router.core.table import Policy, Table, TableError, Upstream
+from hublet_router.core.table import Policy, Table, Upstream
+from hublet_router.tablefile.errors import TableError
 from hublet_router.tablefile.parse import parse
 
 DOMAINS = "domains: [api.test]\n"
@@ -126,7 +127,7 @@ def test_rules_of_one_place_are_kept_together_in_order() -> None:
         "  - {name: c, in: {query: [l, k]}, hublet: {protobuf: 9}}\n"
     )
 
-    assert [(place, [rule.name for rule in rules]) for place, rules in table.by_place.items()] == [
+    assert [(look.place, [rule.name for rule in look.rules]) for look in table.plan.looks("/")] == [
         (Query("k"), ["a", "c"]),
         (Form("k"), ["b"]),
         (Form("l"), ["b"]),
@@ -209,7 +210,7 @@ def test_examples_know_where_they_stand_and_what_they_want() -> None:
         "      request: {url: https://api.test/}\n"
     )
 
-    assert [(e.hublet, e.refused, e.line, e.column) for e in table.examples] == [
+    assert [(e.hublet, e.refused, *e.at) for e in table.examples] == [
         ("eu1", None, 6, 5),
         (None, "conflict", 7, 7),
     ]
@@ -274,7 +275,7 @@ def no_domain(text: str) -> str:
             f"{WHOLE}upstreams: {{}}\n",
             [
                 "5:1: unknown key 'upstreams' in the table; known are domains, hublets,"
-                " credentials, default, policy, examples"
+                " credentials, default, policy, accounts, misdirected, examples"
             ],
             id="unknown key",
         ),

@@ -3,9 +3,10 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from hublet_router.core.places import Form, Header, Place, Query
+from hublet_router.core.places import Form, Header, Query
+from hublet_router.core.plan import Rule
 from hublet_router.core.readers import Regex
-from hublet_router.core.table import Fault, Policy, Rule, Table, TableError, Upstream
+from hublet_router.core.table import Policy, Table, Upstream
 
 PREFIX = Regex(re.compile("^([a-z0-9]+)-"))
 NA1 = Upstream("https", "127.0.0.1", 9441)
@@ -13,11 +14,6 @@ EU1 = Upstream("https", "api-eu1.internal.example", 443)
 
 
 def table(*domains: str, rules: tuple[Rule, ...] = ()) -> Table:
-    by_place: dict[Place, tuple[Rule, ...]] = {
-        place: tuple(rule for rule in rules if place in rule.places)
-        for rule in rules
-        for place in rule.places
-    }
     return Table(
         version="0" * 12,
         domains=frozenset(domains),
@@ -25,24 +21,7 @@ def table(*domains: str, rules: tuple[Rule, ...] = ()) -> Table:
         default="na1",
         policy=Policy(),
         rules=rules,
-        by_place=by_place,
     )
-
-
-def test_table_error_tells_each_fault_in_the_order_of_the_file() -> None:
-    error = TableError(
-        "hublets.yaml",
-        [Fault(14, 3, "third"), Fault(2, 9, "second"), Fault(2, 1, "first"), Fault(14, 3, "last")],
-    )
-
-    assert error.sentences == [
-        "hublets.yaml:2:1: first",
-        "hublets.yaml:2:9: second",
-        "hublets.yaml:14:3: third",
-        "hublets.yaml:14:3: last",
-    ]
-    assert str(error) == "\n".join(error.sentences)
-    assert [fault.text for fault in error.faults] == ["first", "second", "third", "last"]
 
 
 @pytest.mark.parametrize(

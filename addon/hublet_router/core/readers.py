@@ -17,7 +17,8 @@ MAX_NESTING = 1000
 deep the caller stands; a document with more names nothing, as to most servers."""
 
 _JSON_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
-_TO_STANDARD_ALPHABET = str.maketrans("-_", "+/")
+_TO_STANDARD_ALPHABET = bytes.maketrans(b"-_", b"+/")
+_FIXED = {1: 8, 5: 4}  # protobuf's wire types of fixed width -> bytes
 
 
 class Reader(Protocol):
@@ -60,28 +61,28 @@ class Protobuf:
     def names(self, credential: str) -> tuple[str, ...]:
         """Return the field's values."""
         try:
-            values = [
-                value.decode()
-                for number, value in self._message(credential)
-                if number == self.field and isinstance(value, bytes)
-            ]
+            values = [v.decode() for v in self._values(credential) or () if isinstance(v, bytes)]
             return tuple(values) if all(values) else ()  # to a server, the last one may count
         except ValueError:
             return ()
 
+    def ids(self, credential: str) -> tuple[str, ...]:
+        """Return the field's numbers as text: an account is usually one."""
+        return tuple(str(v) for v in self._values(credential) or () if isinstance(v, int))
+
     def recognises(self, credential: str) -> bool:
         """Tell whether the credential is such a message."""
-        try:
-            return bool(self._message(credential))
-        except ValueError:
-            return False
+        return self._values(credential) is not None
 
-    @staticmethod
-    def _message(credential: str) -> list[tuple[int, int | bytes]]:
-        fields = list(protobuf_fields(decode_base64(credential, url_only=True)))
+    def _values(self, credential: str) -> list[int | bytes] | None:
+        """Return each value of the field; None where the credential is no such message."""
+        try:
+            fields = protobuf_fields(decode_base64(credential, url_only=True))
+        except ValueError:
+            return None
         if not any(number == 1 for number, _ in fields):
-            raise ValueError("field 1 is missing")
-        return fields
+            return None
+        return [value for number, value in fields if number == self.field]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,53 +130,52 @@ def decode_base64(text: str, *, url_only: bool = False) -> bytes:
     """Decode base64url, and base64 unless `url_only`; raise ValueError on anything else."""
     if url_only and ("+" in text or "/" in text):
         raise ValueError("not base64url")
-    text = text.rstrip("=").translate(_TO_STANDARD_ALPHABET)
+    plain = text.rstrip("=").encode("ascii").translate(_TO_STANDARD_ALPHABET)
     # strict_mode: Python otherwise drops what is outside the alphabet, so that junk would decode.
-    return binascii.a2b_base64(text + "=" * (-len(text) % 4), strict_mode=True)
+    return binascii.a2b_base64(plain + b"=" * (-len(plain) % 4), strict_mode=True)
 
 
-def protobuf_fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Yield (field number, value) for each field, bounds checked; raise ValueError where it breaks.
+def protobuf_fields(message: bytes) -> list[tuple[int, int | bytes]]:
+    """Return (field number, value) for each field, bounds checked; ValueError where it breaks.
 
     A varint or a fixed-width field is an int, a length-delimited one bytes.
     """
-    at = 0
-    while at < len(message):
+    fields: list[tuple[int, int | bytes]] = []
+    at, end = 0, len(message)
+    while at < end:
         tag, at = _varint(message, at)
         number, wire_type = tag >> 3, tag & 7
         if not 0 < number < 1 << 29:
             raise ValueError("field number out of range")
-        match wire_type:
-            case 0:
-                value, at = _varint(message, at)
-                yield number, value
-                continue
-            case 1:
-                length = 8
-            case 2:
-                length, at = _varint(message, at)
-            case 5:
-                length = 4
-            case _:
-                raise ValueError("unknown wire type")
-        if length > len(message) - at:
-            raise ValueError("a field ends after the message")
+        if wire_type == 0:
+            value, at = _varint(message, at)
+            fields.append((number, value))
+            continue
+        if wire_type == 2:
+            length, at = _varint(message, at)
+        elif wire_type in _FIXED:
+            length = _FIXED[wire_type]
+        else:
+            raise ValueError("unknown wire type")
         field = message[at : at + length]
-        yield number, field if wire_type == 2 else int.from_bytes(field, "little")
+        if len(field) < length:
+            raise ValueError("a field ends after the message")
+        fields.append((number, field if wire_type == 2 else int.from_bytes(field, "little")))
         at += length
+    return fields
 
 
 def _varint(message: bytes, at: int) -> tuple[int, int]:
+    """Return the number that begins there, and where the next thing does."""
+    value = message[at] if at < len(message) else 0x80
+    if value < 0x80:  # most have one byte
+        return value, at + 1
     value = 0
-    for shift in range(0, 70, 7):  # ten bytes hold 64 bits; more is not a varint
-        if at >= len(message):
-            raise ValueError("a varint ends after the message")
-        byte = message[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
+    for place, byte in enumerate(message[at : at + 10]):  # ten bytes hold 64 bits
+        value |= (byte & 0x7F) << 7 * place
         if byte < 0x80:
-            return value, at
-    raise ValueError("a varint longer than ten bytes")
+            return value, at + place + 1
+    raise ValueError("a varint that does not end")
 
 
 class _Object(list[tuple[str, Any]]):

@@ -1,12 +1,13 @@
 """The table as values: frozen, and known good once they exist. `parse` makes them."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from .places import Place, Request, host_name, ip_address
-from .readers import Reader
+from .plan import Plan, Rule
+from .readers import Protobuf
 
 _NUMBER = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+))*")
 
@@ -19,35 +20,18 @@ def _place(host: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing that is wrong with a table: where (1-based), what, and what to do."""
-
-    line: int
-    column: int
-    text: str
-
-
-class TableError(Exception):
-    """A table that cannot be used: one line for each fault, `file:line:column: what`."""
-
-    def __init__(self, name: str, faults: list[Fault]) -> None:
-        self.faults = sorted(faults, key=lambda fault: (fault.line, fault.column))
-        self.sentences = [f"{name}:{f.line}:{f.column}: {f.text}" for f in self.faults]
-        super().__init__("\n".join(self.sentences))
-
-
-@dataclass(frozen=True, slots=True)
 class Upstream:
     """Where the requests of a Hublet go, and by which name its TLS is spoken.
 
     `host` is a lower-case name, or an IP address without brackets. `sni` is `client`, `upstream`,
-    or the server name itself.
+    or the server name itself. `at` is where the table says so: line and column.
     """
 
     scheme: Literal["http", "https"]
     host: str
     port: int
     sni: str = "client"
+    at: tuple[int, int] = field(default=(1, 1), compare=False, repr=False)
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -65,20 +49,6 @@ class Upstream:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """One kind of credential: where it stands, on which paths, and how it names its Hublet."""
-
-    name: str
-    places: tuple[Place, ...]
-    reader: Reader
-    paths: re.Pattern[str] | None = None
-
-    def applies_to(self, path: str) -> bool:
-        """Tell whether the rule looks at requests for that path."""
-        return self.paths is None or self.paths.search(path) is not None
-
-
-@dataclass(frozen=True, slots=True)
 class Policy:
     """What happens when a request does not name exactly one known Hublet."""
 
@@ -91,18 +61,60 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A request with the decision that it must get: a Hublet's name, or the reason of a refusal."""
+    """A request with the decision that it must get: a Hublet's name, or the reason of a refusal.
+
+    `at` is the line and column where it stands.
+    """
 
     request: Request
     hublet: str | None
     refused: str | None
-    line: int
-    column: int
+    at: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Accounts:
+    """What is known of accounts: where a request names one, and which of them have moved.
+
+    `fields` read the credentials that the rules find. `file` is where some of `moved` comes from.
+    """
+
+    places: tuple[Place, ...]
+    fields: tuple[Protobuf, ...]
+    moved: Mapping[str, str]
+    file: str | None = None
+
+    def __repr__(self) -> str:
+        """Show no account."""
+        return f"<Accounts: {len(self.moved)} moved>"
+
+    def named_by(self, request: Request) -> dict[str, str | None]:
+        """Return the Hublets of moved accounts that stand in the request beside its credentials."""
+        ids = (value for place in self.places for value in place.values(request))
+        return dict.fromkeys(self.owners(ids))
+
+    def owners(self, ids: Iterable[str]) -> tuple[str, ...]:
+        """Return the Hublet of each account that has moved."""
+        return tuple(hub for text in ids if (hub := self.moved.get(account_id(text))))
+
+
+def account_id(text: str) -> str:
+    """Return one spelling of an account's id: to a server, `062515` is the number 62515."""
+    return text.lstrip("0") or "0" if text.isdecimal() and text.isascii() else text
+
+
+@dataclass(frozen=True, slots=True)
+class Misdirected:
+    """How an answer tells that another Hublet is right: a header in lower case, a dotted path."""
+
+    status: int | None = None
+    header: str | None = None
+    json: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The whole table. `version` is the first 12 hex digits of the SHA-256 of its file."""
+    """The whole table. `version` is the first 12 hex digits of the SHA-256 of its files."""
 
     version: str
     domains: frozenset[str]
@@ -110,8 +122,24 @@ class Table:
     default: str | None
     policy: Policy
     rules: tuple[Rule, ...]
-    by_place: Mapping[Place, tuple[Rule, ...]]
+    accounts: Accounts | None = None
+    misdirected: Misdirected = Misdirected()
     examples: tuple[Example, ...] = ()
+    routes: dict[Any, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
+    plan: Plan = field(init=False, compare=False, repr=False)
+    _upstreams: frozenset[tuple[str, int]] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Work out what each request would have to."""
+        plan = Plan(self.rules, self.accounts.fields if self.accounts else ())
+        upstreams = frozenset((_place(up.host), up.port) for up in self.hublets.values())
+        object.__setattr__(self, "plan", plan)
+        object.__setattr__(self, "_upstreams", upstreams)
+
+    @property
+    def places(self) -> list[Place]:
+        """Every place of the rules, in their order."""
+        return list(dict.fromkeys(place for rule in self.rules for place in rule.places))
 
     def owns(self, host: str) -> bool:
         """Tell whether requests for that host are routed; `*.` stands for exactly one label."""
@@ -125,16 +153,8 @@ class Table:
         """
         place = _place(host)
         odd = ip_address(place) is None and _NUMBER.fullmatch(place) is not None
-        return odd or any(
-            (_place(upstream.host), upstream.port) == (place, port)
-            for upstream in self.hublets.values()
-        )
+        return odd or (place, port) in self._upstreams
 
     def reads_body(self, path: str) -> bool:
         """Tell whether a rule has to read the body of a request for that path."""
-        return any(
-            rule.applies_to(path)
-            for place, rules in self.by_place.items()
-            if place.in_body
-            for rule in rules
-        )
+        return any(look.place.in_body for look in self.plan.looks(path))

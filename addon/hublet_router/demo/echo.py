@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 
 import h11
 
-from ..core.places import Request, masked
+from ..analysis.shown import masked
+from ..core.places import Request
 from ..core.table import Table
 from .signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, Signature
 
@@ -30,7 +31,7 @@ async def echo(
             digest.update(data)
             signature.update(data)
             length += len(data)
-        shown = masked(Request(method, (host,), target), table.by_place)
+        shown = masked(Request(method, (host,), target), table.places)
         received = {
             "hublet": name,
             "request": f"{method} {shown} HTTP/{request.http_version.decode()}",

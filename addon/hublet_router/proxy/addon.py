@@ -19,9 +19,10 @@ from mitmproxy.exceptions import OptionsError
 
 from ..core.decide import Action, Reason, decide, refuse
 from ..core.places import MAX_BODY, Request
-from ..core.table import Table, TableError
+from ..core.table import Table
 from ..demo.hublets import DemoHublets
 from ..flows.view import body_size, view, view_whole
+from ..tablefile import TableError
 from .annotate import Decided, Ledger, annotate, is_annotated
 from .door import Door
 from .log import DecisionLog

@@ -10,8 +10,9 @@ from pathlib import Path
 from mitmproxy import ctx, http
 from mitmproxy.addonmanager import Loader
 
+from ..analysis.shown import masked
 from ..core.decide import Action, Decision, readings
-from ..core.places import Request, masked
+from ..core.places import Request
 from ..core.table import Table
 from ..flows.view import view_whole
 from .annotate import Decided, Ledger
@@ -74,7 +75,7 @@ def entry(flow: http.HTTPFlow, decided: Decided) -> dict[str, object]:
         "domain": request.host and request.host.rpartition("@")[2],
         "method": request.method,
         # Without a table nobody can tell where a credential stands in it.
-        "path": masked(request, table.by_place).partition("?")[0] if table else None,
+        "path": masked(request, table.places).partition("?")[0] if table else None,
         **decision.as_json(),
         "fingerprint": fingerprint(table, request, decision) if table else None,
         "status": response.status_code if response else None,
@@ -89,7 +90,7 @@ def entry(flow: http.HTTPFlow, decided: Decided) -> dict[str, object]:
 
 def fingerprint(table: Table, request: Request, decision: Decision) -> str | None:
     """Return what tells two credentials of one run apart, and nothing of either."""
-    for rule, credential, _ in readings(table, request):
+    for rule, credential, *_ in readings(table, request):
         if credential and rule.name == decision.credential:
             plain = credential.encode(errors="surrogatepass")  # JSON can hold lone surrogates
             return hmac.new(_KEY, plain, hashlib.sha256).hexdigest()[:12]

@@ -4,6 +4,7 @@
 credentials, and `nodes` keeps the positions that faults point at.
 """
 
+from .errors import TableError
 from .load import load, loads
 
-__all__ = ["load", "loads"]
+__all__ = ["TableError", "load", "loads"]

@@ -1,10 +1,13 @@
 """From a file to a table that has proved its examples."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 from ..core.decide import Action, decide
-from ..core.table import Example, Fault, Table, TableError
+from ..core.table import Example, Table
+from .accounts import read_moved
+from .errors import Fault, TableError
 from .parse import parse
 
 
@@ -22,12 +25,27 @@ def load(path: Path) -> Table:
 
 
 def loads(text: bytes, *, name: str = "hublets.yaml") -> Table:
-    """Make a table from the text of a file; raise TableError with every fault that it has."""
+    """Make a table from the text of a file; raise TableError with every fault that it has.
+
+    A file of accounts is looked for beside the one that `name` is the path of.
+    """
     table = parse(text, name=name, version=hashlib.sha256(text).hexdigest()[:12])
+    if table.accounts and table.accounts.file:
+        table = _with_accounts(table, text, Path(name).parent / table.accounts.file)
     faults = [fault for example in table.examples if (fault := _disproved(table, example))]
     if faults:
         raise TableError(name, faults)
     return table
+
+
+def _with_accounts(table: Table, text: bytes, file: Path) -> Table:
+    assert table.accounts
+    moved = read_moved(file, table.accounts, table.hublets)
+    with file.open("rb") as rows:
+        digest = hashlib.file_digest(rows, "sha256").hexdigest()
+    version = hashlib.sha256(text + digest.encode()).hexdigest()[:12]
+    accounts = replace(table.accounts, moved=moved, file=str(file))
+    return replace(table, accounts=accounts, version=version)
 
 
 def _disproved(table: Table, example: Example) -> Fault | None:
@@ -42,4 +60,4 @@ def _disproved(table: Table, example: Example) -> Fault | None:
         got = f"goes to {decision.hublet or 'the host that it names'} ({decision.reason})"
     wanted = f"go to {example.hublet}" if example.hublet else f"be refused ({example.refused})"
     text = f"this example must {wanted}, but it {got}; mend the rules or the example"
-    return Fault(example.line, example.column, text)
+    return Fault(*example.at, text)

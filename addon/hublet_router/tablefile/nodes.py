@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 import yaml
 
-from ..core.table import Fault
+from .errors import Fault
 from .regex_cost import slow
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
@@ -22,6 +22,11 @@ _READ_AS = {
     "null": "nothing",
     "timestamp": "a date",
 }
+
+
+def position(node: yaml.Node) -> tuple[int, int]:
+    """Return the line and column where a node begins, as people count them."""
+    return node.start_mark.line + 1, node.start_mark.column + 1
 
 
 class Faults:
@@ -37,9 +42,8 @@ class Faults:
     def tell(self, node: yaml.Node | None, text: str) -> None:
         """Remember a fault at a node's position."""
         if node is not None:
-            line, column = node.start_mark.line + 1, node.start_mark.column + 1
             plain = text.encode(errors="backslashreplace").decode()  # YAML can hold lone surrogates
-            self.found.append(Fault(line, column, plain))
+            self.found.append(Fault(*position(node), plain))
 
     def root(self, text: bytes) -> yaml.Node | None:
         """Return the document of a file."""

@@ -6,9 +6,11 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from ..core.places import MAX_BODY, Place, Request, ip_address
-from ..core.table import Example, Policy, Rule, Table, TableError, Upstream
-from .nodes import Faults
+from ..core.places import MAX_BODY, Request, ip_address
+from ..core.table import Example, Misdirected, Policy, Table, Upstream
+from .accounts import parse_accounts
+from .errors import TableError
+from .nodes import Faults, position
 from .rules import parse_rules
 
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
@@ -33,7 +35,7 @@ def _table(faults: Faults, root: yaml.Node | None, version: str) -> Table:
         root,
         "the table",
         required=("domains", "hublets", "credentials"),
-        optional=("default", "policy", "examples"),
+        optional=("default", "policy", "accounts", "misdirected", "examples"),
     )
     hublets = _hublets(faults, keys.get("hublets"))
     policy = _policy(faults, keys.get("policy"))
@@ -48,18 +50,15 @@ def _table(faults: Faults, root: yaml.Node | None, version: str) -> Table:
             "the table has no 'default'; name the Hublet of credentials older than Hublets,"
             " or set legacy and anonymous of 'policy' to refuse",
         )
-    by_place: dict[Place, tuple[Rule, ...]] = {}
-    for rule in (rules := parse_rules(faults, keys.get("credentials"))):
-        for place in rule.places:
-            by_place[place] = (*by_place.get(place, ()), rule)
     return Table(
         version=version,
         domains=_domains(faults, keys.get("domains")),
         hublets=hublets,
         default=default,
         policy=policy,
-        rules=rules,
-        by_place=by_place,
+        rules=parse_rules(faults, keys.get("credentials")),
+        accounts=parse_accounts(faults, keys.get("accounts"), hublets),
+        misdirected=_misdirected(faults, keys.get("misdirected")),
         examples=tuple(_examples(faults, keys.get("examples"), hublets)),
     )
 
@@ -118,7 +117,8 @@ def _upstream(faults: Faults, node: yaml.Node, what: str) -> Upstream | None:
         port = int(digits or (443 if scheme == "https" else 80))
         if 0 < port < 65536 and _is_host(host):
             host = host.strip("[]").lower()
-            return Upstream("https" if scheme == "https" else "http", host, port, sni.lower())
+            secure = scheme == "https"
+            return Upstream("https" if secure else "http", host, port, sni.lower(), position(node))
     faults.tell(
         keys["upstream"],
         f"upstream of {what} is not http(s)://host[:port]; write nothing else, not even a slash"
@@ -158,6 +158,20 @@ def _policy(faults: Faults, node: yaml.Node | None) -> Policy:
     return Policy(**chosen)
 
 
+def _misdirected(faults: Faults, node: yaml.Node | None) -> Misdirected:
+    keys = faults.mapping(node, "'misdirected'", optional=("status", "header", "json"))
+    status = keys.get("status")
+    value = status.value if isinstance(status, yaml.ScalarNode) else ""
+    if status is not None and not re.fullmatch("[45][0-9][0-9]", value):
+        faults.tell(status, "'status' of 'misdirected' must be the status of an error, like 488")
+    header = faults.text(keys.get("header"), "'header' of 'misdirected'")
+    return Misdirected(
+        status=int(value) if value.isdecimal() else None,
+        header=header.lower() if header else None,
+        json=faults.text(keys.get("json"), "'json' of 'misdirected'"),
+    )
+
+
 def _examples(
     faults: Faults, node: yaml.Node | None, hublets: dict[str, Upstream]
 ) -> list[Example]:
@@ -171,8 +185,7 @@ def _examples(
         hublet = _known(faults, keys.get("hublet"), "an example", hublets)
         refused = faults.choice(keys.get("refused"), "'refused'", _REFUSALS)
         if request := _request(faults, keys.get("request")):
-            mark = item.start_mark
-            examples.append(Example(request, hublet, refused, mark.line + 1, mark.column + 1))
+            examples.append(Example(request, hublet, refused, position(item)))
     return examples
 
 

@@ -40,6 +40,20 @@ class SlowError(Exception):
     """No bound of the work is known. Its text says why, and what to change."""
 
 
+def literal_start(pattern: re.Pattern[str]) -> str:
+    """Return what every match begins with, which must be the beginning of the text; often ''."""
+    start = ""
+    if pattern.flags & (re.IGNORECASE | re.MULTILINE):
+        return start
+    for place, (op, value) in enumerate(_parse(pattern.pattern)):
+        if place == 0 and (str(op), str(value)) != ("AT", "AT_BEGINNING"):
+            break
+        if place and str(op) != "LITERAL":
+            break
+        start += chr(value) if place else ""
+    return start
+
+
 @cache
 def _characters(items: tuple[tuple[str, Any], ...], flags: int) -> int:
     """Return the set of a class; it may say too much about what is outside Latin-1."""

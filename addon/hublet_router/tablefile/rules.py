@@ -6,9 +6,10 @@ from collections.abc import Callable
 import yaml
 
 from ..core.places import Cookie, Form, Header, Json, Path, Place, Query
+from ..core.plan import Rule
 from ..core.readers import Base64, Jwt, Protobuf, Reader, Regex
-from ..core.table import Rule
-from .nodes import Faults
+from .nodes import Faults, position
+from .regex_graph import literal_start
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110 section 5.6.2
 _NAMED_PLACES: dict[str, Callable[[str], Place]] = {
@@ -37,7 +38,8 @@ def parse_rules(faults: Faults, node: yaml.Node | None) -> tuple[Rule, ...]:
         if name in rules:
             faults.tell(keys["name"], f"rule '{name}' is defined twice; rename one")
         if name and places and reader:
-            rules[name] = Rule(name, places, reader, paths)
+            prefix = literal_start(paths) if paths else ""
+            rules[name] = Rule(name, places, reader, paths, prefix, position(item))
     return tuple(rules.values())
 
 
@@ -54,8 +56,8 @@ def _places(faults: Faults, node: yaml.Node | None) -> tuple[Place, ...]:
     elif scheme and not _TOKEN.fullmatch(scheme):
         faults.tell(keys["scheme"], f"no header can have the scheme '{scheme}'; mend it")
     if kind == "path":
-        pattern = faults.pattern(keys[kind], "'path'", groups=1)
-        return (Path(pattern),) if pattern else ()
+        path = parse_path(faults, keys[kind])
+        return (path,) if path else ()
     places: list[Place] = []
     for item in faults.items(keys[kind], f"'{kind}'", one=True):
         name = faults.text(item, f"'{kind}'")
@@ -74,6 +76,12 @@ def _places(faults: Faults, node: yaml.Node | None) -> tuple[Place, ...]:
     return tuple(places)
 
 
+def parse_path(faults: Faults, node: yaml.Node | None) -> Path | None:
+    """Return the place that a pattern on the path finds."""
+    pattern = faults.pattern(node, "'path'", groups=1)
+    return Path(pattern, literal_start(pattern)) if pattern else None
+
+
 def _reader(faults: Faults, node: yaml.Node | None) -> Reader | None:
     keys = faults.mapping(node, "'hublet'", optional=_READERS)
     if node is None or len(keys) != 1:
@@ -82,13 +90,7 @@ def _reader(faults: Faults, node: yaml.Node | None) -> Reader | None:
     ((kind, value),) = keys.items()
     match kind:
         case "protobuf":
-            # YAML would read 011 as 9, so the digits themselves are looked at.
-            if isinstance(value, yaml.ScalarNode) and re.fullmatch("[1-9][0-9]{0,8}", value.value):
-                number = int(value.value)
-                if number < 1 << 29:
-                    return Protobuf(number)
-            faults.tell(value, "'protobuf' must be the number of a field, like 9")
-            return None
+            return parse_field(faults, value)
         case "jwt":
             claim = faults.text(value, "'jwt'")
             return Jwt(claim) if claim else None
@@ -96,3 +98,14 @@ def _reader(faults: Faults, node: yaml.Node | None) -> Reader | None:
             pattern = faults.pattern(value, f"'{kind}'", groups=1)
             reader = Regex if kind == "regex" else Base64
             return reader(pattern) if pattern else None
+
+
+def parse_field(faults: Faults, node: yaml.Node | None) -> Protobuf | None:
+    """Return the reader of a protobuf field."""
+    # YAML would read 011 as 9, so the digits themselves are looked at.
+    if isinstance(node, yaml.ScalarNode) and re.fullmatch("[1-9][0-9]{0,8}", node.value):
+        number = int(node.value)
+        if number < 1 << 29:
+            return Protobuf(number)
+    faults.tell(node, "'protobuf' must be the number of a field, like 9")
+    return None

@@ -1,0 +1,53 @@
+"""What may be shown of a request that holds credentials."""
+
+import re
+from collections.abc import Iterable
+from urllib.parse import unquote_plus
+
+from ..core.places import Path, Place, Query, Request
+
+_CLASSES = {"A-Z": "[A-Z]", "a-z": "[a-z]", "0-9": "[0-9]"}
+_SYMBOLS = "-_.:=/+~"
+_PREFIX = re.compile(r"[A-Za-z0-9]{1,5}[-_.:](?=.{16})")
+
+MASK = "***"
+"""What is shown instead of a credential."""
+
+
+def masked(request: Request, places: Iterable[Place]) -> str:
+    """Return the path with its query in which every credential that a place finds is `***`.
+
+    A path that holds one is shown as `Request.path` has it: that is where it was found.
+    """
+    path, mark, query = request.target.partition("?")
+    keys = {place.name for place in places if isinstance(place, Query)}
+    hidden = [
+        found.span(1)
+        for place in places
+        if isinstance(place, Path) and (found := place.pattern.search(request.path)) and found[1]
+    ]
+    if hidden:
+        path = request.path
+        for start, end in hidden:  # of one length, so that the next span still fits
+            path = path[:start] + "\0" * (end - start) + path[end:]
+        path = re.sub("\0+", MASK, path)
+    pairs = [
+        f"{key}={MASK}" if equals and unquote_plus(key) in keys else f"{key}{equals}{value}"
+        for key, equals, value in (pair.partition("=") for pair in query.split("&"))
+    ]
+    return path + mark + "&".join(pairs)
+
+
+def shape(credential: str) -> str:
+    """Return what a credential looks like, and nothing that it would be good for.
+
+    Its length to a power of two, its alphabet, and a short prefix where a longer text follows it:
+    a vendor's mark like `pat-`, or a Hublet.
+    """
+    low = 1 << len(credential).bit_length() - 1
+    length = f"{low} to {2 * low - 1} characters" if low > 1 else "1 character"
+    alphabet = [name for name, kind in _CLASSES.items() if re.search(kind, credential)]
+    alphabet += [symbol for symbol in _SYMBOLS if symbol in credential]
+    others = " and others" if re.search(rf"[^A-Za-z0-9{re.escape(_SYMBOLS)}]", credential) else ""
+    prefix = found[0] + "…, " if (found := _PREFIX.match(credential)) else ""
+    return f"{prefix}{length} of {' '.join(alphabet)}{others}"

@@ -1,0 +1,104 @@
+"""The accounts of a table: where a request names one, and which have moved."""
+
+import csv
+from collections.abc import Container
+from pathlib import Path
+
+import yaml
+
+from ..core.places import Place, Query
+from ..core.readers import Protobuf
+from ..core.table import Accounts, account_id
+from .errors import Fault, TableError
+from .nodes import Faults
+from .rules import parse_field, parse_path
+
+_KINDS = ("query", "path", "protobuf")
+_MAX_FAULTS = 20  # of a file; whoever exported it wrong did so in each line
+
+
+def parse_accounts(
+    faults: Faults, node: yaml.Node | None, hublets: Container[str]
+) -> Accounts | None:
+    """Return what the table says of accounts itself; what stands in a file is not read here."""
+    if node is None:
+        return None
+    keys = faults.mapping(node, "'accounts'", required=("ids",), optional=("moved", "file"))
+    if "moved" not in keys and "file" not in keys:
+        faults.tell(node, "'accounts' has neither 'moved' nor 'file'; name accounts that moved")
+    places: list[Place] = []
+    fields: list[Protobuf] = []
+    for item in faults.items(keys.get("ids"), "'ids'"):
+        id_keys = faults.mapping(item, "an item of 'ids'", optional=_KINDS)
+        if len(id_keys) != 1:
+            faults.tell(item, f"an item of 'ids' must hold exactly one of {', '.join(_KINDS)}")
+            continue
+        ((kind, value),) = id_keys.items()
+        if kind == "protobuf":
+            fields += filter(None, [parse_field(faults, value)])
+        elif kind == "path":
+            places += filter(None, [parse_path(faults, value)])
+        elif name := faults.text(value, "'query'"):
+            places.append(Query(name))
+    return Accounts(
+        places=tuple(places),
+        fields=tuple(fields),
+        moved=_moved(faults, keys.get("moved"), hublets),
+        file=faults.text(keys.get("file"), "'file' of 'accounts'"),
+    )
+
+
+def _moved(faults: Faults, node: yaml.Node | None, hublets: Container[str]) -> dict[str, str]:
+    """Read `account: Hublet`; an account is mostly a number, which no other key of a table is."""
+    moved: dict[str, str] = {}
+    if node is not None and not isinstance(node, yaml.MappingNode):
+        faults.tell(node, "'moved' must be a mapping of accounts to Hublets")
+        return moved
+    for key, value in node.value if node else ():
+        if not isinstance(key, yaml.ScalarNode) or not key.value:
+            faults.tell(key, "an account of 'moved' must be its id")
+            continue
+        account, hublet = account_id(key.value), faults.text(value, f"the Hublet of {key.value}")
+        if account in moved:
+            faults.tell(key, f"account {key.value} is there twice; keep one")
+        if hublet and hublet not in hublets:
+            faults.tell(value, f"'{hublet}' is not listed in 'hublets'; add it or mend the name")
+        moved[account] = hublet or ""
+    return moved
+
+
+def read_moved(path: Path, accounts: Accounts, hublets: Container[str]) -> dict[str, str]:
+    """Return what moved, with the lines `account,hublet` of a CSV file.
+
+    Raise TableError with its first faults. A million lines take about a second.
+    """
+    moved = dict(accounts.moved)
+    same: dict[str, str] = {}  # one text for each Hublet, not one for each line
+    faults: list[Fault] = []
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            for row in (rows := csv.reader(file)):
+                if len(row) == 2 and row[1] in hublets:
+                    account, hublet = account_id(row[0]), same.setdefault(row[1], row[1])
+                    if account and moved.setdefault(account, hublet) == hublet:
+                        continue
+                elif not row or (rows.line_num == 1 and row[1:] == ["hublet"]):
+                    continue
+                faults.append(Fault(rows.line_num, 1, _wrong(row, hublets), str(path)))
+                if len(faults) == _MAX_FAULTS:
+                    break
+    except (OSError, UnicodeError, csv.Error) as error:
+        reason = getattr(error, "strerror", None) or error
+        mend = "write lines of account,hublet as UTF-8 text, or take 'file' out of 'accounts'"
+        faults.append(Fault(1, 1, f"cannot be read: {reason}; {mend}", str(path)))
+    if faults:
+        raise TableError(str(path), faults)
+    return moved
+
+
+def _wrong(row: list[str], hublets: Container[str]) -> str:
+    if len(row) != 2 or not row[0]:
+        return "not account,hublet; mend the line"
+    if row[1] not in hublets:
+        return f"'{row[1]}' is not listed in 'hublets'; add it or mend the name"
+    return f"account {row[0]} is there twice, with different Hublets; keep one"

@@ -1,0 +1,25 @@
+"""What is wrong with a table's file."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with a table: where (1-based), what, and what to do.
+
+    `file` is None where it is the table's own.
+    """
+
+    line: int
+    column: int
+    text: str
+    file: str | None = None
+
+
+class TableError(Exception):
+    """A table that cannot be used: one line for each fault, `file:line:column: what`."""
+
+    def __init__(self, name: str, faults: list[Fault]) -> None:
+        self.faults = sorted(faults, key=lambda fault: (fault.line, fault.column))
+        self.sentences = [f"{f.file or name}:{f.line}:{f.column}: {f.text}" for f in self.faults]
+        super().__init__("\n".join(self.sentences))

@@ -1,0 +1,25 @@
+"""What is wrong with a table's file."""
+
+from hublet_router.tablefile.errors import Fault, TableError
+
+
+def test_table_error_tells_each_fault_in_the_order_of_the_file() -> None:
+    error = TableError(
+        "hublets.yaml",
+        [Fault(14, 3, "third"), Fault(2, 9, "second"), Fault(2, 1, "first"), Fault(14, 3, "last")],
+    )
+
+    assert error.sentences == [
+        "hublets.yaml:2:1: first",
+        "hublets.yaml:2:9: second",
+        "hublets.yaml:14:3: third",
+        "hublets.yaml:14:3: last",
+    ]
+    assert str(error) == "\n".join(error.sentences)
+    assert [fault.text for fault in error.faults] == ["first", "second", "third", "last"]
+
+
+def test_a_fault_of_another_file_is_told_with_its_name() -> None:
+    error = TableError("hublets.yaml", [Fault(3, 1, "wrong", "moved.csv")])
+
+    assert str(error) == "moved.csv:3:1: wrong"
