@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from shlex import quote
 
 import pytest
 
@@ -17,10 +18,9 @@ from wire import confdir, free_port, wait_for
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 BIN = Path(sys.executable).parent
-SESSIONS = dict(
-    block.removeprefix("$ ").split("\n", 1)
-    for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL)
-)
+BLOCKS = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+COMMAND = re.compile(r"^\$ ((?:.*\\\n)*.*)\n", re.MULTILINE)  # with the lines that a \ joins to it
+MAKE_RUN = "$ make run\n"
 DEMO_PORTS = ("9441", "9442", "9443")
 
 
@@ -29,7 +29,7 @@ def steady(text: str, names: dict[str, str]) -> list[str]:
     for found, shown in names.items():
         text = text.replace(found, shown)
     text = re.sub(r"^\[[0-9:.]+\]", "[time]", text, flags=re.MULTILINE)
-    text = re.sub(r"table [0-9a-f]{12} from", "table 0123456789ab from", text)
+    text = re.sub(r'(table"?:? "?)[0-9a-f]{12}\b', r"\g<1>0123456789ab", text)
     return text.strip().splitlines()
 
 
@@ -73,7 +73,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 def test_make_run(stack: Stack) -> None:
-    shown = SESSIONS["make run"].strip().splitlines()
+    (block,) = (block for block in BLOCKS if block.startswith(MAKE_RUN))
+    shown = block.removeprefix(MAKE_RUN).splitlines()
     assert steady(stack.log.read_text(), stack.names)[: len(shown)] == shown
     assert (
         "hublet-router run --listen-port $(PORT) --set hublet_demo=true"
@@ -81,17 +82,29 @@ def test_make_run(stack: Stack) -> None:
     )
 
 
-@pytest.mark.parametrize("command", [it for it in SESSIONS if it != "make run"])
-def test_a_command(stack: Stack, command: str) -> None:
-    here = command.replace("8080", str(stack.port))
-    here = here.replace("hublet-router run", f"hublet-router run --listen-port {free_port()}")
+@pytest.mark.parametrize(
+    "block",
+    [block for block in BLOCKS if not block.startswith(MAKE_RUN)],
+    ids=lambda block: block.partition("\n")[0],
+)
+def test_a_session(block: str, request: pytest.FixtureRequest) -> None:
+    script = ["exec 2>&1"]
+    names = {f"{ROOT}/": ""}
+    for command in COMMAND.findall(block):
+        here = command.replace(
+            "hublet-router run", f"hublet-router run --listen-port {free_port()}"
+        )
+        if "8080" in command:  # what `make run` started is asked
+            stack = request.getfixturevalue("stack")
+            here, names = here.replace("8080", str(stack.port)), stack.names
+        script += [f"echo {quote(f'$ {command}')}", here]
     ended = subprocess.run(
-        ["bash", "-c", f"exec 2>&1; {here}"],
+        ["bash", "-c", "\n".join(script)],
         stdout=subprocess.PIPE, text=True, timeout=60, cwd=ROOT, check=False,
         env={**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"},
     )  # fmt: skip
-    said = [line for line in steady(ended.stdout, stack.names) if "listening at" not in line]
-    assert said == SESSIONS[command].strip().splitlines()
+    said = [line for line in steady(ended.stdout, names) if "listening at" not in line]
+    assert said == block.strip().splitlines()
 
 
 def test_make_demo() -> None:
