@@ -1,33 +1,17 @@
 """What a decision leaves on a flow."""
 
-import pytest
 from mitmproxy.flowfilter import match
 from mitmproxy.test import tflow
 
 from hublet_router.core.decide import Action, Decision, Reason, refuse
 from hublet_router.core.table import Upstream
-from hublet_router.proxy.annotate import annotate, comment, is_annotated
+from hublet_router.proxy.annotate import annotate, is_annotated
 
 EU1 = Upstream("https", "10.20.0.4", 8443)
 
 
 def routed(reason: Reason = Reason.CREDENTIAL, rule: str | None = "api-key") -> Decision:
     return Decision(Action.ROUTE, "eu1", EU1, reason, rule, "0123456789ab")
-
-
-@pytest.mark.parametrize(
-    ("decision", "expected"),
-    [
-        (routed(), "eu1 ← api-key"),
-        (routed(Reason.LEGACY), "eu1 ← api-key (legacy)"),
-        (routed(Reason.ANONYMOUS, None), "eu1 ← anonymous"),
-        (refuse(Reason.CONFLICT, "api-key"), "refused: conflict (api-key)"),
-        (refuse(Reason.NO_TABLE), "refused: no-table"),
-        (Decision(Action.PASS, None, None, Reason.FOREIGN_HOST, None, "0"), "passed: foreign-host"),
-    ],
-)
-def test_the_comment_is_one_readable_line(decision: Decision, expected: str) -> None:
-    assert comment(decision) == expected
 
 
 def test_filters_find_a_flow_by_what_was_decided() -> None:

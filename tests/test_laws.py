@@ -21,6 +21,7 @@ from mitmproxy import http
 from mitmproxy.proxy.mode_specs import ReverseMode
 from mitmproxy.test import tflow
 
+from hublet_router.analysis.shown import comment
 from hublet_router.core.decide import Action, Decision, Reason, decide
 from hublet_router.core.places import Cookie, Form, Header, Json, Place, Query, Request
 from hublet_router.core.places import Path as PathPlace
@@ -28,7 +29,6 @@ from hublet_router.core.plan import Rule
 from hublet_router.core.readers import Base64, Jwt, Protobuf, Reader, Regex
 from hublet_router.core.table import Policy, Table, Upstream
 from hublet_router.flows.view import view
-from hublet_router.proxy.annotate import comment
 from hublet_router.tablefile import load, loads
 from synthetic import (
     access_token,

@@ -4,8 +4,10 @@ import re
 
 import pytest
 
-from hublet_router.analysis.shown import masked, shape
-from hublet_router.core.places import Header, Path, Place, Query, Request
+from hublet_router.analysis.shown import comment, masked, place_name, shape
+from hublet_router.core.decide import Action, Decision, Reason, refuse
+from hublet_router.core.places import Cookie, Form, Header, Json, Path, Place, Query, Request
+from hublet_router.core.table import Upstream
 from synthetic import UUID, private_app_token
 
 
@@ -49,3 +51,39 @@ def test_law_4_credentials_of_the_url_are_masked(target: str, shown: str) -> Non
 )
 def test_law_4_a_shape_is_no_secret(credential: str, shown: str) -> None:
     assert shape(credential) == shown
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        (Header("authorization", "bearer"), "header authorization bearer"),
+        (Header("private-token"), "header private-token"),
+        (Query("hapikey"), "query hapikey"),
+        (Cookie("sid"), "cookie sid"),
+        (Form("code"), "form code"),
+        (Json("a.b"), "json a.b"),
+        (Path(re.compile("^/(.)")), "path"),
+    ],
+)
+def test_a_place_is_named_as_the_table_writes_it(place: Place, name: str) -> None:
+    assert place_name(place) == name
+
+
+def routed(reason: Reason = Reason.CREDENTIAL, rule: str | None = "api-key") -> Decision:
+    eu1 = Upstream("https", "10.20.0.4", 8443)
+    return Decision(Action.ROUTE, "eu1", eu1, reason, rule, "0123456789ab")
+
+
+@pytest.mark.parametrize(
+    ("decision", "expected"),
+    [
+        (routed(), "eu1 ← api-key"),
+        (routed(Reason.LEGACY), "eu1 ← api-key (legacy)"),
+        (routed(Reason.ANONYMOUS, None), "eu1 ← anonymous"),
+        (refuse(Reason.CONFLICT, "api-key"), "refused: conflict (api-key)"),
+        (refuse(Reason.NO_TABLE), "refused: no-table"),
+        (Decision(Action.PASS, None, None, Reason.FOREIGN_HOST, None, "0"), "passed: foreign-host"),
+    ],
+)
+def test_the_comment_is_one_readable_line(decision: Decision, expected: str) -> None:
+    assert comment(decision) == expected

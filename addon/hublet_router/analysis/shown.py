@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable
 from urllib.parse import unquote_plus
 
-from ..core.places import Path, Place, Query, Request
+from ..core.decide import Action, Decision, Reason
+from ..core.places import Cookie, Form, Header, Json, Path, Place, Query, Request
 
 _CLASSES = {"A-Z": "[A-Z]", "a-z": "[a-z]", "0-9": "[0-9]"}
 _SYMBOLS = "-_.:=/+~"
@@ -51,3 +52,25 @@ def shape(credential: str) -> str:
     others = " and others" if re.search(rf"[^A-Za-z0-9{re.escape(_SYMBOLS)}]", credential) else ""
     prefix = found[0] + "…, " if (found := _PREFIX.match(credential)) else ""
     return f"{prefix}{length} of {' '.join(alphabet)}{others}"
+
+
+def place_name(place: Place) -> str:
+    """Return a place as the table writes it: `header authorization bearer`, `query hapikey`."""
+    words = [type(place).__name__.lower()]
+    match place:
+        case Header(name, scheme):
+            words += [name, scheme] if scheme else [name]
+        case Query(name) | Cookie(name) | Form(name) | Json(name):
+            words += [name]
+    return " ".join(words)
+
+
+def comment(decision: Decision) -> str:
+    """Return one line: `eu1 ← private-app-token`, `na1 ← api-key (legacy)`, `refused: conflict`."""
+    rule, reason = decision.credential, decision.reason.value
+    if decision.action is Action.ROUTE:
+        if decision.reason is Reason.CREDENTIAL:
+            return f"{decision.hublet} ← {rule}"
+        return f"{decision.hublet} ← {f'{rule} ({reason})' if rule else reason}"
+    verb = "passed" if decision.action is Action.PASS else "refused"
+    return f"{verb}: {reason} ({rule})" if rule else f"{verb}: {reason}"

@@ -6,7 +6,8 @@ from weakref import WeakKeyDictionary
 
 from mitmproxy import http
 
-from ..core.decide import Action, Decision, Reason
+from ..analysis.shown import comment
+from ..core.decide import Action, Decision
 from ..core.table import Table
 
 
@@ -47,14 +48,3 @@ def annotate(flow: http.HTTPFlow, decision: Decision) -> None:
 def is_annotated(flow: http.HTTPFlow) -> bool:
     """Tell whether a decision was written on the flow before."""
     return "hublet_reason" in flow.metadata
-
-
-def comment(decision: Decision) -> str:
-    """Return one line: `eu1 ← private-app-token`, `na1 ← api-key (legacy)`, `refused: conflict`."""
-    rule, reason = decision.credential, decision.reason.value
-    if decision.action is Action.ROUTE:
-        if decision.reason is Reason.CREDENTIAL:
-            return f"{decision.hublet} ← {rule}"
-        return f"{decision.hublet} ← {f'{rule} ({reason})' if rule else reason}"
-    verb = "passed" if decision.action is Action.PASS else "refused"
-    return f"{verb}: {reason} ({rule})" if rule else f"{verb}: {reason}"
