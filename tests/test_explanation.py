@@ -1,0 +1,391 @@
+"""Why a request went where it went."""
+
+import json
+from dataclasses import FrozenInstanceError, replace
+from typing import Any, cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hublet_router.analysis.explanation import NOT_LISTED, explain
+from hublet_router.analysis.shown import comment, place_name, shape
+from hublet_router.core.decide import Reason, decide, readings
+from hublet_router.core.places import Request
+from hublet_router.core.table import Table
+from hublet_router.tablefile import loads
+from synthetic import (
+    UUID,
+    access_token,
+    api_key,
+    base64url,
+    bytes_field,
+    private_app_token,
+    varint_field,
+)
+
+TABLE = loads(
+    b"""
+domains: [api.hubapi.com]
+hublets:
+  na1: {upstream: "https://127.0.0.1:9441"}
+  eu1: {upstream: "https://127.0.0.1:9442"}
+  ap1: {upstream: "https://127.0.0.1:9443"}
+default: na1
+credentials:
+  - name: private-app-token
+    in: {header: authorization, scheme: bearer}
+    hublet: {regex: "^pat-([a-z]{2}[0-9]{1,3})-"}
+  - name: access-token
+    in: {header: authorization, scheme: bearer}
+    hublet: {protobuf: 9}
+  - name: api-key
+    in: {query: hapikey}
+    hublet: {regex: "^([a-z]{2}[0-9]{1,3})-"}
+  - name: any-key
+    in: {header: x-key}
+    hublet: {regex: "^(.+)$"}
+  - name: refresh-token
+    paths: "^/oauth/"
+    in: {form: [code, token]}
+    hublet: {regex: "^([a-z]{2}[0-9]{1,3})-"}
+  - name: key-in-path
+    in: {path: "^/keys/([^/]+)"}
+    hublet: {regex: "^([a-z]{2}[0-9]{1,3})-"}
+accounts:
+  ids: [{query: portalId}, {protobuf: 3}]
+  moved: {7: eu1, 8: ap1}
+"""
+)
+ACCOUNTS = [("accounts", "query portalId"), ("accounts", "protobuf 3")]
+PLACES = [(rule.name, place_name(place)) for rule in TABLE.rules for place in rule.places]
+TABLES = st.builds(
+    lambda accounts, **policy: replace(
+        TABLE,
+        accounts=TABLE.accounts if accounts else None,
+        policy=replace(TABLE.policy, **policy),
+    ),
+    accounts=st.booleans(),
+    **{key: st.sampled_from(["default", "refuse"]) for key in ("legacy", "anonymous", "unknown")},
+    conflict=st.sampled_from(["refuse", "first"]),
+    foreign=st.sampled_from(["refuse", "pass"]),
+)
+NAMES = ["na1", "eu1", "ap1", "zz9"]
+SECRET = "c0ffee5ec2e7"
+LONG = "pat-eu1-" + "x" * 16 * 1024
+CONTRADICTION = base64url(varint_field(1, 1) + bytes_field(9, b"eu1") + bytes_field(9, b"ap1"))
+
+
+def token(hublet: str, account: int) -> str:
+    message = varint_field(1, 1) + varint_field(3, account) + bytes_field(6, SECRET.encode())
+    return base64url(message + bytes_field(9, hublet.encode()))
+
+
+OLD = base64url(varint_field(1, 1) + varint_field(5, 9))  # from before Hublets
+CREDENTIALS = st.one_of(
+    st.builds(token, st.sampled_from([*NAMES, SECRET]), st.integers(6, 8)),
+    *(
+        st.sampled_from(NAMES).map(make)
+        for make in (private_app_token, api_key, lambda name: f"{name}-{SECRET}")
+    ),
+    st.sampled_from([UUID, access_token(None), CONTRADICTION, LONG, "eu1", SECRET]),
+)
+FIELDS = st.lists(
+    st.tuples(st.sampled_from(["authorization", "x-key"]), CREDENTIALS).map(
+        lambda field: (field[0], f"Bearer {field[1]}" if field[0] == "authorization" else field[1])
+    ),
+    max_size=3,
+)
+QUERIES = st.lists(
+    st.one_of(
+        CREDENTIALS.map(lambda credential: f"hapikey={credential}"),
+        st.integers(6, 8).map(lambda account: f"portalId={account}"),
+    ),
+    max_size=3,
+)
+REQUESTS = st.builds(
+    lambda hosts, path, tail, query, headers, body: Request(
+        "POST", hosts, f"{path}{tail}?{'&'.join(query)}", tuple(headers), body
+    ),
+    st.sampled_from([("api.hubapi.com",)] * 5 + [(), ("api.hubapi.com", "x.example")]),
+    st.sampled_from(["/", "/oauth/", "/keys/"]),
+    CREDENTIALS,
+    QUERIES,
+    FIELDS,
+    st.none() | st.lists(CREDENTIALS.map("code={}".format)).map("&".join).map(str.encode),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(table=TABLES, seen=REQUESTS, status=st.sampled_from([None, 200, 403]))
+def test_an_explanation_is_of_the_very_decision(
+    table: Table, seen: Request, status: int | None
+) -> None:
+    decision = decide(table, seen)
+    explanation = explain(table, seen, status)
+    assert explanation.decision == decision
+    decided = [one for one in explanation.tried if one.why.endswith(": decided")]
+    if decision.reason in {Reason.ANONYMOUS, Reason.CONFLICT, Reason.FOREIGN_HOST}:
+        assert decided == []
+    else:
+        (one,) = decided
+        by_account = decision.reason is Reason.MOVED
+        assert one.rule == ("accounts" if by_account else decision.credential)
+        if decision.reason in {Reason.CREDENTIAL, Reason.MOVED}:
+            assert one.named == decision.hublet
+
+
+@settings(max_examples=200, deadline=None)
+@given(table=TABLES, seen=REQUESTS)
+def test_everything_is_tried_in_the_order_of_the_table(table: Table, seen: Request) -> None:
+    explanation = explain(table, seen)
+    if explanation.decision.reason is Reason.FOREIGN_HOST:
+        assert explanation.tried == ()
+        return
+    listed = ACCOUNTS if table.accounts else []
+    tried = [(one.rule, one.place.partition(" in ")[0]) for one in explanation.tried]
+    assert [*dict.fromkeys(tried)] == [*PLACES, *listed]
+    for rule, credential, names, _ in readings(table, seen):
+        mine = [one for one in explanation.tried if one.rule == rule.name]
+        assert credential is None or shape(credential) in {one.shape for one in mine}
+        known = {name if name in NAMES else NOT_LISTED for name in names}
+        assert known <= {one.named for one in mine}
+
+
+@settings(max_examples=300, deadline=None)
+@given(table=TABLES, seen=REQUESTS, status=st.sampled_from([None, 401]))
+def test_law_4_an_explanation_holds_no_credential(
+    table: Table, seen: Request, status: int | None
+) -> None:
+    explanation = explain(table, seen, status)
+    said = f"{explanation!r} {explanation.as_text()} {json.dumps(explanation.as_json())}"
+    for _, credential, *_ in readings(table, seen):
+        assert not credential or len(credential) < 8 or credential not in said
+    for written in (SECRET, UUID, base64url(SECRET.encode())[1:-1]):
+        assert written not in said
+
+
+def seen_with(*authorizations: str, target: str = "/", **more: Any) -> Request:
+    headers = [("authorization", f"Bearer {credential}") for credential in authorizations]
+    key = [("x-key", more.pop("key"))] if "key" in more else []
+    return Request("POST", more.pop("hosts", ("api.hubapi.com",)), target, (*headers, *key), **more)
+
+
+def with_policy(**policy: str) -> Table:
+    return replace(TABLE, policy=replace(TABLE.policy, **cast("dict[str, Any]", policy)))
+
+
+EU1, NA1, ZZ9 = (private_app_token(name) for name in ("eu1", "na1", "zz9"))
+FIRST = with_policy(conflict="first")
+HERE = "header authorization bearer"
+
+
+@pytest.mark.parametrize(
+    ("table", "seen", "first", "whys", "policy"),
+    [
+        pytest.param(
+            TABLE, seen_with(EU1), "eu1 ← private-app-token",
+            ["private-app-token: names eu1: decided",
+             "access-token: named by private-app-token already"],
+            None, id="credential",
+        ),
+        pytest.param(
+            TABLE, seen_with(token("ap1", 6)), "ap1 ← access-token",
+            ["private-app-token: not of its kind", "access-token: names ap1: decided",
+             "accounts: not among those that moved"],
+            None, id="the second rule that reads it",
+        ),
+        pytest.param(
+            TABLE, seen_with(EU1, target=f"/?hapikey={api_key('eu1')}"), "eu1 ← private-app-token",
+            ["private-app-token: names eu1: decided",
+             "access-token: named by private-app-token already",
+             "api-key: names eu1 too"],
+            None, id="two that agree",
+        ),
+        pytest.param(
+            TABLE, seen_with(EU1, NA1), "refused: conflict (private-app-token)",
+            ["private-app-token: names eu1: in conflict",
+             "private-app-token: names na1: in conflict",
+             "access-token: named by private-app-token already",
+             "access-token: named by private-app-token already"],
+            "conflict: refuse", id="two headers in conflict",
+        ),
+        pytest.param(
+            FIRST, seen_with(EU1, NA1), "eu1 ← private-app-token",
+            ["private-app-token: names eu1: decided",
+             "private-app-token: names na1, but private-app-token came first",
+             "access-token: named by private-app-token already",
+             "access-token: named by private-app-token already"],
+            "conflict: first", id="the first of a conflict",
+        ),
+        pytest.param(
+            FIRST, seen_with(CONTRADICTION), "eu1 ← access-token",
+            ["private-app-token: not of its kind", "access-token: names eu1: decided",
+             "access-token: names ap1, but access-token came first"],
+            "conflict: first", id="a credential that contradicts itself",
+        ),
+        pytest.param(
+            FIRST, seen_with(EU1), "eu1 ← private-app-token",
+            ["private-app-token: names eu1: decided",
+             "access-token: named by private-app-token already"],
+            None, id="no conflict",
+        ),
+        pytest.param(
+            TABLE, seen_with(ZZ9), "refused: unknown-hublet (private-app-token)",
+            ["private-app-token: names zz9, which is not listed: decided",
+             "access-token: named by private-app-token already"],
+            "unknown: refuse", id="unknown",
+        ),
+        pytest.param(
+            with_policy(unknown="default"), seen_with(key=SECRET),
+            "na1 ← any-key (unknown-hublet)",
+            ["any-key: names one that is not listed: decided"],
+            "unknown: default", id="a secret in the place of a name",
+        ),
+        pytest.param(
+            TABLE, seen_with(token("zz9", 7)[:-8] + "!"), "na1 ← private-app-token (legacy)",
+            ["private-app-token: it names none: decided", "access-token: not of its kind"],
+            "legacy: default", id="of no kind at all",
+        ),
+        pytest.param(
+            TABLE, seen_with(OLD), "na1 ← access-token (legacy)",
+            ["private-app-token: not of its kind", "access-token: it names none: decided"],
+            "legacy: default", id="older than Hublets",
+        ),
+        pytest.param(
+            with_policy(anonymous="refuse"), seen_with(), "refused: anonymous", [],
+            "anonymous: refuse", id="anonymous",
+        ),
+        pytest.param(
+            TABLE, seen_with(LONG, target=f"/?hapikey={api_key('eu1')}"),
+            "refused: too-large (private-app-token)",
+            ["private-app-token: longer than 16 KiB: decided", "access-token: longer than 16 KiB",
+             "api-key: names eu1, but another credential is too long"],
+            None, id="a long credential",
+        ),
+        pytest.param(
+            TABLE, seen_with(OLD, target="/oauth/", body=None),
+            "refused: too-large (refresh-token)",
+            ["private-app-token: not of its kind", "access-token: it names none",
+             "refresh-token: the body is too long or compressed: decided",
+             "refresh-token: the body is too long or compressed"],
+            None, id="a body that cannot be read",
+        ),
+        pytest.param(
+            TABLE, seen_with(EU1, target="/?portalId=8&portalId=9"),
+            "ap1 ← private-app-token (moved)",
+            ["private-app-token: names eu1, but an account has moved",
+             "access-token: named by private-app-token already",
+             "accounts: moved to ap1: decided", "accounts: not among those that moved"],
+            None, id="an account has moved",
+        ),
+        pytest.param(
+            TABLE, seen_with(token("na1", 7), target="/?portalId=7"), "eu1 ← access-token (moved)",
+            ["private-app-token: not of its kind",
+             "access-token: names na1, but its account has moved",
+             "accounts: moved to eu1: decided", "accounts: moved to eu1 too"],
+            None, id="its own account has moved",
+        ),
+        pytest.param(
+            TABLE, seen_with(EU1, target="/?portalId=7"), "eu1 ← private-app-token (moved)",
+            ["private-app-token: names eu1 too",
+             "access-token: named by private-app-token already",
+             "accounts: moved to eu1: decided"],
+            None, id="an account and a credential agree",
+        ),
+        pytest.param(
+            TABLE, seen_with(EU1, hosts=("x.example",)), "refused: foreign-host", [],
+            "foreign: refuse", id="foreign",
+        ),
+        pytest.param(
+            with_policy(foreign="pass"), seen_with(EU1, hosts=("x.example",)),
+            "passed: foreign-host", [], "foreign: pass", id="a foreign host passes",
+        ),
+        pytest.param(
+            with_policy(foreign="pass"), seen_with(hosts=("x.example", "api.hubapi.com")),
+            "refused: foreign-host", [], None, id="hosts that differ do not pass",
+        ),
+    ],
+)  # fmt: skip
+def test_why(table: Table, seen: Request, first: str, whys: list[str], policy: str | None) -> None:
+    explanation = explain(table, seen)
+    nothing = {"not for this path", "no credential there", "no account there"}
+    said = [f"{one.rule}: {one.why}" for one in explanation.tried if one.why not in nothing]
+    assert comment(explanation.decision) == first
+    assert said == whys
+    assert explanation.policy == policy
+
+
+@pytest.mark.parametrize(
+    ("status", "seen", "hint"),
+    [
+        (401, seen_with(), "Nothing named a Hublet, so na1 was a guess: 401 may mean another."),
+        (404, seen_with(OLD), "Nothing named a Hublet, so na1 was a guess: 404 may mean another."),
+        (200, seen_with(), None),
+        (None, seen_with(), None),
+        (401, seen_with(EU1), None),
+        (401, seen_with(hosts=()), "It names no host."),
+        (None, seen_with(hosts=("x.example",)), "Its host is not in 'domains'."),
+        (None, seen_with(hosts=("api.hubapi.com", "x")), "It names hosts that differ."),
+    ],
+)
+def test_a_hint(status: int | None, seen: Request, hint: str | None) -> None:
+    assert explain(TABLE, seen, status).hint == hint
+
+
+def test_a_guess_that_was_refused_is_none() -> None:
+    assert explain(with_policy(anonymous="refuse"), seen_with(), 401).hint is None
+
+
+def test_what_a_person_reads() -> None:
+    seen = seen_with(OLD, target="/keys/?portalId=9")
+    assert explain(TABLE, seen, 401).as_text().splitlines() == [
+        "na1 ← access-token (legacy)",
+        f"  private-app-token  {HERE}  not of its kind             {shape(OLD)}",
+        f"  access-token       {HERE}  it names none: decided      {shape(OLD)}",
+        "  api-key            query hapikey                no credential there",
+        "  any-key            header x-key                 no credential there",
+        "  key-in-path        path                         no credential there",
+        "  accounts           query portalId               not among those that moved"
+        "  1 character of 0-9",
+        "  accounts           protobuf 3                   no account there",
+        "not for this path: refresh-token",
+        "policy legacy: default",
+        f"table {TABLE.version}",
+        "Nothing named a Hublet, so na1 was a guess: 401 may mean another.",
+    ]
+    assert explain(TABLE, seen_with(hosts=("x",))).as_text().splitlines() == [
+        "refused: foreign-host",
+        "policy foreign: refuse",
+        f"table {TABLE.version}",
+        "Its host is not in 'domains'.",
+    ]
+
+
+def test_what_a_program_reads() -> None:
+    explanation = explain(TABLE, seen_with(EU1))
+    written = explanation.as_json()
+    assert {**written, **explanation.decision.as_json()} == written
+    assert written["tried"][0] == {
+        "rule": "private-app-token",
+        "place": HERE,
+        "found": True,
+        "shape": shape(EU1),
+        "named": "eu1",
+        "why": "names eu1: decided",
+    }
+    assert written["tried"][2] == {
+        "rule": "api-key",
+        "place": "query hapikey",
+        "found": False,
+        "shape": None,
+        "named": None,
+        "why": "no credential there",
+    }
+    assert (written["policy"], written["hint"]) == (None, None)
+
+
+def test_an_explanation_is_immutable() -> None:
+    explanation = explain(TABLE, seen_with(EU1))
+    with pytest.raises(FrozenInstanceError):
+        explanation.policy = "legacy: default"  # type: ignore[misc]
