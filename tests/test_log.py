@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from mitmproxy.exceptions import OptionsError
 
-from hublet_router.proxy.log import _KEY
+from hublet_router.proxy.fingerprint import _KEY
 from wire import Stage, bearer, request, wait_for
 
 SECRET = "00000000-0000-0000-0000-000000000000"

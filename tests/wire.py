@@ -355,6 +355,15 @@ class Stage:
 
         self.call(update())
 
+    def command(self, name: str, *arguments: Any) -> Any:
+        """Run a command of mitmproxy as the console would."""
+
+        async def run() -> Any:
+            assert self.master
+            return self.master.commands.call(name, *arguments)
+
+        return self.call(run())
+
     def arrivals(self) -> dict[str, int]:
         """How many connections each upstream has had: the witness that no byte went astray."""
         return {name: len(up.connections) for name, up in self.upstreams.items()}

@@ -27,6 +27,8 @@ from .annotate import Decided, Ledger, annotate, is_annotated
 from .door import Door
 from .log import DecisionLog
 from .metrics import Metrics
+from .overrides import Overrides
+from .prompt import Prompt, Usage
 from .refusal import send_refusal
 from .source import TableSource
 from .upstream import UpstreamHost, frame, retarget
@@ -52,7 +54,10 @@ class HubletRouter:
         self.decision_log = DecisionLog(self.decided)
         self.metrics = Metrics(self.decided, self)
         self.door = Door()
-        self.addons = [self.door, self.decision_log, self.metrics]
+        self.usage = Usage()
+        self.overrides = Overrides()
+        prompt = Prompt(self, self.overrides)
+        self.addons = [self.door, self.decision_log, self.metrics, prompt]
 
     # life cycle; plain functions all: mitmproxy cannot reload a script whose hooks here are async
 
@@ -167,6 +172,8 @@ class HubletRouter:
         table = self.table
         started = time.perf_counter()
         decision = decide(table, request) if table else refuse(Reason.NO_TABLE)
+        if table and self.overrides:
+            decision = self.overrides.apply(table, flow, request, decision)
         seconds = time.perf_counter() - started
         if (
             decision.action is Action.PASS
@@ -186,6 +193,7 @@ class HubletRouter:
 
     def _record(self, flow: http.HTTPFlow, decided: Decided) -> None:
         annotate(flow, decided.decision)
+        self.usage.count(decided.decision)
         self.decided[flow] = decided
 
     @contextmanager
@@ -235,6 +243,13 @@ class HubletRouter:
         self.source = source
         if self.is_running:
             self._watch()
+
+    def reload(self) -> Table:
+        """Read the table's file at once; raise TableError or OptionsError, and keep the old one."""
+        assert self.source
+        self._replace(self.source, self.source.load())
+        assert self.table
+        return self.table
 
     def _replace(self, source: TableSource, table: Table) -> None:
         """Take another table, whole: each request is decided by one."""

@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 from mitmproxy import http
 
 from ..analysis.shown import comment
-from ..core.decide import Action, Decision
+from ..core.decide import Action, Decision, Reason
 from ..core.table import Table
 
 
@@ -22,7 +22,7 @@ class Decided(NamedTuple):
 type Ledger = WeakKeyDictionary[http.HTTPFlow, Decided]
 """What was decided for each flow, for those who tell what came of it."""
 
-REFUSED_MARK = ":no_entry:"
+REFUSED_MARK, PINNED_MARK = ":no_entry:", ":pushpin:"
 _OURS = re.compile(r"(refused|passed): |\S+ ← ")  # how `comment` begins
 _KEYS = ("hublet", "hublet_reason", "hublet_credential", "hublet_table")
 
@@ -39,10 +39,10 @@ def annotate(flow: http.HTTPFlow, decision: Decision) -> None:
             flow.metadata[key] = value
     if not flow.comment or _OURS.match(flow.comment):
         flow.comment = comment(decision)
-    if decision.action is Action.REFUSE:
-        flow.marked = flow.marked or REFUSED_MARK
-    elif flow.marked == REFUSED_MARK:
-        flow.marked = ""
+    mark = REFUSED_MARK if decision.action is Action.REFUSE else ""
+    mark = PINNED_MARK if decision.reason is Reason.PINNED else mark
+    if flow.marked in {"", REFUSED_MARK, PINNED_MARK}:
+        flow.marked = mark
 
 
 def is_annotated(flow: http.HTTPFlow) -> bool:

@@ -1,9 +1,6 @@
 """The decision log: one JSON line for each request, when its answer has ended."""
 
-import hashlib
-import hmac
 import json
-import secrets
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,10 +13,8 @@ from ..core.places import Request
 from ..core.table import Table
 from ..flows.view import view_whole
 from .annotate import Decided, Ledger
+from .fingerprint import fingerprint
 from .logfile import LogFile
-
-_KEY = secrets.token_bytes(32)
-"""Of this process: the fingerprints of two runs tell nothing together."""
 
 
 class DecisionLog:
@@ -77,7 +72,7 @@ def entry(flow: http.HTTPFlow, decided: Decided) -> dict[str, object]:
         # Without a table nobody can tell where a credential stands in it.
         "path": masked(request, table.places).partition("?")[0] if table else None,
         **decision.as_json(),
-        "fingerprint": fingerprint(table, request, decision) if table else None,
+        "fingerprint": _fingerprint(table, request, decision) if table else None,
         "status": response.status_code if response else None,
         "answered_by": "router" if is_ours else "hublet",
         "error": flow.error.msg.partition(":")[0] if flow.error else None,
@@ -88,12 +83,11 @@ def entry(flow: http.HTTPFlow, decided: Decided) -> dict[str, object]:
     }
 
 
-def fingerprint(table: Table, request: Request, decision: Decision) -> str | None:
-    """Return what tells two credentials of one run apart, and nothing of either."""
+def _fingerprint(table: Table, request: Request, decision: Decision) -> str | None:
+    """Return the fingerprint of the credential that decided."""
     for rule, credential, *_ in readings(table, request):
         if credential and rule.name == decision.credential:
-            plain = credential.encode(errors="surrogatepass")  # JSON can hold lone surrogates
-            return hmac.new(_KEY, plain, hashlib.sha256).hexdigest()[:12]
+            return fingerprint(credential)
     return None
 
 

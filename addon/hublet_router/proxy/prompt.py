@@ -1,0 +1,211 @@
+"""What a person types inside mitmproxy: `hublet.explain` and the like, and two keys for them."""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+from weakref import WeakKeyDictionary
+
+from mitmproxy import command, ctx, http
+from mitmproxy.addonmanager import Loader
+from mitmproxy.exceptions import CommandError, OptionsError
+from mitmproxy.flow import Flow
+from mitmproxy.log import ALERT
+from mitmproxy.types import Choice, Data
+
+from ..analysis.explanation import explain
+from ..analysis.shown import comment, place_name
+from ..core.decide import Decision
+from ..core.table import Table
+from ..flows.view import view_whole
+from ..tablefile import TableError
+from .overrides import Overrides, fingerprints
+
+if TYPE_CHECKING:
+    from .addon import HubletRouter
+
+logger = logging.getLogger(__name__)
+
+KEYS = {
+    "y": ("hublet.explain @focus", "Explain where it went"),
+    "Y": ("console.command hublet.resend @focus ", "Resend to another Hublet"),
+}
+"""Keys that mitmproxy leaves free, with what they run and its help."""
+
+CONTEXTS = ["flowlist", "flowview"]
+"""Where in the console they work."""
+
+
+class Usage:
+    """How often each Hublet and rule decided, and when last."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[tuple[str, str]] = Counter()
+        self.last: dict[tuple[str, str], float] = {}
+
+    def count(self, decision: Decision) -> None:
+        """Count a decision of the live path."""
+        now = time.time()
+        for kind, name in (("Hublet", decision.hublet), ("rule", decision.credential)):
+            if name is not None:
+                self.counts[kind, name] += 1
+                self.last[kind, name] = now
+
+    def cells(self, kind: str, name: str) -> list[str]:
+        """Return `12 requests` and the time of the last."""
+        count, last = self.counts[kind, name], self.last.get((kind, name))
+        clock = time.strftime("%H:%M:%S", time.localtime(last)) if last else "-"
+        return [f"{count} request{'' if count == 1 else 's'}", clock]
+
+
+class Prompt:
+    """Explains, compares and overrides decisions for the person at the console."""
+
+    name = "hublet-router-prompt"
+
+    def __init__(self, router: "HubletRouter", overrides: Overrides) -> None:
+        self.router = router
+        self.overrides = overrides
+        self.asked: WeakKeyDictionary[http.HTTPFlow, http.HTTPFlow] = WeakKeyDictionary()
+
+    def load(self, loader: Loader) -> None:
+        """Declare the option."""
+        loader.add_option(
+            "hublet_override",
+            bool,
+            False,
+            "Let hublet.pin and hublet.resend work under mitmdump too, where nobody looks.",
+        )
+
+    def running(self) -> None:
+        """Bind the keys, where there are keys that nobody bound yet."""
+        if keymap := getattr(ctx.master, "keymap", None):
+            for key, (words, help_) in KEYS.items():
+                if not any(keymap.get(context, key) for context in CONTEXTS):
+                    keymap.add(key, words, CONTEXTS, help_)
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        """Show both answers, where a flow was resent."""
+        if asked := self.asked.pop(flow, None):
+            then, now = _answer(asked), _answer(flow)
+            first = asked.metadata.get("hublet", "nobody")
+            flow.comment = f"{flow.comment}: {now}; {first}: {then}"
+            hublet = flow.metadata.get("hublet", "nobody")
+            logger.log(ALERT, "resent: %s answered %s, %s answered %s", first, then, hublet, now)
+
+    error = response
+
+    @command.command("hublet.explain")
+    def explain(self, flows: Sequence[Flow]) -> Data:
+        """Explain where flows go and why: every rule that was tried, and what came of it."""
+        table = self._table()
+        rows: list[list[str]] = []
+        for flow in _requests(flows):
+            status = flow.response.status_code if flow.response else None
+            told = explain(table, view_whole(flow), status)
+            notes = (
+                ("decided then", flow.comment),
+                ("now", comment(told.decision)),
+                ("policy", told.policy),
+                ("hint", told.hint),
+                ("table", told.decision.table),
+            )
+            rows += [[name, note, "", ""] for name, note in notes if note]
+            rows += [[one.rule, one.place, one.why, one.shape or ""] for one in told.tried]
+        return cast(Data, rows or [["no request", "", "", ""]])
+
+    @command.command("hublet.table")
+    def table(self) -> Data:
+        """Show each Hublet and rule, with the requests that it decided since the start."""
+        table, usage = self._table(), self.router.usage
+        rows = [
+            ["Hublet", name, str(upstream), *usage.cells("Hublet", name)]
+            for name, upstream in table.hublets.items()
+        ]
+        rows += [
+            [
+                "rule",
+                rule.name,
+                ", ".join(map(place_name, rule.places)),
+                *usage.cells("rule", rule.name),
+            ]
+            for rule in table.rules
+        ]
+        rows += [["pin", key, hublet, "", ""] for key, hublet in self.overrides.pins.items()]
+        return cast(Data, [*rows, ["table", table.version, "", "", ""]])
+
+    @command.command("hublet.reload")
+    def reload(self) -> None:
+        """Read the table again, now; keep the one in use where it is bad."""
+        if not self.router.source:
+            raise CommandError("there is no file to read; name one with :set hublets=FILE")
+        try:
+            table = self.router.reload()
+        except (TableError, OptionsError) as error:
+            raise CommandError(f"{error}\nthe last good table goes on") from error
+        logger.log(ALERT, "table %s is in use", table.version)
+
+    @command.command("hublet.names")
+    def names(self) -> Sequence[str]:
+        """List the Hublets of the table."""
+        return list(self._table().hublets)
+
+    @command.command("hublet.pin")
+    @command.argument("hublet", type=Choice("hublet.names"))
+    def pin(self, flows: Sequence[Flow], hublet: str) -> None:
+        """Send the credentials of flows to another Hublet, until hublet.unpin or the end."""
+        table = self._table_to_override()
+        found = [fingerprints(table, view_whole(flow)) for flow in _requests(flows)]
+        if not any(found):
+            raise CommandError("these flows carry no credential that the table reads; none pinned")
+        for credentials in found:
+            self.overrides.pins |= dict.fromkeys(credentials, hublet)
+        rules = sorted({rule for credentials in found for rule in credentials.values()})
+        logger.log(ALERT, "PINNED to %s until hublet.unpin: %s", hublet, ", ".join(rules))
+
+    @command.command("hublet.unpin")
+    def unpin(self) -> None:
+        """Let every credential go where it names again."""
+        count = len(self.overrides.pins)
+        self.overrides.pins.clear()
+        logger.log(ALERT, "unpinned: %s credential%s", count, "" if count == 1 else "s")
+
+    @command.command("hublet.resend")
+    @command.argument("hublet", type=Choice("hublet.names"))
+    def resend(self, flows: Sequence[Flow], hublet: str) -> None:
+        """Replay copies of flows to another Hublet, and show both answers."""
+        self._table_to_override()
+        copies = []
+        for flow in _requests(flows):
+            copy = flow.copy()
+            copy.comment = copy.marked = ""
+            self.overrides.resent[copy] = hublet
+            self.asked[copy] = flow
+            copies.append(copy)
+        ctx.master.commands.call("replay.client", copies)
+
+    def _table(self) -> Table:
+        if self.router.table is None:
+            raise CommandError("there is no table; the event log tells why")
+        return self.router.table
+
+    def _table_to_override(self) -> Table:
+        """Return the table, where a person looks or an option says that none has to."""
+        if not (ctx.options.hublet_override or ctx.master.addons.get("view")):
+            raise CommandError(
+                "nobody would see under mitmdump that a request goes where its credential does not"
+                " name; allow it with --set hublet_override=true, or use mitmproxy or mitmweb"
+            )
+        return self._table()
+
+
+def _requests(flows: Sequence[Flow]) -> list[http.HTTPFlow]:
+    return [flow for flow in flows if isinstance(flow, http.HTTPFlow)]
+
+
+def _answer(flow: http.HTTPFlow) -> str:
+    """Return the status of an answer, and the bytes that it had."""
+    if response := flow.response:
+        return f"{response.status_code}, {len(response.raw_content or b'')} bytes"
+    return "nothing"

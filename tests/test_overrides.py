@@ -1,0 +1,83 @@
+"""What an operator sends elsewhere."""
+
+import pytest
+from mitmproxy.test import tflow
+
+from hublet_router.core.decide import Decision, Reason, decide
+from hublet_router.core.places import Request
+from hublet_router.proxy.fingerprint import fingerprint
+from hublet_router.proxy.overrides import Overrides
+from hublet_router.tablefile import loads
+from synthetic import api_key, private_app_token
+from wire import TABLE
+
+HUBLETS = "".join(f"  {name}: {{upstream: 'http://{name}.example'}}\n" for name in ("na1", "eu1"))
+BOTH = loads(TABLE.format(domains="[api]", hublets=HUBLETS, default="na1", more="").encode())
+ONE = loads(
+    TABLE.format(
+        domains="[api]", hublets="  na1: {upstream: 'http://na1.example'}", default="na1", more=""
+    ).encode()
+)
+TOKEN, KEY = private_app_token("na1"), api_key("na1")
+PINNED = {fingerprint(TOKEN): "eu1"}
+
+
+def request(target: str = "/", token: str | None = TOKEN, host: str = "api") -> Request:
+    headers = (("authorization", f"Bearer {token}"),) if token else ()
+    return Request("GET", (host,), target, headers)
+
+
+def overridden(
+    pins: dict[str, str], seen: Request, table: object = BOTH
+) -> tuple[Decision, Decision]:
+    overrides = Overrides()
+    overrides.pins = pins
+    decision = decide(BOTH, seen)
+    return decision, overrides.apply(ONE if table is ONE else BOTH, tflow.tflow(), seen, decision)
+
+
+def test_a_pinned_credential_goes_where_the_operator_says() -> None:
+    before, after = overridden(PINNED, request())
+    assert (before.hublet, before.reason) == ("na1", Reason.CREDENTIAL)
+    assert (after.hublet, after.reason) == ("eu1", Reason.PINNED)
+    assert after.upstream == BOTH.hublets["eu1"]
+    assert after.credential == "private-app-token"
+
+
+def test_it_beats_a_refusal() -> None:
+    seen = request(f"/?hapikey={api_key('eu1')}")
+    before, after = overridden(PINNED, seen)
+    assert before.reason is Reason.CONFLICT
+    assert (after.hublet, after.reason) == ("eu1", Reason.PINNED)
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [request(token=None), request(token=private_app_token("eu1")), request(host="elsewhere")],
+    ids=["no credential", "another credential", "a host that is not ours"],
+)
+def test_nothing_else_is_touched(seen: Request) -> None:
+    before, after = overridden(PINNED, seen)
+    assert after is before
+
+
+def test_law_1_two_pins_that_differ_are_a_conflict() -> None:
+    pins = {**PINNED, fingerprint(KEY): "na1"}
+    _, after = overridden(pins, request(f"/?hapikey={KEY}"))
+    assert (after.upstream, after.reason) == (None, Reason.CONFLICT)
+
+
+def test_law_5_a_hublet_that_is_gone_is_no_upstream() -> None:
+    _, after = overridden(PINNED, request(), ONE)
+    assert (after.upstream, after.reason) == (None, Reason.UNKNOWN_HUBLET)
+
+
+def test_a_flow_that_is_resent_goes_where_the_operator_says() -> None:
+    overrides, flow = Overrides(), tflow.tflow()
+    assert not overrides
+    overrides.resent[flow] = "eu1"
+    assert overrides
+    seen = request(token=None)
+    decision = decide(BOTH, seen)
+    assert overrides.apply(BOTH, flow, seen, decision).hublet == "eu1"
+    assert overrides.apply(BOTH, tflow.tflow(), seen, decision) is decision

@@ -1,0 +1,192 @@
+"""The commands inside a real mitmproxy."""
+
+import logging
+import time
+from typing import Any
+
+import pytest
+from mitmproxy.exceptions import CommandError
+from mitmproxy.test import tflow
+from mitmproxy.tools.console import defaultkeys
+from mitmproxy.tools.console.keymap import Keymap
+from mitmproxy.types import CommandTypes
+
+from hublet_router.core.decide import Reason, refuse
+from hublet_router.proxy.prompt import CONTEXTS, KEYS, Usage
+from synthetic import UUID
+from wire import Stage, bearer, wait_for
+
+SECRET = f"pat-eu1-{UUID}"
+
+
+@pytest.fixture
+def routed(stage: Stage) -> Stage:
+    """Two Hublets, and one request that went to eu1."""
+    stage.upstream("na1")
+    stage.upstream("eu1")
+    stage.table()
+    stage.proxy(hublet_override=True)
+    with stage.client() as client:
+        assert client.get("/a", bearer("eu1")).hublet == "eu1"
+    wait_for(lambda: stage.seen.flows)
+    return stage
+
+
+def test_explain_opens_the_whole_record(routed: Stage) -> None:
+    rows = routed.command("hublet.explain", routed.seen.flows)
+    text = "\n".join(" ".join(row) for row in rows)
+    assert len({len(row) for row in rows}) == 1
+    assert "private-app-token" in text
+    assert "eu1" in text
+    assert UUID not in text
+
+
+def test_the_table_counts_what_was_decided(routed: Stage) -> None:
+    rows = routed.command("hublet.table")
+    cells = {(row[0], row[1]): row[3:] for row in rows}
+    assert cells["Hublet", "na1"] == ["0 requests", "-"]
+    assert cells["Hublet", "eu1"][0] == "1 request"
+    assert cells["rule", "private-app-token"][0] == "1 request"
+    assert routed.router.table
+    assert rows[-1][:2] == ["table", routed.router.table.version]
+    assert len({len(row) for row in rows}) == 1
+
+
+def test_usage_tells_how_often_and_when_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = Usage()
+    monkeypatch.setattr(time, "time", lambda: 1767225600.0)
+    monkeypatch.setattr(time, "localtime", time.gmtime)
+    usage.count(refuse(Reason.CONFLICT, "api-key"))
+    assert usage.cells("rule", "api-key") == ["1 request", "00:00:00"]
+    usage.count(refuse(Reason.CONFLICT, "api-key"))
+    assert usage.cells("rule", "api-key") == ["2 requests", "00:00:00"]
+    assert usage.cells("Hublet", "eu1") == ["0 requests", "-"]
+
+
+def test_reload_reads_the_table_at_once(routed: Stage) -> None:
+    path = routed.table()
+    path.write_text(path.read_text() + "# another\n")
+    before = routed.router.table
+    routed.command("hublet.reload")
+    assert routed.router.table != before
+
+
+def test_reload_of_a_bad_table_tells_its_faults_and_keeps_the_good_one(routed: Stage) -> None:
+    before = routed.router.table
+    routed.table("nonsense: 1")
+    with pytest.raises(
+        CommandError, match=r"hublets.yaml:1:1: .*\n(.*\n)*the last good table goes"
+    ):
+        routed.command("hublet.reload")
+    assert routed.router.table is before
+
+
+def test_without_a_table_each_command_says_so(routed: Stage) -> None:
+    routed.router.table = routed.router.source = None
+    commands: list[list[Any]] = [["hublet.table"], ["hublet.explain", []], ["hublet.names"]]
+    for words in commands:
+        with pytest.raises(CommandError, match="there is no table; the event log tells why"):
+            routed.command(*words)
+    with pytest.raises(CommandError, match="there is no file to read"):
+        routed.command("hublet.reload")
+
+
+def test_a_pinned_credential_goes_elsewhere_until_it_is_unpinned(
+    routed: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    routed.command("hublet.pin", routed.seen.flows, "na1")
+    assert "PINNED to na1 until hublet.unpin: private-app-token" in caplog.text
+    with routed.client() as client:
+        assert client.get("/b", bearer("eu1")).hublet == "na1"
+        assert client.get("/c?hapikey=eu1-0").hublet == "eu1"
+        assert ["pin", "na1"] in [[row[0], row[2]] for row in routed.command("hublet.table")]
+        routed.command("hublet.unpin")
+        assert client.get("/d", bearer("eu1")).hublet == "eu1"
+    wait_for(lambda: len(routed.seen.flows) == 4)
+    pinned = routed.seen.flows[1]
+    assert (pinned.comment, pinned.marked) == ("na1 ← private-app-token (pinned)", ":pushpin:")
+    assert pinned.metadata["hublet_reason"] == "pinned"
+    assert "unpinned: 1 credential" in caplog.text
+    assert UUID not in caplog.text
+
+
+def test_what_carries_no_credential_cannot_be_pinned(routed: Stage) -> None:
+    with pytest.raises(CommandError, match="these flows carry no credential"):
+        routed.command("hublet.pin", [tflow.tflow()], "na1")
+
+
+def test_resend_shows_both_answers(routed: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    routed.command("hublet.resend", routed.seen.flows[:1], "na1")
+    wait_for(lambda: len(routed.seen.flows) == 2)
+    first, again = routed.seen.flows
+    wait_for(lambda: "resent" in caplog.text)
+    assert (first.metadata["hublet"], again.metadata["hublet"]) == ("eu1", "na1")
+    assert again.comment.startswith("na1 ← private-app-token (pinned): 200, ")
+    assert "resent: eu1 answered 200" in caplog.text
+    with routed.client() as client:
+        assert client.get("/a", bearer("eu1")).hublet == "eu1"  # nothing is left behind
+
+
+def test_resend_tells_where_nobody_answered(
+    routed: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    server = routed.upstreams["na1"].server
+    assert server
+    routed.loop.call_soon_threadsafe(server.close)
+    wait_for(lambda: not server.is_serving())
+    routed.command("hublet.resend", routed.seen.flows[:1], "na1")
+    wait_for(lambda: "resent: eu1 answered 200" in caplog.text)
+    assert "na1 answered " in caplog.text
+
+
+@pytest.mark.parametrize("name", ["hublet.pin", "hublet.resend"])
+def test_under_mitmdump_nothing_is_overridden_unless_an_option_allows_it(
+    routed: Stage, name: str
+) -> None:
+    routed.set_option(hublet_override=False)
+    with pytest.raises(CommandError, match="nobody would see under mitmdump"):
+        routed.command(name, routed.seen.flows, "na1")
+
+
+@pytest.mark.parametrize("name", ["hublet.pin", "hublet.resend"])
+def test_a_hublet_is_chosen_from_the_table(routed: Stage, name: str) -> None:
+    assert routed.master
+    parameter = routed.master.commands.commands[name].parameters[1]
+    choices = CommandTypes.get(parameter.type)
+    assert choices
+    assert choices.completion(routed.master.commands, parameter.type, "") == ["na1", "eu1"]
+    with pytest.raises(CommandError):
+        routed.master.commands.call_strings(name, ["@all", "zz9"])
+
+
+def test_every_command_has_help(routed: Stage) -> None:
+    assert routed.master
+    ours = {n: c for n, c in routed.master.commands.commands.items() if n.startswith("hublet.")}
+    assert set(ours) >= {"hublet.explain", "hublet.table", "hublet.reload", "hublet.unpin"}
+    assert all(command.help for command in ours.values())
+
+
+def test_the_keys_are_free() -> None:
+    keymap = Keymap(None)
+    defaultkeys.map(keymap)
+    taken = {(bound.key, context) for bound in keymap.bindings for context in bound.contexts}
+    assert not taken & {(key, context) for key in KEYS for context in [*CONTEXTS, "global"]}
+
+
+def test_the_keys_are_bound_unless_the_user_has_bound_them(routed: Stage) -> None:
+    assert routed.master
+    prompt = routed.master.addons.get("hublet-router-prompt")
+    keymap: Any = Keymap(None)
+    keymap.add("Y", "quit", ["flowlist"])
+    routed.master.keymap = keymap  # type: ignore[attr-defined]
+    routed.call(_running(prompt))
+    assert keymap.get("flowview", "y").command == "hublet.explain @focus"
+    assert keymap.get("flowlist", "Y").command == "quit"
+    assert keymap.get("flowview", "Y") is None
+
+
+async def _running(prompt: Any) -> None:
+    prompt.running()
