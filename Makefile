@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 PORT ?= 8080
 SECONDS ?= 60
 MINUTES ?= 10
+# What tests run and pip cannot bring: PROGRAM=PACKAGE of Debian.
+NEEDS := promtool=prometheus
 ROUTED := -s addon/router.py --mode reverse:https://unrouted.invalid --listen-host 127.0.0.1 \
 	--listen-port $(PORT) --set hublet_demo=true
 
@@ -42,6 +44,7 @@ demo: install  ## send a signed request of every kind, and show where each went
 	@$(BIN)/python tests/proof.py
 
 test: install  ## the whole suite
+	@tests/needs $(NEEDS)
 	$(BIN)/python -m pytest $(ARGS)
 
 coverage: install  ## each module, covered to the last branch by its own test file
