@@ -1,47 +1,88 @@
-"""The metrics in Prometheus' own format."""
+"""The metrics in Prometheus' own formats."""
 
 from types import SimpleNamespace
 
-from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as read_text
 
-from hublet_router.proxy.instruments import Instruments
+from hublet_router.proxy.instruments import PLAIN, Instruments
+from test_refusal import STATUSES
 
-KINDS = {
-    "hublet_requests": "counter",
-    "hublet_refusals": "counter",
-    "hublet_decision_seconds": "histogram",
-    "hublet_upstream_first_byte_seconds": "histogram",
-    "hublet_upstream_connections": "counter",
-    "hublet_requests_in_flight": "gauge",
-    "hublet_table": "gauge",
-    "hublet_table_age_seconds": "gauge",
-    "hublet_table_reads": "counter",
-}
+type Families = dict[str, dict[tuple[str, ...], float]]
 
 
-def families(instruments: Instruments) -> dict[str, dict[tuple[str, ...], float]]:
-    text = instruments.exposition().decode()
+def router(**more: object) -> SimpleNamespace:
+    """What the metrics look at, before anything happened."""
+    return SimpleNamespace(
+        **{"table": None, "source": None, "decision_log": SimpleNamespace(file=None), **more}
+    )
+
+
+def families(instruments: Instruments) -> Families:
+    text, kind = instruments.exposition("*/*")
+    assert kind == PLAIN
     return {
         family.name: {tuple(it.labels.values()): it.value for it in family.samples}
-        for family in text_string_to_metric_families(text)
-        if KINDS.get(family.name) == family.type
+        for family in read_text(text.decode())
     }
 
 
-def test_every_metric_is_there_before_anything_happened() -> None:
-    router = SimpleNamespace(table=None, source=None)
-    assert families(Instruments(router)).keys() == KINDS.keys()
+def test_every_metric_is_there_and_described_before_anything_happened() -> None:
+    instruments = Instruments(router())
+    text = instruments.exposition("")[0].decode()
+    seen = {(family.name, family.type, family.documentation) for family in read_text(text)}
+    assert seen == {
+        (row.name.removesuffix("_total"), row.kind, row.meaning) for row in instruments.listed
+    }
+
+
+def test_the_labels_and_buckets_that_are_listed_are_those_of_the_metric() -> None:
+    instruments = Instruments(router())
+    instruments.requests.labels("eu1", "credential", "api-key", "2xx").inc()
+    instruments.first_byte_seconds.labels("eu1").observe(1)
+    instruments.connections.labels("eu1", "opened").inc()
+    rows = {row.name.removesuffix("_total"): row for row in instruments.listed}
+    for family in instruments.registry.collect():
+        row = rows[family.name]
+        for sample in family.samples:
+            assert set(sample.labels) - {"le"} == set(row.labels)
+        bounds = [sample.labels["le"] for sample in family.samples if "le" in sample.labels]
+        assert [float(bound) for bound in bounds if bound != "+Inf"] == list(row.buckets)
+
+
+def test_every_refusal_is_counted_from_zero_and_nothing_has_a_birthday() -> None:
+    seen = families(Instruments(router()))
+    assert seen["hublet_refusals"] == {(reason.value,): 0 for reason in STATUSES}
+    assert not any(name.endswith("_created") for name in seen)
 
 
 def test_the_state_is_looked_at_when_somebody_asks() -> None:
-    router = SimpleNamespace(table=None, source=None)
-    instruments = Instruments(router)
+    at_work = router()
+    instruments = Instruments(at_work)
     assert families(instruments)["hublet_table"] == {}
-    router.table = SimpleNamespace(version="0123456789ab")
-    router.source = SimpleNamespace(good=3, bad=1, read_at=0.0)
+    at_work.table = SimpleNamespace(version="0123456789ab")
+    at_work.source = SimpleNamespace(good=3, bad=1, read_at=0.0, is_current=False)
+    at_work.decision_log.file = SimpleNamespace(dropped=7)
     instruments.in_flight.add("a")
     seen = families(instruments)
     assert seen["hublet_table"] == {("0123456789ab",): 1}
     assert seen["hublet_table_reads"] == {("good",): 3, ("bad",): 1}
+    assert seen["hublet_table_is_current"] == {(): 0}
     assert seen["hublet_table_age_seconds"][()] > 0
     assert seen["hublet_requests_in_flight"] == {(): 1}
+    assert seen["hublet_log_lines_dropped"] == {(): 7}
+
+
+def test_openmetrics_is_spoken_to_those_who_accept_it_and_holds_exemplars() -> None:
+    instruments = Instruments(router())
+    instruments.refusals.labels("conflict").inc(exemplar={"trace_id": "4bf92f35"})
+    accept = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3"
+    text, kind = instruments.exposition(accept)
+    assert kind.startswith("application/openmetrics-text; version=")
+    (exemplar,) = (
+        sample.exemplar
+        for family in read_openmetrics(text.decode())
+        for sample in family.samples
+        if sample.exemplar
+    )
+    assert exemplar.labels == {"trace_id": "4bf92f35"}

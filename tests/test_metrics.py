@@ -1,9 +1,11 @@
 """What the metrics count of real traffic."""
 
 import sys
+from pathlib import Path
 
 import pytest
 from mitmproxy.exceptions import OptionsError
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from test_endpoint import fetch
@@ -35,6 +37,10 @@ def counted(port: int, name: str) -> dict[tuple[str, ...], float]:
     }
 
 
+def refused(port: int) -> dict[tuple[str, ...], float]:
+    return {k: v for k, v in counted(port, "hublet_refusals_total").items() if v}
+
+
 def test_requests_are_counted_by_what_was_decided(stage: Stage, port: int) -> None:
     with stage.client() as client:
         for _ in range(3):
@@ -47,7 +53,7 @@ def test_requests_are_counted_by_what_was_decided(stage: Stage, port: int) -> No
         ("na1", "legacy", "api-key", "2xx"): 1,
         ("-", "unknown-hublet", "private-app-token", "4xx"): 1,
     }
-    assert counted(port, "hublet_refusals_total") == {("unknown-hublet",): 1}
+    assert refused(port) == {("unknown-hublet",): 1}
     assert counted(port, "hublet_decision_seconds_count") == {(): 5}
     assert counted(port, "hublet_upstream_first_byte_seconds_count") == {("eu1",): 3, ("na1",): 1}
     assert counted(port, "hublet_upstream_connections_total") == {
@@ -105,6 +111,53 @@ def test_law_4_a_hostile_token_makes_no_label(stage: Stage, port: int) -> None:
     assert "example.com" not in fetch(port, "/metrics")[1]
 
 
+def test_a_trace_is_an_exemplar_and_a_hostile_one_is_nothing(stage: Stage, port: int) -> None:
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    with stage.client() as client:
+        client.get("/", bearer("eu1"), f"traceparent: 00-{trace}-00f067aa0ba902b7-01")
+        client.get("/", bearer("zz9"), 'traceparent: 00-x"} 1 # {trace_id="injected')
+    wait_for(lambda: sum(counted(port, "hublet_requests_total").values()) == 2)
+    _, text = fetch(port, "/metrics", Accept="application/openmetrics-text")
+    exemplars = {
+        sample.name: sample.exemplar.labels
+        for family in read_openmetrics(text)
+        for sample in family.samples
+        if sample.exemplar
+    }
+    assert exemplars == {
+        name: {"trace_id": trace}
+        for name in (
+            "hublet_requests_total",
+            "hublet_decision_seconds_bucket",
+            "hublet_upstream_first_byte_seconds_bucket",
+        )
+    }
+    assert "injected" not in text
+
+
+def test_a_host_that_passes_has_no_hublet(stage: Stage) -> None:
+    stage.upstream("na1")
+    stage.table(stage.table_text(more="policy: {foreign: pass}"))
+    other = stage.upstream("other")
+    stage.proxy(mode="regular", hublet_metrics=":0")
+    endpoint = stage.router.metrics.endpoint
+    assert endpoint
+    with stage.client() as client:
+        for _ in range(2):
+            client.get(f"{other.url}/", host=f"127.0.0.1:{other.port}")
+    passed = {("-", "foreign-host", "-", "2xx"): 2.0}
+    wait_for(lambda: counted(endpoint.port, "hublet_requests_total") == passed)
+    assert counted(endpoint.port, "hublet_upstream_connections_total") == {}
+
+
+def test_lines_that_the_log_dropped_are_counted(stage: Stage, port: int, tmp_path: Path) -> None:
+    (tmp_path / "log").symlink_to("/dev/full")
+    stage.set_option(hublet_log=str(tmp_path / "log"))
+    with stage.client() as client:
+        client.get("/", bearer("eu1"))
+    wait_for(lambda: counted(port, "hublet_log_lines_dropped_total") == {(): 1})
+
+
 def test_it_is_ready_when_it_has_a_table(stage: Stage, port: int) -> None:
     assert fetch(port, "/readyz")[0] == 200
     stage.router.table = None
@@ -112,7 +165,7 @@ def test_it_is_ready_when_it_has_a_table(stage: Stage, port: int) -> None:
     assert fetch(port, "/healthz")[0] == 200
     with stage.client() as client:
         assert client.get("/", bearer("eu1")).status == 503
-    wait_for(lambda: counted(port, "hublet_refusals_total") == {("no-table",): 1})
+    wait_for(lambda: refused(port) == {("no-table",): 1})
 
 
 def test_it_can_be_switched_off_and_on_and_counts_on(stage: Stage, port: int) -> None:

@@ -72,11 +72,15 @@ def test_a_bad_table_is_reported_once_and_the_last_good_one_goes_on(
     wait_for(lambda: goes_on in caplog.text)
     assert sentence in caplog.text
     assert decided_by(stage) == first
+    source = stage.router.source
+    assert source
+    assert not source.is_current
     if damage == "directory":
         path.rmdir()
     path.write_text(new)
     wait_for(lambda: status(stage) == 421)
     assert caplog.text.count(goes_on) == 1
+    assert source.is_current
 
 
 def test_a_watch_survives_whatever_fails(

@@ -10,13 +10,14 @@ from mitmproxy.exceptions import OptionsError
 
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:]*):([0-9]{1,5})")
 
+type Metrics = Callable[[str], tuple[bytes, str]]
+"""From what a client accepts to the metrics, and their content type."""
+
 
 class Endpoint:
     """Serves `/metrics`, `/healthz` (it is alive) and `/readyz` (it has a table)."""
 
-    def __init__(
-        self, address: str, metrics: Callable[[], bytes], is_ready: Callable[[], bool]
-    ) -> None:
+    def __init__(self, address: str, metrics: Metrics, is_ready: Callable[[], bool]) -> None:
         if not (match := _ADDRESS.fullmatch(address)):
             raise OptionsError(
                 f"hublet_metrics is '{address}', which is not [host]:port; write :9090 for loopback"
@@ -41,7 +42,7 @@ class Endpoint:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    metrics: Callable[[], bytes]
+    metrics: Metrics
     is_ready: Callable[[], bool]
     timeout = 10  # seconds that a client may take
 
@@ -50,7 +51,8 @@ class _Handler(BaseHTTPRequestHandler):
         of = type(self)  # the functions of this server, not methods of a connection
         match self.path.partition("?")[0]:
             case "/metrics":
-                self._answer(HTTPStatus.OK, of.metrics())
+                body, kind = of.metrics(self.headers.get("accept", ""))
+                self._answer(HTTPStatus.OK, body, kind)
             case "/readyz" if not of.is_ready():
                 self._answer(HTTPStatus.SERVICE_UNAVAILABLE, b"no table\n")
             case "/healthz" | "/readyz":
@@ -58,9 +60,9 @@ class _Handler(BaseHTTPRequestHandler):
             case _:
                 self._answer(HTTPStatus.NOT_FOUND, b"/metrics, /healthz and /readyz\n")
 
-    def _answer(self, status: HTTPStatus, body: bytes) -> None:
+    def _answer(self, status: HTTPStatus, body: bytes, kind: str = "text/plain") -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

@@ -11,6 +11,8 @@ from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.tls import TlsData
 
 from ..core.decide import Action
+from ..core.table import Table
+from ..flows.trace import trace_id
 from .annotate import Ledger
 from .endpoint import Endpoint
 
@@ -31,6 +33,8 @@ class Metrics:
         self.router = router
         self.endpoint: Endpoint | None = None
         self.counts: Instruments | None = None
+        self.table: Table | None = None  # for which these are the names of its Hublets
+        self.names: dict[tuple[str, int], str] = {}
 
     def load(self, loader: Loader) -> None:
         """Declare the option."""
@@ -83,15 +87,17 @@ class Metrics:
         hublet = decision.hublet or NONE
         status = f"{response.status_code // 100}xx" if response and not flow.error else "error"
         reason, rule = decision.reason.value, decision.credential or NONE
-        self.counts.requests.labels(hublet, reason, rule, status).inc()
-        self.counts.decision_seconds.observe(decided.seconds)
+        trace = trace_id(flow.request)
+        exemplar = {"trace_id": trace} if trace else None
+        self.counts.requests.labels(hublet, reason, rule, status).inc(exemplar=exemplar)
+        self.counts.decision_seconds.observe(decided.seconds, exemplar)
         if decision.action is Action.REFUSE:
             self.counts.refusals.labels(reason).inc()
         elif response and response.timestamp_start and flow.request.timestamp_end:
             waited = response.timestamp_start - flow.request.timestamp_end
-            self.counts.first_byte_seconds.labels(hublet).observe(max(waited, 0))
+            self.counts.first_byte_seconds.labels(hublet).observe(max(waited, 0), exemplar)
             opened = flow.server_conn.timestamp_start
-            if opened and opened < flow.request.timestamp_start:
+            if decision.hublet and opened and opened < flow.request.timestamp_start:
                 self.counts.connections.labels(hublet, "reused").inc()
 
     error = response
@@ -109,9 +115,11 @@ class Metrics:
         self._count(data.conn, "failed")
 
     def _count(self, server: Connection, event: str) -> None:
-        if not self.counts or not self.router.table:
+        if not self.counts or not (table := self.router.table):
             return
+        if table is not self.table:
+            self.table = table
+            self.names = {(it.host, it.port): name for name, it in table.hublets.items()}
         host, port = getattr(server, "address", None) or ("", 0)
-        for name, upstream in self.router.table.hublets.items():
-            if (upstream.host, upstream.port) == (str(host), port):
-                self.counts.connections.labels(name, event).inc()
+        if name := self.names.get((str(host), port)):
+            self.counts.connections.labels(name, event).inc()

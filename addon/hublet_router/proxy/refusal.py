@@ -12,7 +12,7 @@ from ..flows.view import body_size
 PROXY_NAME = "hublet-router"
 
 # What the caller gets: the status, the error type of RFC 9209 section 2.3, and what to do.
-_ANSWERS: dict[Reason, tuple[HTTPStatus, str, str]] = {
+ANSWERS: dict[Reason, tuple[HTTPStatus, str, str]] = {
     Reason.LEGACY: (
         HTTPStatus.UNAUTHORIZED,
         "http_request_denied",
@@ -63,7 +63,7 @@ _ANSWERS: dict[Reason, tuple[HTTPStatus, str, str]] = {
 
 def answer(decision: Decision, method: str) -> http.Response:
     """Return the answer to a refused request: RFC 9457, with Proxy-Status of RFC 9209."""
-    status, error, sentence = _ANSWERS[decision.reason]
+    status, error, sentence = ANSWERS[decision.reason]
     problem = {
         "title": status.phrase,
         "status": status.value,

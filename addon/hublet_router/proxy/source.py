@@ -25,6 +25,7 @@ class TableSource:
         self.good = 0  # how often it was read, and was a table
         self.bad = 0  # or was none
         self.read_at = time.monotonic()  # seconds, when it last was one
+        self.is_current = True  # False while the last good table goes on
         self._files = [path]
         self._loaded: _State = []
 
@@ -39,6 +40,7 @@ class TableSource:
             self._follow({fault.file for fault in error.faults}, started)
             raise
         self.good += 1
+        self.is_current = True
         self._follow({table.accounts.file} if table.accounts else set(), started)
         self.read_at = time.monotonic()
         return table
@@ -61,6 +63,7 @@ class TableSource:
                 try:
                     replace(await asyncio.to_thread(self.load))
                 except Exception as error:  # whatever it is, the watch goes on
+                    self.is_current = False
                     for sentence in str(error).splitlines() or [type(error).__name__]:
                         logger.error(sentence)
                     logger.error("%s is not used; the last good table goes on", self.path)
