@@ -1,5 +1,6 @@
 """The decision log, as an operator reads it."""
 
+import asyncio
 import json
 import re
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from mitmproxy.exceptions import OptionsError
 
 from hublet_router.proxy.fingerprint import _KEY
-from wire import Stage, bearer, request, wait_for
+from wire import Stage, bearer, read_request, request, wait_for
 
 SECRET = "00000000-0000-0000-0000-000000000000"
 
@@ -37,9 +38,11 @@ def test_a_routed_request_is_a_line(stage: Stage, log: Path) -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", line.pop("time"))
     assert re.fullmatch("[0-9a-f]{12}", line.pop("fingerprint"))
     assert 0 < line.pop("first_byte_seconds") <= line.pop("seconds")
+    assert line.pop("decision_seconds") > 0
     flow = stage.seen.flows[0]
     assert line == {
         "flow": flow.id,
+        "trace": None,
         "domain": "api.hubapi.com",
         "method": "POST",
         "path": "/a/b",
@@ -72,9 +75,50 @@ def test_a_refusal_and_a_failure_are_lines_too(stage: Stage, log: Path) -> None:
     assert (foreign["reason"], foreign["domain"]) == ("foreign-host", "api.example.com")
     assert foreign["fingerprint"] is None
     assert (failed["status"], failed["hublet"], failed["answered_by"]) == (None, "eu1", "router")
+    assert failed["seconds"] > 0
     assert failed["error"] == "[Errno 111] Connect call failed ('127.0.0.1', 0)".replace(
         "0)", f"{eu1.port})"
     )
+
+
+def test_an_answer_that_breaks_off_was_its_hublets(stage: Stage, log: Path) -> None:
+    async def breaks_off(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader, bytearray())
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
+        await writer.drain()
+
+    stage.upstreams["eu1"].behaviour = breaks_off
+    with stage.client() as client:
+        client.get("/", bearer("eu1"))
+    (line,) = lines(log, 1)
+    assert (line["status"], line["answered_by"]) == (200, "hublet")
+    assert line["error"]
+    assert line["seconds"] > 0
+
+
+def test_who_answers_for_a_host_that_passes_is_no_hublet(stage: Stage, tmp_path: Path) -> None:
+    na1 = stage.upstream("na1")
+    stage.table(stage.table_text(more="policy: {foreign: pass}"))
+    other = stage.upstream("other")
+    stage.proxy(mode="regular", hublet_log=str(tmp_path / "log"))
+    with stage.client() as client:
+        client.get(f"{other.url}/", host=f"127.0.0.1:{other.port}")
+    (line,) = lines(tmp_path / "log", 1)
+    assert (line["action"], line["answered_by"]) == ("pass", "upstream")
+    assert na1.connections == []
+
+
+def test_a_trace_is_named_and_passes_untouched(stage: Stage, log: Path) -> None:
+    field = "TraceParent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    with stage.client() as client:
+        client.get("/", bearer("eu1"), field, "tracestate: a=1,b=2")
+        client.get("/", bearer("eu1"), 'traceparent: 00-4bf92f", "status": 200, "x": "')
+    named, hostile = lines(log, 2)
+    assert named["trace"] == "4bf92f3577b34da6a3ce929d0e0e4736"
+    assert hostile["trace"] is None
+    assert '4bf92f"' not in log.read_text()
+    first, _ = stage.upstreams["eu1"].requests
+    assert first == request("GET", "/", bearer("eu1"), field, "tracestate: a=1,b=2")
 
 
 def test_law_4_a_credential_is_a_fingerprint(stage: Stage, log: Path) -> None:
@@ -135,6 +179,16 @@ def test_a_file_that_cannot_be_opened_leaves_the_old_one(
     with stage.client() as client:
         client.get("/", bearer("eu1"))
     assert len(lines(log, 1)) == 1
+
+
+def test_a_file_that_was_moved_away_is_opened_anew_at_once(
+    stage: Stage, log: Path, tmp_path: Path
+) -> None:
+    log.rename(tmp_path / "decisions.1")
+    stage.router.decision_log.reopen()
+    wait_for(log.exists)
+    stage.set_option(hublet_log=None)
+    stage.router.decision_log.reopen()
 
 
 def test_a_full_disk_delays_and_fails_nothing(

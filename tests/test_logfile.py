@@ -48,6 +48,23 @@ def test_a_rotated_file_is_opened_anew(tmp_path: Path, how: str) -> None:
     assert how == "removed" or old.read_text() == "one\n"
 
 
+def test_a_file_that_was_moved_away_can_be_opened_anew_before_the_next_line(
+    tmp_path: Path,
+) -> None:
+    path, elsewhere = tmp_path / "folder" / "log", tmp_path / "elsewhere"
+    path.parent.mkdir()
+    file = LogFile(path)
+    path.parent.rename(elsewhere)
+    file.reopen()  # its folder is not there yet; no line is lost by that
+    path.parent.mkdir()
+    file.reopen()
+    wait_for(path.exists)
+    file.write("one")
+    file.close()
+    assert path.read_text() == "one\n"
+    assert file.dropped == 0
+
+
 def test_a_full_disk_is_told_once_and_the_loss_is_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -95,6 +112,7 @@ def test_a_queue_that_is_full_drops_and_counts(
     for _ in range(200):
         file.write("x" * 65536)
     assert file.dropped
+    file.reopen()  # nothing that waits, nor an error
     while file._lines.qsize():
         try:
             os.read(reader, 65536)

@@ -25,12 +25,13 @@ class Running:
         self.script = self.addon / "router.py"
         self.port = free_port()
         self.log = folder / "log"
+        self.decisions = folder / "decisions"
         command: list[str | Path] = [
             Path(sys.executable).parent / "mitmdump", "-s", str(self.script),
             "--mode", "reverse:https://unrouted.invalid",
             "--listen-host", "127.0.0.1", "--listen-port", str(self.port),
             "--set", f"hublets={stage.folder / 'hublets.yaml'}",
-            "--set", f"confdir={confdir()}",
+            "--set", f"confdir={confdir()}", "--set", f"hublet_log={self.decisions}",
             "--set", f"ssl_verify_upstream_trusted_ca={authority()}",
         ]  # fmt: skip
         with self.log.open("w") as log:
@@ -110,12 +111,14 @@ def test_a_script_that_vanishes_sends_nothing_anywhere(running: Running) -> None
     assert running.stage.arrivals() == before
 
 
-def test_sighup_reads_the_table_again(running: Running) -> None:
+def test_sighup_reads_the_table_again_and_opens_the_log_anew(running: Running) -> None:
     table = running.stage.folder / "hublets.yaml"
     before = table.stat()
+    running.decisions.rename(running.decisions.with_suffix(".1"))
     table.write_text(table.read_text().replace("eu1:", "eu2:"))
     os.utime(table, ns=(before.st_atime_ns, before.st_mtime_ns))  # as if nothing had changed
     assert table.stat().st_size == before.st_size
     running.process.send_signal(signal.SIGHUP)
+    wait_for(running.decisions.exists)
     wait_for(lambda: running.status() == 421)
     assert "Traceback" not in running.log.read_text()

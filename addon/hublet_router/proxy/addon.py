@@ -271,7 +271,8 @@ class HubletRouter:
             self.watcher = asyncio.create_task(self.source.watch(replace))
 
     def _hang_up(self) -> None:
-        """Read the table again, as operators expect of SIGHUP; the log follows rotation itself."""
+        """Read the table again and open the log anew, as operators expect of SIGHUP."""
+        self.decision_log.reopen()
         if self.source:
             self.source.expire()
 

@@ -11,6 +11,7 @@ from ..analysis.shown import masked
 from ..core.decide import Action, Decision, readings
 from ..core.places import Request
 from ..core.table import Table
+from ..flows.trace import trace_id
 from ..flows.view import view_whole
 from .annotate import Decided, Ledger
 from .fingerprint import fingerprint
@@ -43,6 +44,11 @@ class DecisionLog:
             self.done()
             self.file = file
 
+    def reopen(self) -> None:
+        """Let go of a file that was moved away."""
+        if self.file:
+            self.file.reopen()
+
     def done(self) -> None:
         """Write what waits, and close."""
         if self.file:
@@ -61,12 +67,12 @@ def entry(flow: http.HTTPFlow, decided: Decided) -> dict[str, object]:
     """Return what the log says of a request: seconds, bytes, and no credential."""
     decision, table = decided.decision, decided.table
     request = view_whole(flow)
-    response = flow.response
+    response, error = flow.response, flow.error
     started = flow.request.timestamp_start
-    is_ours = decision.action is Action.REFUSE or flow.error is not None
     return {
         "time": datetime.fromtimestamp(started, UTC).isoformat(timespec="milliseconds"),
         "flow": flow.id,
+        "trace": trace_id(flow.request),
         "domain": request.host and request.host.rpartition("@")[2],
         "method": request.method,
         # Without a table nobody can tell where a credential stands in it.
@@ -74,9 +80,10 @@ def entry(flow: http.HTTPFlow, decided: Decided) -> dict[str, object]:
         **decision.as_json(),
         "fingerprint": _fingerprint(table, request, decision) if table else None,
         "status": response.status_code if response else None,
-        "answered_by": "router" if is_ours else "hublet",
-        "error": flow.error.msg.partition(":")[0] if flow.error else None,
-        "seconds": _between(started, response.timestamp_end if response else None),
+        "answered_by": _answered_by(decision, response),
+        "error": error.msg.partition(":")[0] if error else None,
+        "decision_seconds": round(decided.seconds, 7),
+        "seconds": _between(started, _end(flow)),
         "first_byte_seconds": _between(started, response.timestamp_start if response else None),
         "request_bytes": _size(flow.request),
         "response_bytes": _size(response) if response else None,
@@ -89,6 +96,19 @@ def _fingerprint(table: Table, request: Request, decision: Decision) -> str | No
         if credential and rule.name == decision.credential:
             return fingerprint(credential)
     return None
+
+
+def _answered_by(decision: Decision, response: http.Response | None) -> str:
+    """Return whose answer it was; `upstream` is that of a host that passed."""
+    if decision.action is Action.REFUSE or not response:
+        return "router"
+    return "hublet" if decision.hublet else "upstream"
+
+
+def _end(flow: http.HTTPFlow) -> float | None:
+    if flow.error:
+        return flow.error.timestamp
+    return flow.response.timestamp_end if flow.response else None
 
 
 def _between(start: float, end: float | None) -> float | None:

@@ -40,6 +40,11 @@ class LogFile:
         except queue.Full:
             self.dropped += 1
 
+    def reopen(self) -> None:
+        """Follow a rotation now, and not with the next line."""
+        with suppress(queue.Full):  # the lines that wait do it
+            self._lines.put_nowait(b"")
+
     def close(self) -> None:
         """Write what waits, and end."""
         self._lines.put(None)
@@ -51,7 +56,7 @@ class LogFile:
                 self._follow_rotation()
                 self._append(line)
             except OSError as error:
-                self.dropped += 1
+                self.dropped += line != b""
                 if not self._is_full:
                     reason = error.strerror
                     logger.error("%s cannot be written: %s; lines are dropped", self.path, reason)
