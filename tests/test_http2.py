@@ -29,6 +29,7 @@ class Http2Client:
         self.http = h2.connection.H2Connection(config)
         self.http.initiate_connection()
         self.answers: dict[int, tuple[str, bytes]] = {}
+        self.heads: dict[int, Fields] = {}
         self.ended: set[int] = set()
 
     def __enter__(self) -> "Http2Client":
@@ -71,6 +72,7 @@ class Http2Client:
             match event:
                 case h2.events.ResponseReceived(stream_id=int(stream), headers=list(headers)):
                     fields: Fields = [(str(name), str(value)) for name, value in headers]
+                    self.heads[stream] = fields
                     self.answers[stream] = (dict(fields)[":status"], b"")
                 case h2.events.DataReceived(stream_id=int(stream), data=bytes(part)):
                     status, body = self.answers[stream]

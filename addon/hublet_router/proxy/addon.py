@@ -31,6 +31,7 @@ from .overrides import Overrides
 from .prompt import Prompt, Usage
 from .refusal import send_refusal
 from .source import TableSource
+from .status import ProxyStatus
 from .upstream import UpstreamHost, frame, retarget
 
 logger = logging.getLogger(__name__)
@@ -56,8 +57,13 @@ class HubletRouter:
         self.door = Door()
         self.usage = Usage()
         self.overrides = Overrides()
-        prompt = Prompt(self, self.overrides)
-        self.addons = [self.door, self.decision_log, self.metrics, prompt]
+        self.addons = [
+            self.door,
+            self.decision_log,
+            self.metrics,
+            ProxyStatus(self.decided),
+            Prompt(self, self.overrides),
+        ]
 
     # life cycle; plain functions all: mitmproxy cannot reload a script whose hooks here are async
 

@@ -8,7 +8,7 @@ from mitmproxy import ctx, http
 from mitmproxy.addonmanager import Loader
 
 from ..analysis.shown import masked
-from ..core.decide import Action, Decision, readings
+from ..core.decide import Decision, readings
 from ..core.places import Request
 from ..core.table import Table
 from ..flows.trace import trace_id
@@ -16,6 +16,7 @@ from ..flows.view import view_whole
 from .annotate import Decided, Ledger
 from .fingerprint import fingerprint
 from .logfile import LogFile
+from .status import is_forwarded
 
 
 class DecisionLog:
@@ -80,7 +81,7 @@ def entry(flow: http.HTTPFlow, decided: Decided) -> dict[str, object]:
         **decision.as_json(),
         "fingerprint": _fingerprint(table, request, decision) if table else None,
         "status": response.status_code if response else None,
-        "answered_by": _answered_by(decision, response),
+        "answered_by": _answered_by(flow, decision),
         "error": error.msg.partition(":")[0] if error else None,
         "decision_seconds": round(decided.seconds, 7),
         "seconds": _between(started, _end(flow)),
@@ -98,9 +99,9 @@ def _fingerprint(table: Table, request: Request, decision: Decision) -> str | No
     return None
 
 
-def _answered_by(decision: Decision, response: http.Response | None) -> str:
+def _answered_by(flow: http.HTTPFlow, decision: Decision) -> str:
     """Return whose answer it was; `upstream` is that of a host that passed."""
-    if decision.action is Action.REFUSE or not response:
+    if not is_forwarded(flow, decision):
         return "router"
     return "hublet" if decision.hublet else "upstream"
 

@@ -15,6 +15,7 @@ from ..core.table import Table
 from ..flows.trace import trace_id
 from .annotate import Ledger
 from .endpoint import Endpoint
+from .status import is_forwarded
 
 if TYPE_CHECKING:
     from .instruments import Instruments, Router
@@ -93,9 +94,12 @@ class Metrics:
         self.counts.decision_seconds.observe(decided.seconds, exemplar)
         if decision.action is Action.REFUSE:
             self.counts.refusals.labels(reason).inc()
-        elif response and response.timestamp_start and flow.request.timestamp_end:
-            waited = response.timestamp_start - flow.request.timestamp_end
-            self.counts.first_byte_seconds.labels(hublet).observe(max(waited, 0), exemplar)
+        elif response and is_forwarded(flow, decision):
+            answered = response.timestamp_start
+            asked = flow.request.timestamp_end or answered  # an answer need not wait for its body
+            self.counts.first_byte_seconds.labels(hublet).observe(
+                max(answered - asked, 0), exemplar
+            )
             opened = flow.server_conn.timestamp_start
             if decision.hublet and opened and opened < flow.request.timestamp_start:
                 self.counts.connections.labels(hublet, "reused").inc()
