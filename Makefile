@@ -10,7 +10,7 @@ NEEDS := promtool=prometheus
 ROUTED := -s addon/router.py --mode reverse:https://unrouted.invalid --listen-host 127.0.0.1 \
 	--listen-port $(PORT) --set hublet_demo=true
 
-.PHONY: help install run console web demo test coverage fuzz soak check format
+.PHONY: help install run console web demo test readme coverage fuzz soak check format
 
 help:  ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -46,6 +46,9 @@ demo: install  ## send a signed request of every kind, and show where each went
 test: install  ## the whole suite
 	@tests/needs $(NEEDS)
 	$(BIN)/python -m pytest $(ARGS)
+
+readme: install  ## write into the README what is generated
+	$(BIN)/python tests/metric_list.py
 
 coverage: install  ## each module, covered to the last branch by its own test file
 	$(BIN)/python tests/own_coverage.py

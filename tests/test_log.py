@@ -12,6 +12,8 @@ from mitmproxy.exceptions import OptionsError
 from hublet_router.proxy.fingerprint import _KEY
 from wire import Stage, bearer, read_request, request, wait_for
 
+README = (Path(__file__).parents[1] / "README.md").read_text()
+SHOWN = list(json.loads(README.partition("```json\n")[2].partition("```")[0]))
 SECRET = "00000000-0000-0000-0000-000000000000"
 
 
@@ -35,6 +37,7 @@ def test_a_routed_request_is_a_line(stage: Stage, log: Path) -> None:
     with stage.client() as client:
         client.send(request("POST", "/a/b?c=d", bearer("eu1"), body=b"body"))
     (line,) = lines(log, 1)
+    assert list(line) == SHOWN
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", line.pop("time"))
     assert re.fullmatch("[0-9a-f]{12}", line.pop("fingerprint"))
     assert 0 < line.pop("first_byte_seconds") <= line.pop("seconds")

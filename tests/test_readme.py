@@ -13,7 +13,7 @@ import pytest
 from hublet_router.cli.run import UNROUTED
 from hublet_router.core.decide import Reason
 from hublet_router.tablefile import loads
-from wire import confdir, free_port, wait_for
+from wire import Client, bearer, confdir, free_port, wait_for
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -29,7 +29,8 @@ def steady(text: str, names: dict[str, str]) -> list[str]:
     for found, shown in names.items():
         text = text.replace(found, shown)
     text = re.sub(r"^\[[0-9:.]+\]", "[time]", text, flags=re.MULTILINE)
-    text = re.sub(r'(table"?:? "?)[0-9a-f]{12}\b', r"\g<1>0123456789ab", text)
+    text = re.sub(r'((?:table|version)"?[:=]? ?"?)[0-9a-f]{12}\b', r"\g<1>0123456789ab", text)
+    text = re.sub(r"^(hublet_\w+_total.*) [0-9.]+$", r"\1 1.0", text, flags=re.MULTILINE)
     return text.strip().splitlines()
 
 
@@ -37,11 +38,11 @@ class Stack:
     """What `make run` starts, on free ports."""
 
     def __init__(self, folder: Path) -> None:
-        self.port = free_port()
+        self.port, metrics = free_port(), str(free_port())
         self.log = folder / "log"
         table = folder / "hublets.yaml"
         text = (ROOT / "hublets.yaml").read_text()
-        self.names = {f"{ROOT}/": "", f"{folder}/": "", str(self.port): "8080"}
+        self.names = {f"{ROOT}/": "", f"{folder}/": "", str(self.port): "8080", metrics: "9090"}
         for shown in DEMO_PORTS:
             taken = str(free_port())
             text = text.replace(f"127.0.0.1:{shown}", f"127.0.0.1:{taken}")
@@ -50,12 +51,15 @@ class Stack:
         command: list[str | Path] = [
             BIN / "hublet-router", "run", "--listen-port", str(self.port),
             "--set", f"hublets={table}", "--set", "hublet_demo=true",
-            "--set", f"confdir={confdir()}",
+            "--set", f"confdir={confdir()}", "--set", f"hublet_metrics=:{metrics}",
         ]  # fmt: skip
         with self.log.open("w") as log:
             at_once = {**os.environ, "PYTHONUNBUFFERED": "1"}
             self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT, env=at_once)
         wait_for(self.is_listening)
+        for hublet in ("eu1", "zz9"):  # for the metrics, whichever test comes first
+            with Client(self.port) as client:
+                client.get("/", bearer(hublet))
 
     def is_listening(self) -> bool:
         assert self.process.poll() is None
@@ -94,9 +98,10 @@ def test_a_session(block: str, request: pytest.FixtureRequest) -> None:
         here = command.replace(
             "hublet-router run", f"hublet-router run --listen-port {free_port()}"
         )
-        if "8080" in command:  # what `make run` started is asked
-            stack = request.getfixturevalue("stack")
-            here, names = here.replace("8080", str(stack.port)), stack.names
+        if "localhost:" in command:  # what `make run` started is asked
+            names = request.getfixturevalue("stack").names
+            ports = {shown: taken for taken, shown in names.items() if shown.isdigit()}
+            here = re.sub("|".join(ports), lambda shown, ports=ports: ports[shown[0]], here)
         script += [f"echo {quote(f'$ {command}')}", here]
     ended = subprocess.run(
         ["bash", "-c", "\n".join(script)],
