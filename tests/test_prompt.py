@@ -105,7 +105,7 @@ def test_a_pinned_credential_goes_elsewhere_until_it_is_unpinned(
         assert client.get("/d", bearer("eu1")).hublet == "eu1"
     wait_for(lambda: len(routed.seen.flows) == 4)
     pinned = routed.seen.flows[1]
-    assert (pinned.comment, pinned.marked) == ("na1 ← private-app-token (pinned)", ":pushpin:")
+    assert (pinned.comment, pinned.marked) == ("na1 ← pinned (private-app-token)", ":pushpin:")
     assert pinned.metadata["hublet_reason"] == "pinned"
     assert "unpinned: 1 credential" in caplog.text
     assert UUID not in caplog.text
@@ -123,7 +123,7 @@ def test_resend_shows_both_answers(routed: Stage, caplog: pytest.LogCaptureFixtu
     first, again = routed.seen.flows
     wait_for(lambda: "resent" in caplog.text)
     assert (first.metadata["hublet"], again.metadata["hublet"]) == ("eu1", "na1")
-    assert again.comment.startswith("na1 ← private-app-token (pinned): 200, ")
+    assert again.comment.startswith("na1 ← pinned (private-app-token): 200, ")
     assert "resent: eu1 answered 200" in caplog.text
     with routed.client() as client:
         assert client.get("/a", bearer("eu1")).hublet == "eu1"  # nothing is left behind

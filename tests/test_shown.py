@@ -78,7 +78,7 @@ def routed(reason: Reason = Reason.CREDENTIAL, rule: str | None = "api-key") -> 
     ("decision", "expected"),
     [
         (routed(), "eu1 ← api-key"),
-        (routed(Reason.LEGACY), "eu1 ← api-key (legacy)"),
+        (routed(Reason.LEGACY), "eu1 ← legacy (api-key)"),
         (routed(Reason.ANONYMOUS, None), "eu1 ← anonymous"),
         (refuse(Reason.CONFLICT, "api-key"), "refused: conflict (api-key)"),
         (refuse(Reason.NO_TABLE), "refused: no-table"),

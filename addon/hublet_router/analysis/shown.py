@@ -66,11 +66,15 @@ def place_name(place: Place) -> str:
 
 
 def comment(decision: Decision) -> str:
-    """Return one line: `eu1 ← private-app-token`, `na1 ← api-key (legacy)`, `refused: conflict`."""
-    rule, reason = decision.credential, decision.reason.value
+    """Return one line: `eu1 ← private-app-token`, `na1 ← legacy (api-key)`, `refused: conflict`.
+
+    What matters most comes first: mitmweb's column is a few words wide.
+    """
+    rule, why = decision.credential, decision.reason.value
+    if decision.action is Action.ROUTE and decision.reason is Reason.CREDENTIAL:
+        return f"{decision.hublet} ← {rule}"
+    if rule:
+        why += f" ({rule})"
     if decision.action is Action.ROUTE:
-        if decision.reason is Reason.CREDENTIAL:
-            return f"{decision.hublet} ← {rule}"
-        return f"{decision.hublet} ← {f'{rule} ({reason})' if rule else reason}"
-    verb = "passed" if decision.action is Action.PASS else "refused"
-    return f"{verb}: {reason} ({rule})" if rule else f"{verb}: {reason}"
+        return f"{decision.hublet} ← {why}"
+    return f"{'passed' if decision.action is Action.PASS else 'refused'}: {why}"
