@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gzip
 import itertools
+import signal
 import socket
 import threading
 from http.client import HTTPConnection
@@ -716,6 +717,18 @@ def test_a_hang_up_expires_the_table_if_there_is_one(tmp_path: Path) -> None:
     router._hang_up()
     assert router.source._loaded != before
     HubletRouter()._hang_up()
+
+
+@pytest.mark.parametrize("is_console", [False, True], ids=["elsewhere", "console"])
+def test_a_hang_up_is_taken_except_from_the_console(is_console: bool) -> None:
+    async def run() -> bool:
+        with taddons.context() as context:
+            if is_console:
+                context.options.add_option("console_layout", str, "single", "")
+            context.master.addons.add(HubletRouter())
+            return asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
+
+    assert asyncio.run(run()) is not is_console
 
 
 def test_the_log_and_the_metrics_are_options_like_the_others(

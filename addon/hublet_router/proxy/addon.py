@@ -68,9 +68,13 @@ class HubletRouter:
     # life cycle; plain functions all: mitmproxy cannot reload a script whose hooks here are async
 
     def load(self, loader: Loader) -> None:
-        """Declare the options, and take SIGHUP, which would end the process."""
-        with suppress(ValueError, RuntimeError, NotImplementedError):  # in a thread, or on Windows
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hang_up)
+        """Declare the options, and take SIGHUP, which would end the process.
+
+        Not from the console, which must end with its terminal.
+        """
+        if not hasattr(ctx.options, "console_layout"):
+            with suppress(ValueError, RuntimeError, NotImplementedError):  # a thread, or Windows
+                asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hang_up)
         loader.add_option(
             "hublets",
             str,
