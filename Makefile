@@ -8,7 +8,11 @@ MINUTES ?= 10
 # What tests run and pip cannot bring: PROGRAM=PACKAGE of Debian.
 NEEDS := promtool=prometheus
 ROUTED := -s addon/router.py --mode reverse:https://unrouted.invalid --listen-host 127.0.0.1 \
-	--listen-port $(PORT) --set hublet_demo=true
+	--listen-port $(PORT) --set hublet_demo=true --set store_streamed_bodies=true -s tests/traffic.py
+# Newest first, with the whole URL: the console's list has no column for a comment.
+CONSOLE := --set console_flowlist_layout=list --set view_order_reversed=true \
+	--set console_focus_follow=true
+WEB := $(foreach column,comment status method path,--set web_columns=$(column))
 
 .PHONY: help install run console web demo test readme coverage fuzz soak check format
 
@@ -34,11 +38,11 @@ $(VENV)/installed: pyproject.toml
 run: install  ## route on 127.0.0.1:8080 with hublets.yaml, and serve its demo Hublets
 	$(BIN)/hublet-router run --listen-port $(PORT) --set hublet_demo=true $(ARGS)
 
-console: install  ## the same proxy in mitmproxy's console
-	$(BIN)/mitmproxy $(ROUTED) --set store_streamed_bodies=true $(ARGS)
+console: install  ## the same proxy in mitmproxy's console, with a request of every kind
+	$(BIN)/mitmproxy $(ROUTED) $(CONSOLE) $(ARGS)
 
-web: install  ## the same proxy in mitmweb
-	$(BIN)/mitmweb $(ROUTED) --set store_streamed_bodies=true $(ARGS)
+web: install  ## the same in mitmweb
+	$(BIN)/mitmweb $(ROUTED) $(WEB) $(ARGS)
 
 demo: install  ## send a signed request of every kind, and show where each went
 	@$(BIN)/python tests/proof.py

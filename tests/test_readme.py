@@ -13,15 +13,13 @@ import pytest
 from hublet_router.cli.run import UNROUTED
 from hublet_router.core.decide import Reason
 from hublet_router.tablefile import loads
+from views import README, ROOT, demo_table
 from wire import Client, bearer, confdir, free_port, wait_for
 
-ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
 BIN = Path(sys.executable).parent
 BLOCKS = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
 COMMAND = re.compile(r"^\$ ((?:.*\\\n)*.*)\n", re.MULTILINE)  # with the lines that a \ joins to it
 MAKE_RUN = "$ make run\n"
-DEMO_PORTS = ("9441", "9442", "9443")
 
 
 def steady(text: str, names: dict[str, str]) -> list[str]:
@@ -40,14 +38,9 @@ class Stack:
     def __init__(self, folder: Path) -> None:
         self.port, metrics = free_port(), str(free_port())
         self.log = folder / "log"
-        table = folder / "hublets.yaml"
-        text = (ROOT / "hublets.yaml").read_text()
+        table, ports = demo_table(folder)
         self.names = {f"{ROOT}/": "", f"{folder}/": "", str(self.port): "8080", metrics: "9090"}
-        for shown in DEMO_PORTS:
-            taken = str(free_port())
-            text = text.replace(f"127.0.0.1:{shown}", f"127.0.0.1:{taken}")
-            self.names[taken] = shown
-        table.write_text(text)
+        self.names |= ports
         command: list[str | Path] = [
             BIN / "hublet-router", "run", "--listen-port", str(self.port),
             "--set", f"hublets={table}", "--set", "hublet_demo=true",
@@ -100,8 +93,8 @@ def test_a_session(block: str, request: pytest.FixtureRequest) -> None:
         )
         if "localhost:" in command:  # what `make run` started is asked
             names = request.getfixturevalue("stack").names
-            ports = {shown: taken for taken, shown in names.items() if shown.isdigit()}
-            here = re.sub("|".join(ports), lambda shown, ports=ports: ports[shown[0]], here)
+            for taken, shown in names.items():
+                here = here.replace(shown, taken) if shown.isdigit() else here
         script += [f"echo {quote(f'$ {command}')}", here]
     ended = subprocess.run(
         ["bash", "-c", "\n".join(script)],

@@ -10,7 +10,7 @@ import json
 import socket
 import ssl
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from http.client import HTTPResponse
@@ -319,20 +319,25 @@ class Stage:
         )
 
     def proxy(
-        self, *, mode: str = REVERSE, addon: HubletRouter | None = None, **options: object
+        self,
+        *,
+        mode: str = REVERSE,
+        addon: HubletRouter | None = None,
+        beside: Sequence[object] = (),
+        **options: object,
     ) -> int:
         """Start mitmproxy with the addon and the table as it stands; return its port."""
         self.router = addon or HubletRouter()
-        self.call(self._start(mode, self.router, options))
+        self.call(self._start(mode, [self.router, *beside], options))
         return self.port
 
-    async def _start(self, mode: str, addon: HubletRouter, options: dict[str, object]) -> None:
+    async def _start(self, mode: str, ours: Sequence[object], options: dict[str, object]) -> None:
         settings = Options(
             mode=[mode], listen_host="127.0.0.1", listen_port=0, confdir=str(confdir())
         )
         self.master = DumpMaster(settings, with_termlog=False, with_dumper=False)
         self.seen = Seen()
-        self.master.addons.add(addon, self.seen)
+        self.master.addons.add(*ours, self.seen)
         settings.update(
             hublets=str(self.folder / "hublets.yaml"),
             ssl_verify_upstream_trusted_ca=str(authority()),
