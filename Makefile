@@ -6,7 +6,7 @@ PORT ?= 8080
 SECONDS ?= 60
 MINUTES ?= 10
 # What tests run and pip cannot bring: PROGRAM=PACKAGE of Debian.
-NEEDS := promtool=prometheus
+NEEDS := promtool=prometheus tmux=tmux chromium=chromium
 ROUTED := -s addon/router.py --mode reverse:https://unrouted.invalid --listen-host 127.0.0.1 \
 	--listen-port $(PORT) --set hublet_demo=true --set store_streamed_bodies=true -s tests/traffic.py
 # Newest first, with the whole URL: the console's list has no column for a comment.
@@ -51,8 +51,9 @@ test: install  ## the whole suite
 	@tests/needs $(NEEDS)
 	$(BIN)/python -m pytest $(ARGS)
 
-readme: install  ## write into the README what is generated
+readme: install  ## write into the README what is generated, and take its picture of mitmweb
 	$(BIN)/python tests/metric_list.py
+	PICTURE=1 $(BIN)/python -m pytest -q tests/test_web.py
 
 coverage: install  ## each module, covered to the last branch by its own test file
 	$(BIN)/python tests/own_coverage.py

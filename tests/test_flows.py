@@ -9,15 +9,26 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from mitmproxy.flowfilter import match
 from mitmproxy.http import HTTPFlow
 from mitmproxy.io import read_flows_from_paths
 from mitmproxy.net.http.http1 import assemble_request
 
-from flows.record import FOLDER, RECORDINGS, SHIPPED, as_sent, record, save, shipped_table
+from flows.record import (
+    FOLDER,
+    RECORDINGS,
+    SHIPPED,
+    as_sent,
+    plain,
+    record,
+    save,
+    shipped_table,
+)
 from hublet_router.cli.run import script
 from hublet_router.core.decide import decide
 from hublet_router.flows.view import view
 from hublet_router.tablefile import load
+from views import FILTERS
 from wire import REVERSE, Stage, Upstream, authority, confdir, wait_for
 
 STALE = "the examples of hublets.yaml have changed: run tests/flows/record.py again"
@@ -241,3 +252,43 @@ def test_a_client_replay_without_the_addon_is_a_trap(stage: Stage, tmp_path: Pat
         f"localhost:{then.port}": len(read(aimed))
     }
     assert len(then.requests) == len(flows)
+
+
+# what a person looks at
+
+
+@pytest.fixture(params=["-w", "save.file"])
+def live(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[list[HTTPFlow], Path]:
+    """Flows as the addon left them, and the file in which they were saved."""
+    file = tmp_path / "live.mitm"
+    with Stage(tmp_path) as stage:
+        stage.table(shipped_table(stage))
+        port = stage.proxy()
+        if request.param == "-w":
+            stage.set_option(save_stream_file=str(file))
+        for example in load(SHIPPED).examples:
+            plain(port, example.request)
+        if request.param == "save.file":
+            stage.command("save.file", stage.seen.flows, str(file))
+    return stage.seen.flows, file
+
+
+@pytest.mark.parametrize("script_too", [False, True], ids=["without", "with"])
+def test_what_the_view_shows_is_saved(
+    live: tuple[list[HTTPFlow], Path], script_too: bool, tmp_path: Path
+) -> None:
+    """Comment, marker and metadata; and the filters of the README find the same, in each tool."""
+    flows, file = live
+    loaded = mitmdump(tmp_path, "-r", file, *(routed_by(SHIPPED) if script_too else []))
+    assert annotations(loaded) == annotations(flows)
+    assert {"", ":no_entry:"} == {flow.marked for flow in loaded}
+    for everywhere, in_mitmweb in FILTERS:
+        found = [flow.id for flow in loaded if match(everywhere, flow)]
+        assert 0 < len(found) < len(flows)
+        assert found == [flow.id for flow in flows if match(in_mitmweb, flow)]
+
+
+def test_a_filter_of_the_readme_reads_a_file(tmp_path: Path) -> None:
+    (to_eu1, _), *_ = FILTERS
+    found = mitmdump(tmp_path, "-r", FOLDER / "reverse.mitm", to_eu1)
+    assert {flow.metadata["hublet"] for flow in found} == {"eu1"}

@@ -1,0 +1,90 @@
+"""`make web` in a real browser. `make readme` has the README's screenshot taken here."""
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from mitmproxy import flowfilter
+from playwright.sync_api import Locator, Page, expect, sync_playwright
+
+from flows.record import FOLDER
+from hublet_router.tablefile import load
+from needed import needed
+from test_flows import read
+from views import FILTERS, README, ROOT, demo_table, recipe
+from wire import SECONDS, free_port, wait_for
+
+PICTURE = ROOT / "tests" / "pictures" / "mitmweb.png"
+EXAMPLES = load(ROOT / "hublets.yaml").examples
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where mitmweb says that it is, with the token that it made for this start."""
+    folder = tmp_path_factory.mktemp("web")
+    table, _ = demo_table(folder)
+    log = folder / "log"
+    command = recipe("web", table, "--no-web-open-browser", f"--web-port {free_port()}")
+    with log.open("w") as to:
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", command], stdout=to, stderr=to, cwd=ROOT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )  # fmt: skip
+    try:
+        wait_for(lambda: process.poll() is not None or "Web server listening" in log.read_text())
+        yield re.findall(r"Web server listening at (\S+token=\w+)", log.read_text())[0]
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.fixture
+def page(address: str) -> Iterator[Page]:
+    """A browser with all flows in the list; mitmweb renders only the rows that fit."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=needed("chromium"))
+        page = browser.new_page(viewport={"width": 1000, "height": 1400})
+        page.set_default_timeout(SECONDS * 1000)
+        expect.set_options(timeout=SECONDS * 1000)
+        page.goto(address)
+        expect(rows(page)).to_have_count(len(EXAMPLES))
+        yield page
+        browser.close()
+
+
+def rows(page: Page) -> Locator:
+    return page.locator(".flow-table tr.has-response")
+
+
+def test_a_person_finds_what_went_to_a_hublet_and_why(page: Page, tmp_path: Path) -> None:
+    page.get_by_placeholder("Search").fill('~comment "^na1 "')
+    expect(rows(page)).to_have_count(sum(example.hublet == "na1" for example in EXAMPLES))
+    assert all(it.startswith("na1 ← ") for it in page.locator("td.col-comment").all_inner_texts())
+    rows(page).filter(has_text="/crm/v3/objects/deals").click()
+    page.locator(".flow-detail nav").get_by_text("Comment").click()
+    expect(page.locator(".flow-detail")).to_contain_text("na1 ← legacy (oauth-access-token)")
+    page.get_by_text("Flow List").click()  # where the filter is shown
+    page.locator(":focus").blur()
+    page.set_viewport_size({"width": 1100, "height": 440})
+    picture = PICTURE if "PICTURE" in os.environ else tmp_path / PICTURE.name
+    page.screenshot(path=picture)
+    assert 10_000 < picture.stat().st_size < 150_000
+
+
+def test_the_filters_of_the_readme_work_in_its_search_box(page: Page) -> None:
+    """It has a grammar of its own, beside the one of the other tools."""
+    recorded = read(FOLDER / "reverse.mitm")[: len(EXAMPLES)]
+    for everywhere, here in FILTERS:
+        page.get_by_placeholder("Search").fill(here)
+        matching = sum(bool(flowfilter.match(everywhere, flow)) for flow in recorded)
+        assert 0 < matching < len(EXAMPLES)
+        expect(rows(page)).to_have_count(matching)
+        expect(page.locator(".has-error")).to_have_count(0)
+
+
+def test_the_readme_shows_the_picture() -> None:
+    assert f"]({PICTURE.relative_to(ROOT)})" in README
+    assert PICTURE.stat().st_size < 150_000
