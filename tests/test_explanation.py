@@ -238,17 +238,17 @@ HERE = "header authorization bearer"
         ),
         pytest.param(
             with_policy(unknown="default"), seen_with(key=SECRET),
-            "na1 ← any-key (unknown-hublet)",
+            "na1 ← unknown-hublet (any-key)",
             ["any-key: names one that is not listed: decided"],
             "unknown: default", id="a secret in the place of a name",
         ),
         pytest.param(
-            TABLE, seen_with(token("zz9", 7)[:-8] + "!"), "na1 ← private-app-token (legacy)",
+            TABLE, seen_with(token("zz9", 7)[:-8] + "!"), "na1 ← legacy (private-app-token)",
             ["private-app-token: it names none: decided", "access-token: not of its kind"],
             "legacy: default", id="of no kind at all",
         ),
         pytest.param(
-            TABLE, seen_with(OLD), "na1 ← access-token (legacy)",
+            TABLE, seen_with(OLD), "na1 ← legacy (access-token)",
             ["private-app-token: not of its kind", "access-token: it names none: decided"],
             "legacy: default", id="older than Hublets",
         ),
@@ -273,21 +273,21 @@ HERE = "header authorization bearer"
         ),
         pytest.param(
             TABLE, seen_with(EU1, target="/?portalId=8&portalId=9"),
-            "ap1 ← private-app-token (moved)",
+            "ap1 ← moved (private-app-token)",
             ["private-app-token: names eu1, but an account has moved",
              "access-token: named by private-app-token already",
              "accounts: moved to ap1: decided", "accounts: not among those that moved"],
             None, id="an account has moved",
         ),
         pytest.param(
-            TABLE, seen_with(token("na1", 7), target="/?portalId=7"), "eu1 ← access-token (moved)",
+            TABLE, seen_with(token("na1", 7), target="/?portalId=7"), "eu1 ← moved (access-token)",
             ["private-app-token: not of its kind",
              "access-token: names na1, but its account has moved",
              "accounts: moved to eu1: decided", "accounts: moved to eu1 too"],
             None, id="its own account has moved",
         ),
         pytest.param(
-            TABLE, seen_with(EU1, target="/?portalId=7"), "eu1 ← private-app-token (moved)",
+            TABLE, seen_with(EU1, target="/?portalId=7"), "eu1 ← moved (private-app-token)",
             ["private-app-token: names eu1 too",
              "access-token: named by private-app-token already",
              "accounts: moved to eu1: decided"],
@@ -340,7 +340,7 @@ def test_a_guess_that_was_refused_is_none() -> None:
 def test_what_a_person_reads() -> None:
     seen = seen_with(OLD, target="/keys/?portalId=9")
     assert explain(TABLE, seen, 401).as_text().splitlines() == [
-        "na1 ← access-token (legacy)",
+        "na1 ← legacy (access-token)",
         f"  private-app-token  {HERE}  not of its kind             {shape(OLD)}",
         f"  access-token       {HERE}  it names none: decided      {shape(OLD)}",
         "  api-key            query hapikey                no credential there",
