@@ -22,7 +22,7 @@ STATUSES = {
 
 
 def test_every_reason_that_can_refuse_has_its_answer() -> None:
-    assert set(STATUSES) == set(Reason) - {Reason.CREDENTIAL}
+    assert set(STATUSES) == set(Reason) - {Reason.CREDENTIAL, Reason.MOVED, Reason.PINNED}
 
 
 @pytest.mark.parametrize(("reason", "status"), STATUSES.items(), ids=STATUSES)
