@@ -15,7 +15,7 @@ from needed import needed
 from views import README, ROOT, demo_table, recipe
 from wire import wait_for
 
-LIST, DETAIL = (
+LIST, DETAIL, RECORD = (
     block.splitlines()
     for block in re.findall(r"<!-- make console.*?```\n(.*?)```", README, re.DOTALL)
 )
@@ -93,6 +93,10 @@ def test_a_flow_says_where_it_went_and_why(console: Console) -> None:
     console.order("send-keys", "-l", '~meta "^hublet_reason: legacy$"')
     console.order("send-keys", "Enter", "g", "Enter", "Left")
     console.wait_until_it_shows(DETAIL)
+    console.order("send-keys", "y")
+    with suppress(AssertionError):
+        wait_for(lambda: RECORD[-1] in "\n".join(console.lines()))
+    assert [line for line in RECORD if line not in "\n".join(console.lines())] == []
 
 
 def test_it_ends_with_its_terminal(console: Console) -> None:

@@ -33,22 +33,35 @@ def routed(stage: Stage) -> Stage:
 
 
 def test_explain_opens_the_whole_record(routed: Stage) -> None:
-    rows = routed.command("hublet.explain", routed.seen.flows)
-    text = "\n".join(" ".join(row) for row in rows)
-    assert len({len(row) for row in rows}) == 1
-    assert "private-app-token" in text
-    assert "eu1" in text
-    assert UUID not in text
+    rows = dict(routed.command("hublet.explain", routed.seen.flows))
+    assert rows["went"] == "eu1 ← private-app-token"
+    decided = "header authorization bearer: names eu1: decided (pat-…, "
+    assert rows["private-app-token"].startswith(decided)
+    assert rows["api-key"] == "query hapikey: no credential there"
+    assert rows["not for this path"] == "refresh-token, personal-access-key"
+    assert "would go now" not in rows
+    assert UUID not in str(rows)
+
+
+def test_explain_tells_what_another_table_would_do(routed: Stage) -> None:
+    text = routed.table().read_text()
+    routed.table(text.replace("^pat-([a-z]", "^pit-([a-z]"))
+    routed.command("hublet.reload")
+    rows = dict(routed.command("hublet.explain", routed.seen.flows))
+    assert rows["went"] == "eu1 ← private-app-token"
+    assert rows["would go now"] == "na1 ← legacy (private-app-token)"
+    assert rows["policy"] == "legacy: default"
+    assert routed.command("hublet.explain", []) == [["no request", ""]]
 
 
 def test_the_table_counts_what_was_decided(routed: Stage) -> None:
     rows = routed.command("hublet.table")
-    cells = {(row[0], row[1]): row[3:] for row in rows}
-    assert cells["Hublet", "na1"] == ["0 requests", "-"]
-    assert cells["Hublet", "eu1"][0] == "1 request"
-    assert cells["rule", "private-app-token"][0] == "1 request"
+    told = {row[0]: row[2] for row in rows}
+    assert told["Hublet na1"] == "no request"
+    assert told["Hublet eu1"].startswith("1 request, ")
+    assert told["rule private-app-token"].startswith("1 request, ")
     assert routed.router.table
-    assert rows[-1][:2] == ["table", routed.router.table.version]
+    assert rows[-1] == ["table", routed.router.table.version, ""]
     assert len({len(row) for row in rows}) == 1
 
 
@@ -57,10 +70,10 @@ def test_usage_tells_how_often_and_when_last(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(time, "time", lambda: 1767225600.0)
     monkeypatch.setattr(time, "localtime", time.gmtime)
     usage.count(refuse(Reason.CONFLICT, "api-key"))
-    assert usage.cells("rule", "api-key") == ["1 request", "00:00:00"]
+    assert usage.told("rule", "api-key") == "1 request, 00:00:00"
     usage.count(refuse(Reason.CONFLICT, "api-key"))
-    assert usage.cells("rule", "api-key") == ["2 requests", "00:00:00"]
-    assert usage.cells("Hublet", "eu1") == ["0 requests", "-"]
+    assert usage.told("rule", "api-key") == "2 requests, 00:00:00"
+    assert usage.told("Hublet", "eu1") == "no request"
 
 
 def test_reload_reads_the_table_at_once(routed: Stage) -> None:
@@ -100,7 +113,7 @@ def test_a_pinned_credential_goes_elsewhere_until_it_is_unpinned(
     with routed.client() as client:
         assert client.get("/b", bearer("eu1")).hublet == "na1"
         assert client.get("/c?hapikey=eu1-0").hublet == "eu1"
-        assert ["pin", "na1"] in [[row[0], row[2]] for row in routed.command("hublet.table")]
+        assert ["pinned", "to na1"] in [[row[0], row[2]] for row in routed.command("hublet.table")]
         routed.command("hublet.unpin")
         assert client.get("/d", bearer("eu1")).hublet == "eu1"
     wait_for(lambda: len(routed.seen.flows) == 4)

@@ -14,7 +14,7 @@ from mitmproxy.flow import Flow
 from mitmproxy.log import ALERT
 from mitmproxy.types import Choice, Data
 
-from ..analysis.explanation import explain
+from ..analysis.explanation import NOT_HERE, explain
 from ..analysis.shown import comment, place_name
 from ..core.decide import Decision
 from ..core.table import Table
@@ -52,11 +52,12 @@ class Usage:
                 self.counts[kind, name] += 1
                 self.last[kind, name] = now
 
-    def cells(self, kind: str, name: str) -> list[str]:
-        """Return `12 requests` and the time of the last."""
-        count, last = self.counts[kind, name], self.last.get((kind, name))
-        clock = time.strftime("%H:%M:%S", time.localtime(last)) if last else "-"
-        return [f"{count} request{'' if count == 1 else 's'}", clock]
+    def told(self, kind: str, name: str) -> str:
+        """Return `12 requests, 14:40:18`: how many, and when the last one came."""
+        if not (count := self.counts[kind, name]):
+            return "no request"
+        clock = time.strftime("%H:%M:%S", time.localtime(self.last[kind, name]))
+        return f"{count} request{'' if count == 1 else 's'}, {clock}"
 
 
 class Prompt:
@@ -104,36 +105,37 @@ class Prompt:
         for flow in _requests(flows):
             status = flow.response.status_code if flow.response else None
             told = explain(table, view_whole(flow), status)
-            notes = (
-                ("decided then", flow.comment),
-                ("now", comment(told.decision)),
-                ("policy", told.policy),
-                ("hint", told.hint),
-                ("table", told.decision.table),
-            )
-            rows += [[name, note, "", ""] for name, note in notes if note]
-            rows += [[one.rule, one.place, one.why, one.shape or ""] for one in told.tried]
-        return cast(Data, rows or [["no request", "", "", ""]])
+            then, now = flow.comment, comment(told.decision)
+            absent = dict.fromkeys(one.rule for one in told.tried if one.why == NOT_HERE)
+            notes = {
+                "went": then or now,
+                "would go now": now if then and then != now else None,
+                "policy": told.policy,
+                "hint": told.hint,
+            }
+            rows += [[name, note] for name, note in notes.items() if note]
+            rows += [
+                [one.rule, f"{one.place}: {one.why}" + (f" ({one.shape})" if one.shape else "")]
+                for one in told.tried
+                if one.why != NOT_HERE
+            ]
+            rows += [[NOT_HERE, ", ".join(absent)]] if absent else []
+            rows += [["table", str(told.decision.table)]]
+        return cast(Data, rows or [["no request", ""]])
 
     @command.command("hublet.table")
     def table(self) -> Data:
         """Show each Hublet and rule, with the requests that it decided since the start."""
         table, usage = self._table(), self.router.usage
         rows = [
-            ["Hublet", name, str(upstream), *usage.cells("Hublet", name)]
+            [f"Hublet {name}", str(upstream), usage.told("Hublet", name)]
             for name, upstream in table.hublets.items()
         ]
-        rows += [
-            [
-                "rule",
-                rule.name,
-                ", ".join(map(place_name, rule.places)),
-                *usage.cells("rule", rule.name),
-            ]
-            for rule in table.rules
-        ]
-        rows += [["pin", key, hublet, "", ""] for key, hublet in self.overrides.pins.items()]
-        return cast(Data, [*rows, ["table", table.version, "", "", ""]])
+        for rule in table.rules:
+            places = ", ".join(map(place_name, rule.places))
+            rows.append([f"rule {rule.name}", places, usage.told("rule", rule.name)])
+        rows += [["pinned", key, f"to {hublet}"] for key, hublet in self.overrides.pins.items()]
+        return cast(Data, [*rows, ["table", table.version, ""]])
 
     @command.command("hublet.reload")
     def reload(self) -> None:
