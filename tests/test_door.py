@@ -28,9 +28,7 @@ def start(stage: Stage, *certified: str) -> tuple[Upstream, Door]:
     stage.table()
     router = HubletRouter()
     stage.proxy(addon=router, hublet_connect_timeout=1)
-    door = router.addons[0]
-    assert isinstance(door, Door)
-    return eu1, door
+    return eu1, router.door
 
 
 @pytest.fixture

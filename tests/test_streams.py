@@ -68,16 +68,20 @@ class Mitmdump:
         assert "Traceback" not in said
 
 
-@pytest.fixture(scope="module", params=[None, "1m", "1k"], ids=["unset", "1m", "1k"])
+@pytest.fixture(
+    scope="module",
+    params=[None, "stream_large_bodies=1m", "stream_large_bodies=1k", "hublet_lean=true"],
+    ids=["unset", "1m", "1k", "lean"],
+)
 def running(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Mitmdump]:
-    """A proxy with what its user says of streaming."""
+    """A proxy with what its user says of streaming, and a lean one."""
     with Stage(tmp_path_factory.mktemp("streams")) as stage:
         stage.upstream("na1")
         stage.upstream("eu1")
         stage.table()
-        setting = ["--set", f"stream_large_bodies={request.param}"] if request.param else []
+        setting = ["--set", request.param] if request.param else []
         mitmdump = Mitmdump(stage, *setting)
         try:
             yield mitmdump

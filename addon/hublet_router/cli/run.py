@@ -12,14 +12,19 @@ UNROUTED = "reverse:https://unrouted.invalid"
 _NO_MODE = re.compile(r"-m.*|--mode(=.*)?|-n|--no-server|-n?r.*|--rfile(=.*)?")
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Run mitmdump with the addon; a later argument of the user's wins over ours.
+# Without the first, mitmdump would print each URL, and with it credentials of the query.
+_OPTIONS = {"flow_detail": "0", "hublet_lean": "true"}
 
-    flow_detail=0, because mitmdump would print each URL, and with it credentials of the query.
-    """
+
+def run(arguments: Sequence[str]) -> int:
+    """Run mitmdump with the addon; what the user says wins over ours."""
     from mitmproxy.tools.main import mitmdump  # noqa: PLC0415  # half a second, for this alone
 
-    ours = ["-s", str(script()), "--listen-host", "127.0.0.1", "--set", "flow_detail=0"]
+    ours = ["-s", str(script()), "--listen-host", "127.0.0.1"]
+    for option, value in _OPTIONS.items():
+        # mitmproxy takes an option that is set twice for a fault
+        if not any(re.fullmatch(f"(--set=)?{option}(=.*)?", word) for word in arguments):
+            ours += ["--set", f"{option}={value}"]
     if not any(_NO_MODE.fullmatch(word) for word in arguments):
         ours += ["--mode", UNROUTED]
     mitmdump([*ours, *arguments])

@@ -25,6 +25,7 @@ from ..flows.view import body_size, view, view_whole
 from ..tablefile import TableError
 from .annotate import Decided, Ledger, annotate, is_annotated
 from .door import Door
+from .lean import Group, Lean
 from .log import DecisionLog
 from .metrics import Metrics
 from .overrides import Overrides
@@ -57,13 +58,10 @@ class HubletRouter:
         self.door = Door()
         self.usage = Usage()
         self.overrides = Overrides()
-        self.addons = [
-            self.door,
-            self.decision_log,
-            self.metrics,
-            ProxyStatus(self.decided),
-            Prompt(self, self.overrides),
-        ]
+        self.lean = Lean()
+        status = ProxyStatus(self.decided)
+        group = Group([self.door, self.decision_log, self.metrics, status, self.lean])
+        self.addons = [group, Prompt(self, self.overrides)]
 
     # life cycle; plain functions all: mitmproxy cannot reload a script whose hooks here are async
 
@@ -107,6 +105,7 @@ class HubletRouter:
                 self._serve_demo()
             self.decision_log.take_options(updated)
             self.metrics.take_options(updated)
+            self.lean.take_options(updated)
         except (TableError, OptionsError) as error:
             self._complain(*str(error).splitlines())
 
@@ -139,14 +138,13 @@ class HubletRouter:
             return
         flow.request.data.host = str(flow.request.host)  # a replayed flow has the stamp it got then
         with self._refusing_on_failure(flow):
-            request = view(flow)
-            size = body_size(flow.request)
-            if size != 0 and self.table and self.table.reads_body(request.path):
+            request, table = view(flow), self.table
+            if table and table.reads_body(request.path) and (size := body_size(flow.request)) != 0:
                 request = view(flow, body=None)
                 if (size or 0) <= MAX_BODY and not flow.request.stream:
                     # To `request`, with the body; one that turns out longer is streamed, to where
                     # the other credentials say or to nowhere.
-                    if size is None and decide(self.table, request).upstream:
+                    if size is None and decide(table, request).upstream:
                         asked = flow.request.host
                         self._apply(flow, request)
                         assert isinstance(flow.request.host, UpstreamHost)

@@ -1,0 +1,180 @@
+"""Lean mode: an addon is offered only the events that it has a use for.
+
+mitmproxy offers each event to each of some forty addons, and then the news of it to each again
+(`handle_lifecycle` in addonmanager.py): more than 40 % of the work for a small request.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from inspect import isawaitable, iscoroutinefunction
+from itertools import groupby
+from typing import Any
+
+from mitmproxy import ctx, hooks
+from mitmproxy.addonmanager import Loader, safecall
+from mitmproxy.exceptions import OptionsError
+
+type Hook = Callable[..., Any]
+
+SLEEPS = {
+    "anticache": "anticache",
+    "anticomp": "anticomp",
+    "blocklist": "block_list",
+    "dumper": "flow_detail",
+    "maplocal": "map_local",
+    "mapremote": "map_remote",
+    "modifybody": "modify_body",
+    "modifyheaders": "modify_headers",
+    "onboarding": "onboarding",
+    "save": "save_stream_file",
+    "savehar": "hardump",
+    "stickyauth": "stickyauth",
+    "stickycookie": "stickycookie",
+    "hublet-router-log": "hublet_log",
+    "hublet-router-metrics": "hublet_metrics",
+    "hublet-router-status": "hublet_proxy_status",
+}
+"""Addons that do nothing with a flow while an option of theirs is off, and which that is."""
+
+STAYS = {
+    "it guards": {"block", "disableh2c"},
+    "it authenticates": {"proxyauth", "upstreamauth"},
+    "without it nothing is proxied": {"dnsresolver", "nextlayer", "proxyserver", "tlsconfig"},
+    "it edits answers unasked": {"stripdnshttpsrecords", "updatealtsvc"},
+    "a command can ask it, too": {"serverplayback"},
+    "it has commands, tasks or options, but no hook that is offered anything": {
+        "browser", "clientplayback", "commandhistory", "comment", "core", "cut", "errorcheck",
+        "export", "keepserving", "readfilestdin", "termlog",
+    },
+}  # fmt: skip
+"""The others of mitmdump, by why they do not sleep. Only `scriptloader` is in neither table: what
+it loads can change at any time, so it keeps its place in the chain, like whatever is not ours to
+judge."""
+
+_JUDGED = SLEEPS.keys() | set().union(*STAYS.values())
+_LIFE_CYCLE = {"load", "configure", "running", "done"}
+
+
+class Group:
+    """Neighbours in a chain of addons: one addon, with the hooks that any of them needs now.
+
+    To the life cycle all listen, and to flows and connections those that do not sleep. A hook's
+    error is logged, and the next hook goes on, as in mitmproxy's own chain.
+    """
+
+    def __init__(self, neighbours: Iterable[object]) -> None:
+        self.neighbours = list(neighbours)
+        for event in _LIFE_CYCLE - {"configure"}:
+            self._listen(event, self.neighbours)
+
+    def configure(self, updated: set[str]) -> None:
+        """Pass on what changed; wake who is needed by it, and let others sleep."""
+        _offer(_hooks("configure", self.neighbours))(updated)
+        self.listen()
+
+    def listen(self) -> None:
+        """Make the hooks that are needed as the options stand."""
+        awake = [addon for addon in self.neighbours if _is_awake(addon)]
+        for event in hooks.all_hooks.keys() - _LIFE_CYCLE:
+            self._listen(event, awake)
+
+    def _listen(self, event: str, addons: list[object]) -> None:
+        vars(self).pop(event, None)
+        if needed := _hooks(event, addons):
+            setattr(self, event, needed[0] if len(needed) == 1 else _offer(needed))
+
+
+class Lean:
+    """Puts mitmproxy's addons in groups, from the start of the proxy to its end."""
+
+    name = "hublet-router-lean"
+
+    def __init__(self) -> None:
+        self.is_running = False
+        self.is_wanted = False
+
+    def load(self, loader: Loader) -> None:
+        """Declare the option."""
+        loader.add_option(
+            "hublet_lean",
+            bool,
+            False,
+            "For routing under mitmdump: addons of mitmproxy that are idle leave the event chain.",
+        )
+
+    def take_options(self, updated: set[str]) -> None:
+        """Raise OptionsError where a person looks on, who can ask an addon for anything."""
+        if "hublet_lean" not in updated:
+            return
+        self.is_wanted = False
+        if ctx.options.hublet_lean and ctx.master.addons.get("view") is not None:
+            raise OptionsError(
+                "hublet_lean is for routing under mitmdump, and takes away what you would look at"
+                " here; leave it out"
+            )
+        self.is_wanted = ctx.options.hublet_lean
+        self._arrange()
+
+    def running(self) -> None:
+        """Begin: everybody has started."""
+        self.is_running = True
+        self._arrange()
+
+    def done(self) -> None:
+        """Leave the chain as it was, for the end or for the next version of this package."""
+        self.is_running = False
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """Replace the chain, which may be under way: who goes through the old one meets all."""
+        chain = list(_without_groups(ctx.master.addons.chain))
+        if self.is_wanted and self.is_running:
+            chain = list(_with_groups(chain))
+        ctx.master.addons.chain = chain
+
+
+def _without_groups(chain: list[object]) -> Iterator[object]:
+    for addon in chain:
+        yield from addon.neighbours if isinstance(addon, Group) else [addon]
+
+
+def _with_groups(chain: list[object]) -> Iterator[object]:
+    for is_judged, neighbours in groupby(chain, lambda addon: _name(addon) in _JUDGED):
+        if not is_judged:
+            yield from neighbours
+            continue
+        group = Group(neighbours)
+        group.listen()
+        yield group
+
+
+def _offer(listening: list[Hook]) -> Hook:
+    """Return one hook in place of several; as mitmproxy does, it asks each whether to wait."""
+
+    def offer(*arguments: object) -> None:
+        for hook in listening:
+            with safecall():
+                hook(*arguments)
+
+    async def offer_and_wait(*arguments: object) -> None:
+        for hook in listening:
+            with safecall():
+                result = hook(*arguments)
+                if result is not None and isawaitable(result):
+                    await result
+
+    return offer_and_wait if any(map(iscoroutinefunction, listening)) else offer
+
+
+def _hooks(event: str, addons: list[object]) -> list[Hook]:
+    return [getattr(addon, event) for addon in addons if callable(getattr(addon, event, None))]
+
+
+def _is_awake(addon: object) -> bool:
+    option = SLEEPS.get(_name(addon))
+    return option is None or bool(getattr(ctx.options, option))
+
+
+def _name(addon: object) -> str:
+    """Return the name by which mitmproxy knows an addon (`AddonManager.get`)."""
+    name: str = getattr(addon, "name", type(addon).__name__.lower())
+    return name
