@@ -30,8 +30,6 @@ SLEEPS = {
     "stickyauth": "stickyauth",
     "stickycookie": "stickycookie",
     "hublet-router-log": "hublet_log",
-    "hublet-router-metrics": "hublet_metrics",
-    "hublet-router-status": "hublet_proxy_status",
 }
 """Addons that do nothing with a flow while an option of theirs is off, and which that is."""
 
