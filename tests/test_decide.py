@@ -1,16 +1,25 @@
+import pathlib
 import re
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, asdict, replace
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hublet_router.core.decide import MAX_CREDENTIAL, Action, Decision, Reason, decide, refuse
-from hublet_router.core.places import Request
-from hublet_router.core.table import Policy, Table, Upstream
+from hublet_router.core.decide import (
+    MAX_CREDENTIAL,
+    Action,
+    Decision,
+    Reason,
+    decide,
+    readings,
+    refuse,
+)
+from hublet_router.core.places import Path, Query, Request
+from hublet_router.core.readers import Protobuf
+from hublet_router.core.table import Accounts, Policy, Table, Upstream
 from hublet_router.tablefile import load, loads
 from synthetic import (
     UUID,
@@ -24,7 +33,7 @@ from synthetic import (
     varint_field,
 )
 
-SHIPPED = load(Path(__file__).parent.parent / "hublets.yaml")
+SHIPPED = load(pathlib.Path(__file__).parent.parent / "hublets.yaml")
 
 HUBLETS = """
 hublets:
@@ -682,9 +691,220 @@ def test_another_scheme_is_a_table(
     assert outcome(decide(table, seen)) == expected
 
 
+MOVED = replace(
+    TABLE,
+    accounts=Accounts(
+        places=(Query("portalId"), Path(re.compile("^/submit/([0-9]+)/"), "/submit/")),
+        fields=(Protobuf(3),),
+        moved={"7": "eu1", "8": "ap1", "9": "eu1"},
+    ),
+)
+FIRST_OF_MOVED = replace(MOVED, policy=replace(MOVED.policy, conflict="first"))
+
+
+def token(hublet: str | None, *accounts: int) -> tuple[str, str]:
+    """Return an access token of these accounts; more than one is a contradiction."""
+    fields = b"".join(varint_field(3, account) for account in accounts)
+    name = bytes_field(9, hublet.encode()) if hublet else b""
+    return bearer(base64url(varint_field(1, 1) + fields + name))
+
+
+EU1_PAT = bearer(private_app_token("eu1"))
+
+
+@pytest.mark.parametrize(
+    ("seen", "hublet", "credential"),
+    [
+        pytest.param(request("/?portalId=7"), "eu1", None, id="query"),
+        pytest.param(request("/?portalId=0007"), "eu1", None, id="query, another spelling"),
+        pytest.param(request("/?portal%49d=%37"), "eu1", None, id="query, encoded"),
+        pytest.param(request("/submit/8/form"), "ap1", None, id="path"),
+        pytest.param(request("/submit//%38/form"), "ap1", None, id="path, as a server may"),
+        pytest.param(request("/", token("na1", 7)), "eu1", OAUTH, id="protobuf"),
+        pytest.param(request("/", token(None, 7)), "eu1", OAUTH, id="a token that names none"),
+        pytest.param(request("/", token("zz9", 7)), "eu1", OAUTH, id="an unlisted Hublet"),
+        pytest.param(request("/", token("eu1", 7)), "eu1", OAUTH, id="where it says already"),
+        pytest.param(request("/", token("na1", 7, 9)), "eu1", OAUTH, id="two of one Hublet"),
+        pytest.param(request("/?portalId=8", EU1_PAT), "ap1", PAT, id="beats its credential"),
+        pytest.param(request("/?portalId=8&hapikey=demo"), "ap1", "api-key", id="an old key"),
+        pytest.param(
+            request("/?portalId=8", bearer(private_app_token("zz9"))),
+            "ap1",
+            PAT,
+            id="beats what is unknown",
+        ),
+        pytest.param(
+            request("/?portalId=7", token("na1", 7)), "eu1", OAUTH, id="the account, twice"
+        ),
+        pytest.param(
+            request("/?portalId=7", token("na1", 9)), "eu1", OAUTH, id="two accounts, one Hublet"
+        ),
+        pytest.param(
+            request("/?portalId=7", token("eu1", 1)), "eu1", OAUTH, id="another's, in the same"
+        ),
+        pytest.param(
+            request("/?portalId=1", token("na1", 7)), "eu1", OAUTH, id="beside one not listed"
+        ),
+        pytest.param(
+            request(f"{TOKEN_URL}?portalId=7", body=None), "eu1", None, id="an unread body"
+        ),
+    ],
+)
+def test_an_account_that_has_moved_decides(
+    seen: Request, hublet: str, credential: str | None
+) -> None:
+    decision = decide(MOVED, seen)
+
+    assert outcome(decision) == ("route", hublet, "moved", credential)
+    assert decision.upstream is MOVED.hublets[hublet]
+    assert outcome(decide(FIRST_OF_MOVED, seen)) == outcome(decision)
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        pytest.param(request(), id="none"),
+        pytest.param(request("/?portalId="), id="an empty one"),
+        pytest.param(request("/?portalId=x7"), id="another text"),
+        pytest.param(request("/?portalId=1"), id="query"),
+        pytest.param(request("/submit/1/form?portalId=2"), id="two"),
+        pytest.param(request("/?portalId=1", EU1_PAT), id="beside a credential"),
+        pytest.param(request("/", token("ap1", 1)), id="protobuf"),
+        pytest.param(request("/", token(None, 1)), id="protobuf, no Hublet"),
+        pytest.param(request("/", token("eu1")), id="a token without account"),
+        pytest.param(request(TOKEN_URL, body=None), id="an unread body"),
+        pytest.param(request(hosts=("x.example",)), id="a foreign host"),
+        pytest.param(TWO_KEYS, id="a conflict"),
+    ],
+)
+def test_an_account_that_is_not_listed_changes_nothing(seen: Request) -> None:
+    assert decide(MOVED, seen) == decide(TABLE, seen)
+    assert outcome(decide(FIRST_OF_MOVED, seen)) == outcome(
+        decide(with_policy(conflict="first"), seen)
+    )
+
+
+@pytest.mark.parametrize("seen", [value for param in FOREIGN for value in param.values])
+def test_a_moved_account_opens_no_other_host(seen: object) -> None:
+    assert isinstance(seen, Request)
+    there = replace(seen, target="/?portalId=7")
+
+    assert outcome(decide(MOVED, there)) == ("refuse", None, "foreign-host", None)
+
+
+@pytest.mark.parametrize(
+    ("seen", "credential", "first"),
+    [
+        pytest.param(
+            request("/?portalId=7&portalId=8"), None, ("route", "eu1", "moved", None), id="query"
+        ),
+        pytest.param(
+            request("/submit/8/form?portalId=7"),
+            None,
+            ("route", "eu1", "moved", None),
+            id="query and path",
+        ),
+        pytest.param(
+            request("/submit/8/form?portalId=1"),
+            None,
+            ("route", "na1", "anonymous", None),
+            id="one that has not moved, one that has",
+        ),
+        pytest.param(
+            request("/?portalId=8", token("na1", 7)),
+            OAUTH,
+            ("route", "eu1", "moved", OAUTH),
+            id="query and credential",
+        ),
+        pytest.param(
+            request("/", token("na1", 7, 8)),
+            OAUTH,
+            ("route", "eu1", "moved", OAUTH),
+            id="two in one credential",
+        ),
+        pytest.param(
+            request("/", token("na1", 1, 7)),
+            OAUTH,
+            ("route", "eu1", "moved", OAUTH),
+            id="one credential, one of its two has moved",
+        ),
+        pytest.param(
+            request("/?portalId=8", token("eu1", 1)),
+            OAUTH,
+            ("route", "ap1", "moved", OAUTH),
+            id="a credential of another account",
+        ),
+        pytest.param(
+            request("/?portalId=8", token(None, 1)),
+            None,
+            ("route", "ap1", "moved", OAUTH),
+            id="a credential of another account that names none",
+        ),
+        pytest.param(
+            request("/?portalId=8&hapikey=na1-", EU1_PAT),
+            PAT,
+            ("route", "ap1", "moved", PAT),
+            id="two credentials that differ",
+        ),
+        pytest.param(
+            request("/?hapikey=na1-", token("na1", 7)),
+            OAUTH,
+            ("route", "eu1", "moved", OAUTH),
+            id="beside a credential that names the old one",
+        ),
+        pytest.param(
+            request("/", token("na1", 7), token("na1", 8)),
+            OAUTH,
+            ("route", "eu1", "moved", OAUTH),
+            id="two credentials, two accounts",
+        ),
+        pytest.param(
+            request("/?hapikey=na1-", EU1_PAT, token("na1", 8)),
+            PAT,
+            ("route", "ap1", "moved", OAUTH),
+            id="three credentials",
+        ),
+    ],
+)
+def test_accounts_that_disagree_are_a_conflict(
+    seen: Request, credential: str | None, first: tuple[str, str | None, str, str | None]
+) -> None:
+    assert outcome(decide(MOVED, seen)) == ("refuse", None, "conflict", credential)
+    assert outcome(decide(FIRST_OF_MOVED, seen)) == first
+
+
+def test_another_account_that_would_go_nowhere_is_a_conflict() -> None:
+    nowhere = replace(MOVED, default=None)
+    seen = request("/?portalId=8", token(None, 1))
+
+    assert outcome(decide(nowhere, seen)) == ("refuse", None, "conflict", None)
+
+
+def test_a_credential_that_is_too_long_is_refused_beside_a_moved_account() -> None:
+    seen = request("/?portalId=7", bearer(LONG))
+
+    assert outcome(decide(MOVED, seen)) == ("refuse", None, "too-large", PAT)
+
+
+def test_the_account_of_another_kind_of_credential_is_an_accident() -> None:
+    """An API key can be the base64 of a message; only a rule that reads messages looks inside."""
+    _, text = token(None, 7)
+    seen = request(f"/?hapikey={text.removeprefix('Bearer ')}")
+
+    assert outcome(decide(MOVED, seen)) == ("route", "na1", "legacy", "api-key")
+
+
+def test_readings_are_what_was_found_and_not_what_was_decided() -> None:
+    seen = request("/?hapikey=demo", token("na1", 7))
+    found = [(rule.name, names, ids) for rule, _, names, ids in readings(MOVED, seen)]
+
+    assert found == [(OAUTH, ("na1",), ("7",)), ("api-key", (), ())]
+
+
 def test_actions_and_reasons_are_the_published_words() -> None:
     assert list(Action) == ["route", "refuse", "pass"]
     assert {*Reason} >= {
+        "moved",
         "credential",
         "legacy",
         "anonymous",

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from itertools import permutations, product
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import parse_qsl
 
 import pytest
 from hypothesis import given, settings
@@ -22,14 +23,15 @@ from mitmproxy.proxy.mode_specs import ReverseMode
 from mitmproxy.test import tflow
 
 from hublet_router.analysis.shown import comment
-from hublet_router.core.decide import Action, Decision, Reason, decide
-from hublet_router.core.places import Cookie, Form, Header, Json, Place, Query, Request
+from hublet_router.core.decide import Action, Decision, Reason, decide, readings
+from hublet_router.core.places import Cookie, Form, Header, Json, Place, Query, Request, _pairs
 from hublet_router.core.places import Path as PathPlace
 from hublet_router.core.plan import Rule
 from hublet_router.core.readers import Base64, Jwt, Protobuf, Reader, Regex
-from hublet_router.core.table import Policy, Table, Upstream
+from hublet_router.core.table import Accounts, Policy, Table, Upstream, account_id
 from hublet_router.flows.view import view
 from hublet_router.tablefile import load, loads
+from hublet_router.tablefile.regex_graph import literal_start
 from synthetic import (
     access_token,
     access_token_message,
@@ -469,7 +471,10 @@ PATTERNS = tuple(
         "^/([^/]*)", "()",
     )
 )  # fmt: skip
-FILTERS = (None, None, re.compile("^/"), re.compile("token"), re.compile("(?i)OAUTH|^$"))
+FILTERS = (
+    None, None, re.compile("^/"), re.compile("^/oauth/"), re.compile("token"),
+    re.compile("(?i)OAUTH|^$"),
+)  # fmt: skip
 ANYWHERE: tuple[Place, ...] = (
     Header("authorization", "bearer"), Header("authorization"), Header("cookie"), Header("host"),
     Query("token"), Query(""), Cookie("token"), Cookie(""), Form("token"), Form("a"),
@@ -497,9 +502,16 @@ POLICIES = [
 LISTED = [("eu1", *names) for count in (0, 1, 3) for names in permutations(NAMES, count)]
 
 
-def table_of(choice: tuple[Policy, tuple[str, ...], bool], all_rules: list[Rule]) -> Table:
-    """Make a table, as `tablefile` does."""
+MOVED = ("62515", "a", "eu1", "127.0.0.1", "x", "token")  # each stands somewhere in a request
+
+
+def table_of(
+    choice: tuple[Policy, tuple[str, ...], bool], ids: int, all_rules: list[Rule]
+) -> Table:
+    """Make a table, as `tablefile` does; every second one knows accounts."""
     policy, listed, has_default = choice
+    moved = {account: listed[at % len(listed)] for at, account in enumerate(MOVED)}
+    places = (Query("token"), PathPlace(PATTERNS[6]))[: ids % 3]
     return Table(
         version="0123456789ab",
         domains=frozenset((API, "*.example")),
@@ -507,11 +519,15 @@ def table_of(choice: tuple[Policy, tuple[str, ...], bool], all_rules: list[Rule]
         default=listed[0] if has_default else None,
         policy=policy,
         rules=tuple(all_rules),
+        accounts=Accounts(places, (Protobuf(3),), moved) if ids > 2 else None,
     )
 
 
 tables = st.builds(
-    table_of, one_of_each(POLICIES, LISTED, (True, False)), st.lists(rules, min_size=1, max_size=4)
+    table_of,
+    one_of_each(POLICIES, LISTED, (True, False)),
+    st.integers(0, 5),
+    st.lists(rules, min_size=1, max_size=4),
 )
 
 SECRETS = (
@@ -569,13 +585,57 @@ requests = st.builds(
 )
 
 
-@examples(1800)
-@given(table=tables, request=requests)
-def test_law_2_deciding_twice_gives_the_same(table: Table, request: Request) -> None:
-    decision = decide(table, request)
+@examples(1000)
+@given(table=tables, seen=st.lists(requests, min_size=1, max_size=4))
+def test_law_2_what_is_remembered_of_other_requests_changes_nothing(
+    table: Table, seen: list[Request]
+) -> None:
+    decisions = [decide(table, request) for request in seen]
 
-    assert decide(table, request) == decision
-    assert decide(replace(table), replace(request)) == decision
+    assert [decide(table, request) for request in reversed(seen)] == decisions[::-1]
+    assert [decide(replace(table), replace(request)) for request in seen] == decisions
+
+
+def planned(rule: Rule) -> Rule:
+    """Return the rule with what `tablefile` makes of its patterns for the plan."""
+    places = tuple(
+        replace(place, prefix=literal_start(place.pattern))
+        if isinstance(place, PathPlace)
+        else place
+        for place in rule.places
+    )
+    return replace(rule, places=places, prefix=literal_start(rule.paths) if rule.paths else "")
+
+
+@examples(1000)
+@given(table=tables, request=requests)
+def test_law_2_the_plan_changes_no_decision(table: Table, request: Request) -> None:
+    rules = tuple(replace(rule, name=f"{at}") for at, rule in enumerate(table.rules))
+    unplanned = replace(table, rules=rules)
+
+    assert decide(replace(table, rules=tuple(map(planned, rules))), replace(request)) == decide(
+        unplanned, request
+    )
+
+
+@examples(800)
+@given(text=st.text("ab=&+%2cz;#é\0") | st.text())
+def test_a_query_is_read_as_the_standard_library_reads_it(text: str) -> None:
+    assert _pairs(text) == parse_qsl(text, keep_blank_values=True)
+
+
+@examples(1000)
+@given(table=tables, request=requests)
+def test_law_1_only_a_listed_account_overrides_a_credential(table: Table, request: Request) -> None:
+    accounts = table.accounts or Accounts((Query("token"),), (Protobuf(3),), {})
+    decision = decide(table, request)
+    unlisted = replace(table, accounts=replace(accounts, moved={"of nobody": "eu1"}))
+
+    assert decide(unlisted, request) == decide(replace(table, accounts=None), request)
+    if decision.reason is Reason.MOVED:
+        ids = {account_id(value) for place in accounts.places for value in place.values(request)}
+        ids |= {account_id(text) for *_, found in readings(table, request) for text in found}
+        assert decision.hublet in {accounts.moved.get(account) for account in ids}
 
 
 @examples(800)

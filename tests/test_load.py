@@ -81,6 +81,44 @@ def test_a_fault_of_a_text_has_the_usual_name() -> None:
         loads(b"")
 
 
+WITH_FILE = f"{TABLE}accounts: {{ids: [{{query: id}}], file: moved.csv}}\n"
+
+
+def test_a_file_of_accounts_is_looked_for_beside_the_table(tmp_path: Path) -> None:
+    file = tmp_path / "t.yaml"
+    file.write_text(
+        f"{WITH_FILE}examples: [{{request: {{url: 'https://api.test/?id=7'}}, hublet: eu1}}]\n"
+    )
+    rows = tmp_path / "moved.csv"
+    rows.write_text("7,eu1\n")
+    table = load(file)
+
+    assert table.accounts
+    assert (table.accounts.moved, table.accounts.file) == ({"7": "eu1"}, str(rows))
+    digest = hashlib.sha256(rows.read_bytes()).digest()
+    assert table.version == hashlib.sha256(file.read_bytes() + digest).hexdigest()[:12]
+    rows.write_text("7,eu1\n8,eu1\n")
+    assert load(file).version != table.version
+
+
+def test_a_missing_file_of_accounts_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "t.yaml"
+    file.write_text(WITH_FILE)
+    with pytest.raises(TableError) as caught:
+        load(file)
+
+    assert str(caught.value) == (
+        f"{tmp_path / 'moved.csv'}:1:1: cannot be read: No such file or directory;"
+        " write lines of account,hublet into it, or take 'file' out of 'accounts'"
+    )
+
+
+def test_accounts_in_the_table_need_no_file() -> None:
+    text = f"{TABLE}accounts: {{ids: [{{query: id}}], moved: {{7: eu1}}}}\n".encode()
+
+    assert loads(text).version == hashlib.sha256(text).hexdigest()[:12]
+
+
 @pytest.mark.parametrize(
     ("example", "policy"),
     [

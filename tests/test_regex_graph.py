@@ -2,9 +2,11 @@ import re
 import sys
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hublet_router.tablefile import regex_graph
-from hublet_router.tablefile.regex_graph import Graph, SlowError
+from hublet_router.tablefile.regex_graph import Graph, SlowError, literal_start
 
 
 # The parser is private to the standard library. Where this fails, Python has changed it: look at
@@ -224,3 +226,52 @@ def test_a_set_is_never_too_small(flags: str, one: str) -> None:
 )
 def test_the_flags_of_a_group(pattern: str, like: str) -> None:
     assert Graph(pattern).reads[1] == Graph(like).reads[1]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "start"),
+    [
+        ("^/oauth/v1/", "/oauth/v1/"),
+        (r"^/a\.b/([^/]+)", "/a.b/"),
+        ("^/oauth/(v1|v3)/token", "/oauth/"),
+        ("^/keys?/", "/key"),
+        ("^/a{2}", "/"),
+        ("^/a|^/b", ""),
+        ("^(?:/a|/b)", ""),
+        ("^/é", "/é"),
+        ("(?x) ^ /a /b  # a comment", "/a/b"),
+        ("^", ""),
+        ("^^/a", ""),
+        ("", ""),
+        ("/oauth/", ""),
+        (r"\A/oauth/", ""),
+        ("(^/oauth/)", ""),
+        ("(?i)^/oauth/", ""),
+        ("^(?i:/oauth/)", ""),
+        ("(?m)^/oauth/", ""),
+        ("(?m:^/oauth/)", ""),
+        (r"\b/oauth/", ""),
+    ],
+)
+def test_literal_start(pattern: str, start: str) -> None:
+    assert literal_start(re.compile(pattern)) == start
+
+
+ATOMS = ("^", "$", "|", "a", "b", "/", "[ab]", "(a)", "(?:a|b)", "a?", "b*", "(?i:a)", "(?m:^)")
+FLAGS = ("", "(?i)", "(?m)", "(?s)", "(?x)")
+
+
+@given(
+    flags=st.sampled_from(FLAGS),
+    atoms=st.lists(st.sampled_from(ATOMS), max_size=6).map("".join),
+    text=st.text("abA/\n"),
+)
+def test_every_match_begins_with_the_literal_start(flags: str, atoms: str, text: str) -> None:
+    try:
+        pattern = re.compile(f"{flags}^{atoms}")
+    except re.error:
+        return
+    start = literal_start(pattern)
+    for seen in (text, start + text):
+        if pattern.search(seen):
+            assert seen.startswith(start)

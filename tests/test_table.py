@@ -1,12 +1,13 @@
 import re
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from hublet_router.core.places import Form, Header, Query
+from hublet_router.core.places import Form, Header, Query, Request
 from hublet_router.core.plan import Rule
-from hublet_router.core.readers import Regex
-from hublet_router.core.table import Policy, Table, Upstream
+from hublet_router.core.readers import Protobuf, Regex
+from hublet_router.core.table import Accounts, Misdirected, Policy, Table, Upstream, account_id
+from synthetic import access_token
 
 PREFIX = Regex(re.compile("^([a-z0-9]+)-"))
 NA1 = Upstream("https", "127.0.0.1", 9441)
@@ -61,21 +62,6 @@ def test_sni_is_the_clients_unless_the_table_says_otherwise() -> None:
 
 def test_the_policy_refuses_what_it_would_have_to_guess() -> None:
     assert Policy() == Policy("default", "default", "refuse", "refuse", "refuse")
-
-
-@pytest.mark.parametrize(
-    ("paths", "path", "applies"),
-    [
-        pytest.param(None, "/anything", True, id="no paths"),
-        pytest.param("^/oauth/", "/oauth/v1/token", True, id="a path that matches"),
-        pytest.param("^/oauth/", "/crm/oauth/", False, id="a path that does not"),
-        pytest.param("/token$", "/oauth/v1/token", True, id="a pattern is searched"),
-    ],
-)
-def test_rule_applies_to(paths: str | None, path: str, applies: bool) -> None:
-    rule = Rule("key", (Query("key"),), PREFIX, re.compile(paths) if paths else None)
-
-    assert rule.applies_to(path) is applies
 
 
 @pytest.mark.parametrize(
@@ -143,9 +129,82 @@ def test_reads_body(rules: tuple[Rule, ...], path: str, reads: bool) -> None:
     assert table("api.hubapi.com", rules=rules).reads_body(path) is reads
 
 
+KNOWN = Accounts((Query("portalId"), Query("id")), (Protobuf(3),), {"7": "eu1", "8": "na1"})
+
+
+@pytest.mark.parametrize(
+    ("target", "hublets"),
+    [
+        pytest.param("/?portalId=7", ("eu1",), id="one that has moved"),
+        pytest.param("/?portalId=007", ("eu1",), id="another spelling"),
+        pytest.param("/?portalId=9", (), id="one that has not"),
+        pytest.param("/", (), id="none"),
+        pytest.param("/?id=8&portalId=7", ("eu1", "na1"), id="two, in the order of the places"),
+        pytest.param("/?id=9&portalId=7", ("eu1", None), id="one that has, one that has not"),
+    ],
+)
+def test_accounts_named_by_a_request(target: str, hublets: tuple[str | None, ...]) -> None:
+    assert KNOWN.named_by(Request("GET", ("api.test",), target)) == hublets
+
+
+def test_owners_of_accounts() -> None:
+    assert KNOWN.owners(("9", "07", "")) == (None, "eu1", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "account"),
+    [
+        ("62515", "62515"),
+        ("0062515", "62515"),
+        ("0", "0"),
+        ("000", "0"),
+        ("", ""),
+        ("0x10", "0x10"),
+        ("acme", "acme"),
+        ("00acme", "00acme"),
+        ("-7", "-7"),
+        ("\u0660\u0667", "\u0660\u0667"),
+    ],
+)
+def test_one_spelling_of_an_account(text: str, account: str) -> None:
+    assert account_id(text) == account
+
+
+def test_repr_shows_no_account() -> None:
+    assert repr(KNOWN) == "<Accounts: 2 moved>"
+
+
+@pytest.mark.parametrize(
+    ("accounts", "token", "ids"),
+    [(KNOWN, access_token("eu1"), ("62515",)), (None, access_token("eu1"), ())],
+    ids=["with accounts", "without"],
+)
+def test_a_table_looks_for_accounts_in_credentials(
+    accounts: Accounts | None, token: str, ids: tuple[str, ...]
+) -> None:
+    oauth = Rule("oauth", (Header("authorization", "bearer"),), Protobuf(9))
+    (look,) = replace(table(rules=(oauth,)), accounts=accounts).plan.looks("/")
+
+    assert look.read(token) == (oauth, ("eu1",), ids)
+
+
+def test_every_place_of_the_rules_once() -> None:
+    assert table(rules=(REFRESH, BEARER, REFRESH)).places == [
+        Form("code"),
+        Query("code"),
+        Header("authorization", "bearer"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("value", "field"),
-    [(table(), "default"), (NA1, "host"), (Policy(), "unknown"), (BEARER, "reader")],
+    [
+        (table(), "default"),
+        (NA1, "host"),
+        (Policy(), "unknown"),
+        (KNOWN, "moved"),
+        (Misdirected(), "json"),
+    ],
 )
 def test_the_values_of_a_table_are_frozen(value: object, field: str) -> None:
     with pytest.raises(FrozenInstanceError):

@@ -56,14 +56,8 @@ class Decision:
 
     def as_json(self) -> dict[str, str | None]:
         """Return the decision as it is written wherever a program reads it."""
-        return {
-            "action": self.action.value,
-            "hublet": self.hublet,
-            "upstream": str(self.upstream) if self.upstream else None,
-            "reason": self.reason.value,
-            "credential": self.credential,
-            "table": self.table,
-        }
+        values = {name: getattr(self, name) for name in self.__slots__}
+        return {name: None if value is None else str(value) for name, value in values.items()}
 
 
 def refuse(reason: Reason, credential: str | None = None, table: str | None = None) -> Decision:
@@ -75,25 +69,26 @@ def decide(table: Table, request: Request) -> Decision:
     """Decide where a request goes. Deciding twice gives the same.
 
     Every credential is read. One that names a Hublet beats one that names none; two that name
-    different ones are a conflict. An account that has moved beats its credential. A rule that has
-    to read a body of None refuses the request, unless something else names its Hublet.
+    different ones are a conflict. An account that has moved beats its credential, and is in
+    conflict with another account's. A rule that has to read a body of None refuses the request,
+    unless something else names its Hublet.
     """
     if elsewhere := _elsewhere(table, request):
         return elsewhere
     accounts = table.accounts
-    # the name of a Hublet -> the rule that named it first
-    moved: dict[str, str | None] = accounts.named_by(request) if accounts else {}
-    firm: dict[str, str] = {}  # by a credential that tells its account: nothing else overrides it
-    named: dict[str, str] = {}
+    beside = accounts.named_by(request) if accounts else ()
+    moved: tuple[str | None, str | None] | None = None  # to which Hublet, and the rule
+    firm: set[str | None] = set()  # by credentials that tell their account: nothing overrides them
+    named: dict[str, str] = {}  # the name of a Hublet -> the rule that named it first
     silent: str | None = None  # the first rule whose credential names none
     unread: str | None = None  # the first rule whose body cannot be read
     for rule, credential, found, ids in readings(table, request):
         names = found
         if ids and accounts:
-            names = accounts.owners(ids) or found
-            firm |= dict.fromkeys(names, rule.name)
-            if names is not found:
-                moved = {**dict.fromkeys(names, rule.name), **moved}
+            owners = accounts.owners(ids)
+            names = tuple(name for owner in owners for name in ((owner,) if owner else found))
+            firm.update(names or (table.default,))
+            moved = moved or next(((owner, rule.name) for owner in owners if owner), None)
         if names:
             for name in names:
                 named.setdefault(name, rule.name)
@@ -103,12 +98,13 @@ def decide(table: Table, request: Request) -> Decision:
             return refuse(Reason.TOO_LARGE, rule.name, table.version)
         else:
             silent = silent or rule.name
-    sure = {**moved, **firm} if moved else named
+    sure = {*beside, *firm} if beside else ()
+    by = next(iter(named.values()), None)
     if (len(named) > 1 or len(sure) > 1) and table.policy.conflict == "refuse":
-        return refuse(Reason.CONFLICT, next(iter(named.values()), None), table.version)
-    if moved:
-        name, by = next(iter(moved.items()))
-        return _route(table, name, Reason.MOVED, by or next(iter(named.values()), silent))
+        return refuse(Reason.CONFLICT, by, table.version)
+    hublet, rule_name = moved or (beside[0] if beside else None, by or silent)
+    if hublet:
+        return _route(table, hublet, Reason.MOVED, rule_name)
     return _settle(table, named, silent, unread)
 
 
@@ -135,15 +131,10 @@ def readings(table: Table, request: Request) -> list[Reading]:
     """
     found: list[Reading] = []
     for look in table.plan.looks(request.path):
-        if look.in_body and request.body is None:
-            found.append((look.rules[0], None, (), ()))
-            continue
-        for credential in look.values(request):
-            if len(credential) > MAX_CREDENTIAL:
-                found.append((look.rules[0], credential, (), ()))
-            else:
-                rule, names, accounts = look.read(credential)
-                found.append((rule, credential, names, accounts))
+        unread = look.rules[0], (), ()
+        for text in [None] if look.in_body and request.body is None else look.values(request):
+            rule, names, ids = look.read(text) if text and len(text) <= MAX_CREDENTIAL else unread
+            found.append((rule, text, names, ids))
     return found
 
 

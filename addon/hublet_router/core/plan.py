@@ -18,6 +18,9 @@ MAX_REMEMBERED = 1024
 MAX_NAMES = 64
 """Characters of what a remembered credential names: no stranger chooses how much is kept."""
 
+MAX_PLANS = 64
+"""Sets of rules that a plan remembers, since a path may choose among many."""
+
 _KEY = token_bytes(32)
 
 
@@ -56,9 +59,9 @@ class Look:
         self.in_body = place.in_body
         self.values = place.values
         self._accounts = accounts
-        fast = rules[0].reader if isinstance(rules[0].reader, Regex) and not accounts else None
-        self._fast = fast.names if fast else None
-        self._memory: dict[bytes, Found] | None = None if fast and len(rules) == 1 else {}
+        first = rules[0].reader
+        self._fast = first.names if isinstance(first, Regex) else None
+        self._memory: dict[bytes, Found] | None = None if self._fast and len(rules) == 1 else {}
 
     def read(self, credential: str) -> Found:
         """Read a credential: of the rules, the first that finds a name decides for it."""
@@ -77,12 +80,15 @@ class Look:
         return found
 
     def _read(self, credential: str) -> Found:
-        accounts = tuple(name for field in self._accounts for name in field.ids(credential))
         for rule in self.rules:
             if names := rule.reader.names(credential):
-                return rule, names, accounts
-        of_its_kind = (rule for rule in self.rules if rule.reader.recognises(credential))
-        return next(of_its_kind, self.rules[0]), (), accounts
+                break
+        else:
+            of_its_kind = (rule for rule in self.rules if rule.reader.recognises(credential))
+            rule, names = next(of_its_kind, self.rules[0]), ()
+        # a credential of another kind would hold an account by accident
+        fields = self._accounts if isinstance(rule.reader, Protobuf) else ()
+        return rule, names, tuple(name for field in fields for name in field.ids(credential))
 
 
 class Plan:
@@ -108,6 +114,8 @@ class Plan:
             return self._everywhere
         absent = frozenset(rule.name for rule in self._limited if not rule.applies_to(path))
         if absent not in self._by_rules:
+            if len(self._by_rules) >= MAX_PLANS:
+                self._by_rules.clear()
             self._by_rules[absent] = self._without(absent)
         return self._by_rules[absent]
 

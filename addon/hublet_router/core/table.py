@@ -39,13 +39,8 @@ class Upstream:
 
     def server_name(self, client_sni: str | None, host: str) -> str:
         """Return the name for TLS to the upstream: its SNI, and what its certificate must hold."""
-        match self.sni:
-            case "client":
-                return client_sni or host
-            case "upstream":
-                return self.host
-            case name:
-                return name
+        names = {"client": client_sni or host, "upstream": self.host}
+        return names.get(self.sni, self.sni)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +83,18 @@ class Accounts:
         """Show no account."""
         return f"<Accounts: {len(self.moved)} moved>"
 
-    def named_by(self, request: Request) -> dict[str, str | None]:
-        """Return the Hublets of moved accounts that stand in the request beside its credentials."""
-        ids = (value for place in self.places for value in place.values(request))
-        return dict.fromkeys(self.owners(ids))
+    def named_by(self, request: Request) -> tuple[str | None, ...]:
+        """Return the Hublets of the accounts that stand beside the credentials, if one has moved.
 
-    def owners(self, ids: Iterable[str]) -> tuple[str, ...]:
-        """Return the Hublet of each account that has moved."""
-        return tuple(hub for text in ids if (hub := self.moved.get(account_id(text))))
+        None among them is for an account that has not: which of the two counts, nobody knows.
+        """
+        ids = (value for place in self.places for value in place.values(request))
+        hublets = self.owners(ids)
+        return hublets if any(hublets) else ()
+
+    def owners(self, ids: Iterable[str]) -> tuple[str | None, ...]:
+        """Return the Hublet to which each account has moved, None for one that has not."""
+        return tuple(self.moved.get(account_id(text)) for text in ids)
 
 
 def account_id(text: str) -> str:

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Container
-from pathlib import Path
+from io import BytesIO, TextIOWrapper
 
 import yaml
 
@@ -15,6 +15,10 @@ from .rules import parse_field, parse_path
 
 _KINDS = ("query", "path", "protobuf")
 _MAX_FAULTS = 20  # of a file; whoever exported it wrong did so in each line
+_UNLISTED = "'{}' is not listed in 'hublets'; add it or mend the name"
+
+type Moved = dict[str, str]
+"""An account's id, in the one spelling of `account_id` -> the name of its Hublet."""
 
 
 def parse_accounts(
@@ -48,26 +52,27 @@ def parse_accounts(
     )
 
 
-def _moved(faults: Faults, node: yaml.Node | None, hublets: Container[str]) -> dict[str, str]:
+def _moved(faults: Faults, node: yaml.Node | None, hublets: Container[str]) -> Moved:
     """Read `account: Hublet`; an account is mostly a number, which no other key of a table is."""
-    moved: dict[str, str] = {}
+    moved: Moved = {}
     if node is not None and not isinstance(node, yaml.MappingNode):
         faults.tell(node, "'moved' must be a mapping of accounts to Hublets")
         return moved
     for key, value in node.value if node else ():
-        if not isinstance(key, yaml.ScalarNode) or not key.value:
-            faults.tell(key, "an account of 'moved' must be its id")
+        is_number = isinstance(key, yaml.ScalarNode) and key.value.isdecimal()
+        account = key.value if is_number else faults.text(key, "an account of 'moved'")
+        if account is None:
             continue
-        account, hublet = account_id(key.value), faults.text(value, f"the Hublet of {key.value}")
-        if account in moved:
-            faults.tell(key, f"account {key.value} is there twice; keep one")
+        hublet = faults.text(value, f"the Hublet of account {account}")
         if hublet and hublet not in hublets:
-            faults.tell(value, f"'{hublet}' is not listed in 'hublets'; add it or mend the name")
-        moved[account] = hublet or ""
+            faults.tell(value, _UNLISTED.format(hublet))
+        if account_id(account) in moved:
+            faults.tell(key, f"account {account} is there twice; keep one")
+        moved[account_id(account)] = hublet or ""
     return moved
 
 
-def read_moved(path: Path, accounts: Accounts, hublets: Container[str]) -> dict[str, str]:
+def read_moved(name: str, text: bytes, accounts: Accounts, hublets: Container[str]) -> Moved:
     """Return what moved, with the lines `account,hublet` of a CSV file.
 
     Raise TableError with its first faults. A million lines take about a second.
@@ -75,24 +80,27 @@ def read_moved(path: Path, accounts: Accounts, hublets: Container[str]) -> dict[
     moved = dict(accounts.moved)
     same: dict[str, str] = {}  # one text for each Hublet, not one for each line
     faults: list[Fault] = []
+    rows = csv.reader(TextIOWrapper(BytesIO(text), "utf-8-sig", newline=""))
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            for row in (rows := csv.reader(file)):
-                if len(row) == 2 and row[1] in hublets:
-                    account, hublet = account_id(row[0]), same.setdefault(row[1], row[1])
-                    if account and moved.setdefault(account, hublet) == hublet:
-                        continue
-                elif not row or (rows.line_num == 1 and row[1:] == ["hublet"]):
+        text.decode()
+        for row in rows:
+            if len(row) == 2 and row[1] in hublets:
+                account, hublet = account_id(row[0]), same.setdefault(row[1], row[1])
+                if account and moved.setdefault(account, hublet) == hublet:
                     continue
-                faults.append(Fault(rows.line_num, 1, _wrong(row, hublets), str(path)))
-                if len(faults) == _MAX_FAULTS:
-                    break
-    except (OSError, UnicodeError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or error
-        mend = "write lines of account,hublet as UTF-8 text, or take 'file' out of 'accounts'"
-        faults.append(Fault(1, 1, f"cannot be read: {reason}; {mend}", str(path)))
+            elif not row or (rows.line_num == 1 and row[1:] == ["hublet"]):
+                continue
+            faults.append(Fault(rows.line_num, 1, _wrong(row, hublets), name))
+            if len(faults) == _MAX_FAULTS:
+                break
+    except UnicodeDecodeError as error:
+        line, before = text.count(b"\n", 0, error.start) + 1, text.rfind(b"\n", 0, error.start)
+        mend = "not UTF-8; save the file as UTF-8 text"
+        faults.append(Fault(line, error.start - before, mend, name))
+    except csv.Error as error:
+        faults.append(Fault(rows.line_num, 1, f"not CSV: {error}; mend the line", name))
     if faults:
-        raise TableError(str(path), faults)
+        raise TableError(name, faults)
     return moved
 
 
@@ -100,5 +108,5 @@ def _wrong(row: list[str], hublets: Container[str]) -> str:
     if len(row) != 2 or not row[0]:
         return "not account,hublet; mend the line"
     if row[1] not in hublets:
-        return f"'{row[1]}' is not listed in 'hublets'; add it or mend the name"
+        return _UNLISTED.format(row[1])
     return f"account {row[0]} is there twice, with different Hublets; keep one"

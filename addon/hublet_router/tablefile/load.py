@@ -13,15 +13,7 @@ from .parse import parse
 
 def load(path: Path) -> Table:
     """Read a table and decide its examples; raise TableError with every fault of the file."""
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise TableError(
-            str(path),
-            [Fault(1, 1, f"cannot be read: {reason}; name a table with --set hublets=FILE")],
-        ) from error
-    return loads(text, name=str(path))
+    return loads(_read(path, "name a table with --set hublets=FILE"), name=str(path))
 
 
 def loads(text: bytes, *, name: str = "hublets.yaml") -> Table:
@@ -40,12 +32,19 @@ def loads(text: bytes, *, name: str = "hublets.yaml") -> Table:
 
 def _with_accounts(table: Table, text: bytes, file: Path) -> Table:
     assert table.accounts
-    moved = read_moved(file, table.accounts, table.hublets)
-    with file.open("rb") as rows:
-        digest = hashlib.file_digest(rows, "sha256").hexdigest()
-    version = hashlib.sha256(text + digest.encode()).hexdigest()[:12]
+    rows = _read(file, "write lines of account,hublet into it, or take 'file' out of 'accounts'")
+    moved = read_moved(str(file), rows, table.accounts, table.hublets)
+    version = hashlib.sha256(text + hashlib.sha256(rows).digest()).hexdigest()[:12]
     accounts = replace(table.accounts, moved=moved, file=str(file))
     return replace(table, accounts=accounts, version=version)
+
+
+def _read(path: Path, mend: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        fault = f"cannot be read: {error.strerror or error}; {mend}"
+        raise TableError(str(path), [Fault(1, 1, fault, str(path))]) from error
 
 
 def _disproved(table: Table, example: Example) -> Fault | None:

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 # What `re.compile` parses with, so that nothing is read in another way here. It is private to the
@@ -42,16 +43,10 @@ class SlowError(Exception):
 
 def literal_start(pattern: re.Pattern[str]) -> str:
     """Return what every match begins with, which must be the beginning of the text; often ''."""
-    start = ""
-    if pattern.flags & (re.IGNORECASE | re.MULTILINE):
-        return start
-    for place, (op, value) in enumerate(_parse(pattern.pattern)):
-        if place == 0 and (str(op), str(value)) != ("AT", "AT_BEGINNING"):
-            break
-        if place and str(op) != "LITERAL":
-            break
-        start += chr(value) if place else ""
-    return start
+    first, *rest = [(str(op), value) for op, value in _parse(pattern.pattern)] or [_END]
+    if str(first[1]) != "AT_BEGINNING" or pattern.flags & (re.IGNORECASE | re.MULTILINE):
+        return ""
+    return "".join(chr(value) for _, value in takewhile(lambda node: node[0] == "LITERAL", rest))
 
 
 @cache
