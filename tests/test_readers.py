@@ -273,6 +273,23 @@ def test_base64(pattern: str, credential: str, names: tuple[str, ...]) -> None:
     assert Base64(re.compile(pattern)).names(credential) == names
 
 
+@pytest.mark.parametrize(
+    ("credential", "names"),
+    [
+        pytest.param(f"key-{base64url(b'eu1:x')}.01", ("eu1",), id="a part"),
+        pytest.param(f"key-{base64url(b'eu2')}.01", (), id="a part that names none"),
+        pytest.param(base64url(b"eu1:x"), (), id="no such part"),
+        pytest.param("key-A.01", (), id="a part that is no base64"),
+        pytest.param("key-.01", (), id="an empty part"),
+    ],
+)
+def test_base64_of_a_part(credential: str, names: tuple[str, ...]) -> None:
+    reader = Base64(re.compile("^([a-z]{2}[0-9]):"), re.compile(r"^key-([^.]*)\.01$"))
+
+    assert reader.names(credential) == names
+    assert reader.recognises(credential) is bool(names)
+
+
 @pytest.mark.parametrize("text", ["+A", "/A"])
 def test_base64url_excludes_the_standard_alphabet(text: str) -> None:
     assert decode_base64(text)

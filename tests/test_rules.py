@@ -52,6 +52,10 @@ def test_places(where: str, places: tuple[Place, ...]) -> None:
         ("{jwt: customer.region}", Jwt("customer.region")),
         ('{jwt: "https://example.com/region"}', Jwt("https://example.com/region")),
         ('{base64: "^([a-z]+):"}', Base64(re.compile("^([a-z]+):"))),
+        (
+            '{base64: "^([a-z]+):", of: "^key-([^.]+)"}',
+            Base64(re.compile("^([a-z]+):"), re.compile("^key-([^.]+)")),
+        ),
     ],
 )
 def test_readers(how: str, reader: Reader) -> None:
@@ -80,6 +84,7 @@ def test_no_rules_where_there_is_no_node() -> None:
 
 ONE_PLACE = "'in' must hold exactly one of header, query, cookie, form, json, path"
 ONE_READER = "'hublet' must hold exactly one of regex, protobuf, jwt, base64"
+PART = "'of' belongs to base64, not to regex; take it out"
 GROUPS = "put ( ) around the part that is wanted, and write (?: ) for every other group"
 
 
@@ -258,6 +263,15 @@ GROUPS = "put ( ) around the part that is wanted, and write (?: ) for every othe
             [f"4:20: 'base64' must have exactly one group, not 0: {GROUPS}"],
             id="base64 without group",
         ),
+        pytest.param(
+            rule(how='{base64: "^(a)", of: "^key-"}'),
+            [f"4:32: 'of' must have exactly one group, not 0: {GROUPS}"],
+            id="a part without group",
+        ),
+        pytest.param(
+            rule(how='{regex: "^(a)", of: "^(b)"}'), [f"4:31: {PART}"], id="a part of a regex"
+        ),
+        pytest.param(rule(how='{of: "^(b)"}'), [f"4:11: {ONE_READER}"], id="only a part"),
         *(
             pytest.param(
                 rule(how=f"{{protobuf: {number}}}"),

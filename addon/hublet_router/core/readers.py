@@ -109,17 +109,20 @@ class Base64:
     """Decodes base64 or base64url, padded or not, and reads the one group of a pattern.
 
     The pattern sees one character for each byte (ISO 8859-1), so that it can match binary data.
+    Of a credential that is more than its base64, `of` has the part as its one group.
     """
 
     pattern: re.Pattern[str]
+    of: re.Pattern[str] | None = None
 
     def names(self, credential: str) -> tuple[str, ...]:
         """Return the group's text at the pattern's first match in the decoded bytes."""
+        parts = Regex(self.of).names(credential) if self.of else (credential,)
         try:
-            decoded = decode_base64(credential)
+            decoded = "".join(decode_base64(part).decode("latin-1") for part in parts)
         except ValueError:
             return ()
-        return Regex(self.pattern).names(decoded.decode("latin-1"))
+        return Regex(self.pattern).names(decoded)
 
     def recognises(self, credential: str) -> bool:
         """Tell whether the pattern matches: to decode alone says little."""

@@ -63,8 +63,8 @@ def _places(faults: Faults, node: yaml.Node | None) -> tuple[Place, ...]:
         name = faults.text(item, f"'{kind}'")
         if name is None:
             continue
-        if kind == "header" and not _TOKEN.fullmatch(name):
-            faults.tell(item, f"no header can have the name '{name}'; mend it")
+        if kind == "header":
+            tell_header(faults, item, name)
         place = (
             Header(name.lower(), scheme.lower() if scheme else None)
             if kind == "header"
@@ -76,6 +76,12 @@ def _places(faults: Faults, node: yaml.Node | None) -> tuple[Place, ...]:
     return tuple(places)
 
 
+def tell_header(faults: Faults, node: yaml.Node | None, name: str) -> None:
+    """Tell a name that no header can have (RFC 9110 section 5.1)."""
+    if not _TOKEN.fullmatch(name):
+        faults.tell(node, f"no header can have the name '{name}'; mend it")
+
+
 def parse_path(faults: Faults, node: yaml.Node | None) -> Path | None:
     """Return the place that a pattern on the path finds."""
     pattern = faults.pattern(node, "'path'", groups=1)
@@ -83,11 +89,15 @@ def parse_path(faults: Faults, node: yaml.Node | None) -> Path | None:
 
 
 def _reader(faults: Faults, node: yaml.Node | None) -> Reader | None:
-    keys = faults.mapping(node, "'hublet'", optional=_READERS)
-    if node is None or len(keys) != 1:
+    keys = faults.mapping(node, "'hublet'", optional=(*_READERS, "of"))
+    of = faults.pattern(keys.get("of"), "'of'", groups=1)
+    given = {kind: value for kind, value in keys.items() if kind in _READERS}
+    if node is None or len(given) != 1:
         faults.tell(node, f"'hublet' must hold exactly one of {', '.join(_READERS)}")
         return None
-    ((kind, value),) = keys.items()
+    ((kind, value),) = given.items()
+    if "of" in keys and kind != "base64":
+        faults.tell(keys["of"], f"'of' belongs to base64, not to {kind}; take it out")
     match kind:
         case "protobuf":
             return parse_field(faults, value)
@@ -96,8 +106,9 @@ def _reader(faults: Faults, node: yaml.Node | None) -> Reader | None:
             return Jwt(claim) if claim else None
         case _:
             pattern = faults.pattern(value, f"'{kind}'", groups=1)
-            reader = Regex if kind == "regex" else Base64
-            return reader(pattern) if pattern else None
+            if pattern is None:
+                return None
+            return Regex(pattern) if kind == "regex" else Base64(pattern, of)
 
 
 def parse_field(faults: Faults, node: yaml.Node | None) -> Protobuf | None:
