@@ -1,7 +1,7 @@
 import pytest
 
 from hublet_router.core.places import Form, Query, Request
-from hublet_router.core.table import Policy, Table, Upstream
+from hublet_router.core.table import Misdirected, Policy, Table, Upstream
 from hublet_router.tablefile.errors import TableError
 from hublet_router.tablefile.parse import parse
 
@@ -69,6 +69,51 @@ def test_a_table_that_guesses_nothing_needs_no_default() -> None:
 )
 def test_policy(text: str, policy: Policy) -> None:
     assert read(f"{WHOLE}policy: {text}\n").policy == policy
+
+
+@pytest.mark.parametrize(
+    ("text", "misdirected"),
+    [
+        ("{}", Misdirected()),
+        ("{status: 488}", Misdirected(status=488)),
+        ("{header: X-Correct-Hublet}", Misdirected(header="x-correct-hublet")),
+        ("{json: error.data.region}", Misdirected(json="error.data.region")),
+        ("{status: 421, header: x, json: y}", Misdirected(421, "x", "y")),
+    ],
+)
+def test_misdirected(text: str, misdirected: Misdirected) -> None:
+    assert read(f"{WHOLE}misdirected: {text}\n").misdirected == misdirected
+    assert read(WHOLE).misdirected == Misdirected()
+
+
+NO_ERROR = "'status' of 'misdirected' must be the status of an error, like 488"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("[]", "5:14: 'misdirected' must be a mapping of keys to values"),
+        ("{status: 200}", f"5:23: {NO_ERROR}"),
+        ("{status: 4880}", f"5:23: {NO_ERROR}"),
+        ("{status: [488]}", f"5:23: {NO_ERROR}"),
+        ("{header: x y}", "5:23: no header can have the name 'x y'; mend it"),
+        ("{header: []}", "5:23: 'header' of 'misdirected' must be text"),
+        ("{json: ''}", "5:21: 'json' of 'misdirected' is empty; fill it in"),
+        (
+            "{body: x}",
+            "5:15: unknown key 'body' in 'misdirected'; known are status, header, json",
+        ),
+    ],
+)
+def test_faults_of_misdirected(text: str, sentence: str) -> None:
+    assert faults(f"{WHOLE}misdirected: {text}\n") == [sentence]
+
+
+def test_accounts_belong_to_the_table() -> None:
+    assert read(f"{WHOLE}accounts: {{ids: [{{query: id}}], moved: {{7: eu1}}}}\n").accounts
+    assert faults(f"{WHOLE}accounts: {{ids: [{{query: id}}], moved: {{7: eu2}}}}\n") == [
+        "5:43: 'eu2' is not listed in 'hublets'; add it or mend the name"
+    ]
 
 
 @pytest.mark.parametrize(

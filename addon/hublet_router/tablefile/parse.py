@@ -11,7 +11,7 @@ from ..core.table import Example, Misdirected, Policy, Table, Upstream
 from .accounts import parse_accounts
 from .errors import TableError
 from .nodes import Faults, position
-from .rules import parse_rules
+from .rules import parse_rules, tell_header
 
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
@@ -165,6 +165,8 @@ def _misdirected(faults: Faults, node: yaml.Node | None) -> Misdirected:
     if status is not None and not re.fullmatch("[45][0-9][0-9]", value):
         faults.tell(status, "'status' of 'misdirected' must be the status of an error, like 488")
     header = faults.text(keys.get("header"), "'header' of 'misdirected'")
+    if header:
+        tell_header(faults, keys["header"], header)
     return Misdirected(
         status=int(value) if value.isdecimal() else None,
         header=header.lower() if header else None,
