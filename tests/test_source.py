@@ -1,10 +1,13 @@
 """The table's file changes under a running proxy."""
 
 import logging
+import os
+import time
 from pathlib import Path
 
 import pytest
 
+from hublet_router.proxy.source import TableSource
 from wire import Stage, bearer, request, wait_for
 
 
@@ -81,6 +84,94 @@ def test_a_bad_table_is_reported_once_and_the_last_good_one_goes_on(
     wait_for(lambda: status(stage) == 421)
     assert caplog.text.count(goes_on) == 1
     assert source.is_current
+
+
+def with_accounts(stage: Stage) -> tuple[Path, Path]:
+    """Start with a table whose accounts stand in a file; return both their paths."""
+    stage.upstream("na1")
+    stage.upstream("eu1")
+    rows = stage.folder / "moved.csv"
+    rows.write_text("7,eu1\n")
+    accounts = "accounts: {ids: [{query: portalId}], file: moved.csv}\n"
+    table = stage.table(stage.table_text(more=accounts))
+    stage.proxy()
+    return table, rows
+
+
+def hublet_of(stage: Stage, account: int) -> str:
+    """Ask once for an account, and return where the request went."""
+    with stage.client() as client:
+        client.get(f"/?portalId={account}")
+    return str(stage.seen.flows[-1].metadata["hublet"])
+
+
+def test_a_file_of_accounts_that_is_written_anew_is_read(stage: Stage) -> None:
+    _, rows = with_accounts(stage)
+    first = decided_by(stage)
+    assert (hublet_of(stage, 7), hublet_of(stage, 8)) == ("eu1", "na1")
+    rows.write_text("8,eu1\n")
+    wait_for(lambda: hublet_of(stage, 8) == "eu1")
+    assert hublet_of(stage, 7) == "na1"
+    assert decided_by(stage) != first
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        ("8,eu1\n9,zz9\n", ":2:1: 'zz9' is not listed in 'hublets'; add it or mend the name"),
+        (None, ":1:1: cannot be read: No such file or directory; write lines of account,hublet"),
+    ],
+    ids=["bad", "gone"],
+)
+def test_a_bad_file_of_accounts_is_reported_once_and_the_last_good_one_goes_on(
+    stage: Stage, caplog: pytest.LogCaptureFixture, damage: str | None, sentence: str
+) -> None:
+    table, rows = with_accounts(stage)
+    source = stage.router.source
+    assert source
+    first = decided_by(stage)
+    if damage:
+        rows.write_text(damage)
+    else:
+        rows.unlink()
+    goes_on = f"{table} is not used; the last good table goes on"
+    wait_for(lambda: goes_on in caplog.text)
+    assert caplog.text.count(f"{rows}{sentence}") == 1
+    assert hublet_of(stage, 7) == "eu1"
+    assert decided_by(stage) == first
+    rows.write_text("8,eu1\n")
+    wait_for(lambda: hublet_of(stage, 8) == "eu1")
+    assert caplog.text.count(goes_on) == 1
+    assert (source.good, source.bad) == (2, 1)
+
+
+def test_a_table_that_names_a_file_which_is_not_there_waits_for_it(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    table, rows = with_accounts(stage)
+    table.write_text(table.read_text().replace("moved.csv", "others.csv"))
+    wait_for(lambda: "others.csv:1:1: cannot be read" in caplog.text)
+    (rows.parent / "others.csv").write_text("8,eu1\n")
+    wait_for(lambda: hublet_of(stage, 8) == "eu1")
+    assert hublet_of(stage, 7) == "na1"
+
+
+def test_rows_that_came_while_the_table_was_read_are_not_missed(tmp_path: Path) -> None:
+    """What is newer than the beginning of the reading may not have been read."""
+    table, rows = tmp_path / "hublets.yaml", tmp_path / "moved.csv"
+    table.write_text(
+        "domains: [api.test]\nhublets: {na1: {upstream: 'https://na1.test'}}\ndefault: na1\n"
+        "credentials: [{name: key, in: {query: k}, hublet: {jwt: r}}]\n"
+        "accounts: {ids: [{query: id}], file: moved.csv}\n"
+    )
+    rows.write_text("7,na1\n")
+    hour = 3600 * 10**9
+    for age, is_reread in ((-hour, True), (hour, False)):
+        now = time.time_ns() - age
+        os.utime(rows, ns=(now, now))
+        source = TableSource(table)
+        source.load()
+        assert (source._loaded != source._state()) is is_reread
 
 
 def test_a_watch_survives_whatever_fails(
