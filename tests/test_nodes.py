@@ -346,6 +346,13 @@ def wrong_groups(count: int) -> list[str]:
             ],
             id="a repeat in a repeat",
         ),
+        pytest.param(
+            "'[[a]'",
+            None,
+            None,
+            ["1:1: 'x' is not a regular expression: Possible nested set at position 0"],
+            id="what will mean something else",
+        ),
         pytest.param("'(a+)-(b)'", 1, None, wrong_groups(2), id="slow, and two groups"),
         pytest.param("9", 1, None, misread("9", "a number"), id="no text"),
     ],

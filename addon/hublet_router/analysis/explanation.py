@@ -161,7 +161,7 @@ def _readings(table: Table, rule: Rule, look: Look, value: str) -> list[tuple[st
         return [(None, SILENT if rule.reader.recognises(value) else OTHER)]
     if not names:
         return [(None, SILENT)]
-    overruled = OVERRULED if table.accounts and table.accounts.owners(ids) else ""
+    overruled = OVERRULED if table.accounts and any(table.accounts.owners(ids)) else ""
     return [(_shown(table, name), _names(table, name) + overruled) for name in dict.fromkeys(names)]
 
 

@@ -6,6 +6,7 @@ written, so that a fault can point at the file and say what YAML would have made
 
 import difflib
 import re
+import warnings
 from collections.abc import Iterable, Iterator
 
 import yaml
@@ -159,9 +160,10 @@ class Faults:
         if text is None:
             return None
         try:
-            pattern = re.compile(text)
+            with warnings.catch_warnings(action="error", category=FutureWarning):
+                pattern = re.compile(text)  # a set in a set will mean something else one day
             reason = slow(text)
-        except (re.error, RecursionError, OverflowError) as error:
+        except (re.error, RecursionError, OverflowError, FutureWarning) as error:
             self.tell(node, f"{what} is not a regular expression: {error}")
             return None
         if groups is not None and pattern.groups != groups:
