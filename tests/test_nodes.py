@@ -350,7 +350,7 @@ def wrong_groups(count: int) -> list[str]:
             "'[[a]'",
             None,
             None,
-            ["1:1: 'x' is not a regular expression: Possible nested set at position 0"],
+            ["1:1: 'x' is not a regular expression: Possible nested set at position 1"],
             id="what will mean something else",
         ),
         pytest.param("'(a+)-(b)'", 1, None, wrong_groups(2), id="slow, and two groups"),
