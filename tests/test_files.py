@@ -1,15 +1,18 @@
 """Recorded flows."""
 
 import json
+from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mitmproxy.io import FlowWriter
 from mitmproxy.test import tflow
 
 from hublet_router.flows.files import FlowFileError, read_flows
+from hublet_router.flows.view import view_whole
 
-HAR = {
+HAR: dict[str, Any] = {
     "log": {
         "entries": [
             {
@@ -63,3 +66,34 @@ def test_a_file_that_ends_within_a_flow(recorded: Path) -> None:
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(FlowFileError, match="nothing: cannot be read: No such file"):
         list(read_flows([tmp_path / "nothing"]))
+
+
+def har_with(headers: dict[str, str]) -> dict[str, Any]:
+    har = deepcopy(HAR)
+    asked = har["log"]["entries"][0]["request"]
+    asked["httpVersion"] = "HTTP/2.0"
+    asked["headers"] = [{"name": name, "value": value} for name, value in headers.items()]
+    return har
+
+
+PSEUDO = {":authority": "API.HubApi.com", ":Method": "GET", ":path": "/x", "accept": "*/*"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "hosts", "names"),
+    [
+        (PSEUDO, ("API.HubApi.com",), ["accept", "content-length"]),
+        ({"accept": "*/*"}, ("api.hubapi.com",), ["accept", "content-length"]),
+        ({"HOST": "api.hubapi.com"}, ("api.hubapi.com",), ["host", "content-length"]),
+    ],
+    ids=["of a browser", "without either", "with Host"],
+)
+@pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["plain", "with a byte order mark"])
+def test_a_har_file_of_http2_names_its_host(
+    headers: dict[str, str], hosts: tuple[str, ...], names: list[str], mark: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "flows.har"
+    path.write_text(mark + json.dumps(har_with(headers)))
+    (seen,) = map(view_whole, read_flows([path]))
+    assert seen.hosts == hosts
+    assert [name for name, _ in seen.headers] == names

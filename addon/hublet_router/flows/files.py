@@ -2,23 +2,30 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mitmproxy.exceptions import FlowReadException
-from mitmproxy.http import HTTPFlow
-from mitmproxy.io import FlowReader
+if TYPE_CHECKING:
+    from mitmproxy.http import HTTPFlow, Request
 
 
 class FlowFileError(Exception):
     """A file that holds no flows, or ends within one: what, where, and what to do."""
 
 
-def read_flows(paths: Iterable[Path]) -> Iterator[HTTPFlow]:
+def read_flows(paths: Iterable[Path]) -> Iterator["HTTPFlow"]:
     """Yield each HTTP flow of the files, in order, without keeping any; raise FlowFileError."""
+    from mitmproxy.exceptions import FlowReadException  # noqa: PLC0415  # as all of mitmproxy:
+    from mitmproxy.http import HTTPFlow  # noqa: PLC0415  # half a second
+    from mitmproxy.io import FlowReader  # noqa: PLC0415
+
     for path in paths:
         try:
             with path.open("rb") as file:
+                is_har = file.peek(4).removeprefix(b"\xef\xbb\xbf").startswith(b"{")
                 for flow in FlowReader(file).stream():
                     if isinstance(flow, HTTPFlow):
+                        if is_har:
+                            _mend(flow.request)
                         yield flow
         except OSError as error:
             raise FlowFileError(f"{path}: cannot be read: {error.strerror}") from error
@@ -26,3 +33,15 @@ def read_flows(paths: Iterable[Path]) -> Iterator[HTTPFlow]:
             raise FlowFileError(
                 f"{path}: not a whole flow file of mitmproxy, nor a HAR file; record it again"
             ) from error
+
+
+def _mend(request: "Request") -> None:
+    """Make a request of a HAR file what mitmproxy would have seen.
+
+    HTTP/2 has no Host: browsers write its `:authority` as a header, others leave it to the URL.
+    """
+    fields = request.headers.fields
+    pseudo = {name.lower(): value for name, value in fields if name.startswith(b":")}
+    request.headers.fields = tuple(field for field in fields if field[0].lower() not in pseudo)
+    if "host" not in request.headers:
+        request.data.authority = pseudo.get(b":authority") or request.pretty_host.encode()
