@@ -1,6 +1,8 @@
 """The words after `hublet-router`."""
 
+import os
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +22,7 @@ def passed_on(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     ("words", "code", "piece"),
     [
         (["--help"], 0, "the routing proxy: mitmdump with the addon"),
+        (["--help"], 0, "explain where a request goes, and why"),
         ([], 2, "the following arguments are required: COMMAND"),
         (["ruin"], 2, "invalid choice: 'ruin'"),
     ],
@@ -48,3 +51,36 @@ def test_the_command_says_it_and_exits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "yaml", None)
     with pytest.raises(SystemExit, match="hublet-router needs PyYAML"):
         hublet_router.__main__.main()
+
+
+def test_a_table_that_cannot_be_used_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "hublets.yaml"
+    table.write_text("domains: [a.example]\n")
+    assert command_line(["explain", "--table", str(table), "a.example"]) == 2
+    said = capsys.readouterr()
+    assert said.err.startswith(f"{table}:1:1: ")
+    assert said.out == ""
+
+
+def test_what_a_command_returns_is_the_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line(["explain", "--help"]) == 0
+    assert capsys.readouterr().out.startswith("usage: hublet-router explain ")
+
+
+def test_who_has_read_enough_may_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as stdout:
+        monkeypatch.setattr("sys.stdout", stdout)
+        assert command_line(["explain", "--help"]) == 141
+        stdout.write("nobody is told of this either")
+
+
+def test_control_c_ends_it_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(words: list[str]) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("hublet_router.cli.explain.explain_words", interrupted)
+    assert command_line(["explain", "a.example"]) == 130

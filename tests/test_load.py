@@ -53,7 +53,7 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
 
     assert str(caught.value) == (
         f"{file}:1:1: cannot be read: No such file or directory;"
-        " name a table with --set hublets=FILE"
+        " name a table with --set hublets=FILE, or on the command line"
     )
     assert isinstance(caught.value.__cause__, FileNotFoundError)
 
@@ -63,7 +63,8 @@ def test_a_directory_is_told(tmp_path: Path) -> None:
         load(tmp_path)
 
     assert str(caught.value) == (
-        f"{tmp_path}:1:1: cannot be read: Is a directory; name a table with --set hublets=FILE"
+        f"{tmp_path}:1:1: cannot be read: Is a directory;"
+        " name a table with --set hublets=FILE, or on the command line"
     )
 
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from hublet_router.analysis.shown import comment, masked, place_name, shape
+from hublet_router.analysis.shown import comment, masked, place_name, printable, shape
 from hublet_router.core.decide import Action, Decision, Reason, refuse
 from hublet_router.core.places import Cookie, Form, Header, Json, Path, Place, Query, Request
 from hublet_router.core.table import Upstream
@@ -87,3 +87,7 @@ def routed(reason: Reason = Reason.CREDENTIAL, rule: str | None = "api-key") -> 
 )
 def test_the_comment_is_one_readable_line(decision: Decision, expected: str) -> None:
     assert comment(decision) == expected
+
+
+def test_nothing_acts_on_a_terminal() -> None:
+    assert printable("GET /caf\xe9 \x1b[2J\n") == r"GET /caf\xe9 \x1b[2J\x0a"

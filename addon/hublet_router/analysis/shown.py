@@ -39,6 +39,11 @@ def masked(request: Request, places: Iterable[Place]) -> str:
     return path + mark + "&".join(pairs)
 
 
+def printable(text: str) -> str:
+    """Return text of the wire for a terminal, on which control characters would act."""
+    return re.sub("[^ -~]", lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
 def shape(credential: str) -> str:
     """Return what a credential looks like, and nothing that it would be good for.
 

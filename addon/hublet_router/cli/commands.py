@@ -1,8 +1,13 @@
 """The words after `hublet-router`."""
 
 import argparse
+import os
+import sys
 from collections.abc import Sequence
 
+from ..flows.files import FlowFileError
+from ..tablefile import TableError
+from . import explain
 from .run import run
 
 
@@ -20,5 +25,17 @@ def command_line(arguments: Sequence[str]) -> int:
         help="the routing proxy: mitmdump with the addon, on 127.0.0.1:8080; further arguments"
         " go to mitmdump",
     )
+    explain.declare(commands)
     options = parser.parse_args(arguments)
-    return int(options.call(options))
+    try:
+        code = int(options.call(options))
+        sys.stdout.flush()
+    except (TableError, FlowFileError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # whoever read it has seen enough; Python would try again at its exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return code

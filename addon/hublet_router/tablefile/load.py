@@ -13,7 +13,8 @@ from .parse import parse
 
 def load(path: Path) -> Table:
     """Read a table and decide its examples; raise TableError with every fault of the file."""
-    return loads(_read(path, "name a table with --set hublets=FILE"), name=str(path))
+    mend = "name a table with --set hublets=FILE, or on the command line"
+    return loads(_read(path, mend), name=str(path))
 
 
 def loads(text: bytes, *, name: str = "hublets.yaml") -> Table:
