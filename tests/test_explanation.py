@@ -62,10 +62,12 @@ PLACES = [(rule.name, place_name(place)) for rule in TABLE.rules for place in ru
 TABLES = st.builds(
     lambda accounts, **policy: replace(
         TABLE,
-        accounts=TABLE.accounts if accounts else None,
+        accounts=accounts,
         policy=replace(TABLE.policy, **policy),
     ),
-    accounts=st.booleans(),
+    accounts=st.sampled_from(
+        [TABLE.accounts, None, TABLE.accounts and replace(TABLE.accounts, fields=())]
+    ),
     **{key: st.sampled_from(["default", "refuse"]) for key in ("legacy", "anonymous", "unknown")},
     conflict=st.sampled_from(["refuse", "first"]),
     foreign=st.sampled_from(["refuse", "pass"]),
@@ -81,6 +83,9 @@ def token(hublet: str, account: int) -> str:
     return base64url(message + bytes_field(9, hublet.encode()))
 
 
+TWO_ACCOUNTS = base64url(
+    varint_field(1, 1) + varint_field(3, 7) + varint_field(3, 9) + bytes_field(9, b"na1")
+)
 OLD = base64url(varint_field(1, 1) + varint_field(5, 9))  # from before Hublets
 CREDENTIALS = st.one_of(
     st.builds(token, st.sampled_from([*NAMES, SECRET]), st.integers(6, 8)),
@@ -142,7 +147,8 @@ def test_everything_is_tried_in_the_order_of_the_table(table: Table, seen: Reque
     if explanation.decision.reason is Reason.FOREIGN_HOST:
         assert explanation.tried == ()
         return
-    listed = ACCOUNTS if table.accounts else []
+    fields = 1 if table.accounts and table.accounts.fields else 0
+    listed = ACCOUNTS[: 1 + fields] if table.accounts else []
     tried = [(one.rule, one.place.partition(" in ")[0]) for one in explanation.tried]
     assert [*dict.fromkeys(tried)] == [*PLACES, *listed]
     for rule, credential, names, _ in readings(table, seen):
@@ -292,6 +298,18 @@ HERE = "header authorization bearer"
              "access-token: named by private-app-token already",
              "accounts: moved to eu1: decided"],
             None, id="an account and a credential agree",
+        ),
+        pytest.param(
+            FIRST, seen_with(target="/?portalId=9&portalId=7"), "na1 ← anonymous",
+            ["accounts: not among those that moved",
+             "accounts: moved to eu1, but another account came first"],
+            "anonymous: default", id="an account that has not moved came first",
+        ),
+        pytest.param(
+            TABLE, seen_with(TWO_ACCOUNTS), "refused: conflict (access-token)",
+            ["private-app-token: not of its kind", "access-token: names na1: in conflict",
+             "accounts: moved to eu1: in conflict", "accounts: not among those that moved"],
+            "conflict: refuse", id="a credential of two accounts",
         ),
         pytest.param(
             TABLE, seen_with(EU1, hosts=("x.example",)), "refused: foreign-host", [],

@@ -161,19 +161,18 @@ def _readings(table: Table, rule: Rule, look: Look, value: str) -> list[tuple[st
         return [(None, SILENT if rule.reader.recognises(value) else OTHER)]
     if not names:
         return [(None, SILENT)]
-    overruled = OVERRULED if table.accounts and any(table.accounts.owners(ids)) else ""
-    return [(_shown(table, name), _names(table, name) + overruled) for name in dict.fromkeys(names)]
+    overruled = OVERRULED if ids and table.accounts and all(table.accounts.owners(ids)) else ""
+    told = (_named(table, name) for name in dict.fromkeys(names))
+    return [(shown, why + overruled) for shown, why in told]
 
 
-def _shown(table: Table, name: str) -> str:
-    return name if name in table.hublets or _LIKE_A_HUBLET.fullmatch(name) else NOT_LISTED
-
-
-def _names(table: Table, name: str) -> str:
+def _named(table: Table, name: str) -> tuple[str, str]:
+    """Return what may be shown of a name, and what to say of it."""
     if name in table.hublets:
-        return f"names {name}"
-    like_one = _LIKE_A_HUBLET.fullmatch(name)
-    return f"names {name}, which is not listed" if like_one else "names one that is not listed"
+        return name, f"names {name}"
+    if _LIKE_A_HUBLET.fullmatch(name):
+        return name, f"names {name}, which is not listed"
+    return NOT_LISTED, "names one that is not listed"
 
 
 def _account_ids(
@@ -182,13 +181,13 @@ def _account_ids(
     """Yield each place for an account with what stands there."""
     for place in accounts.places:
         yield place_name(place), [*place.values(request)]
-    for field in accounts.fields:
-        where = f"protobuf {field.field}"
+    if accounts.fields:
+        where = f"protobuf {', '.join(str(field.field) for field in accounts.fields)}"
         found = []
         for look in looks:
             values = () if look.in_body and request.body is None else look.values(request)
             short = (value for value in values if len(value) <= MAX_CREDENTIAL)
-            if ids := [one for value in short for one in field.ids(value)]:
+            if ids := [one for value in short for one in look.read(value)[2]]:
                 found.append((f"{where} in {place_name(look.place)}", ids))
         yield from found or [(where, [])]
 
@@ -207,8 +206,10 @@ def _concluded(decision: Decision, turns: list[_Turn]) -> tuple[Tried, ...]:
     # a body that cannot be read refuses only when all else was looked at
     _, chosen = min(deciding, key=lambda turn: (turn[1].why == UNREAD, turn[0]), default=(0, None))
     return tuple(
-        replace(tried, why=f"{tried.why}: decided" if tried is chosen else _aside(decision, tried))
-        for _, tried in turns
+        replace(
+            tried, why=f"{tried.why}: decided" if tried is chosen else _aside(decision, at, tried)
+        )
+        for at, tried in turns
     )
 
 
@@ -226,21 +227,23 @@ def _could_decide(decision: Decision, turn: _Turn) -> bool:
     return tried.named is not None and decision.reason is not Reason.CONFLICT
 
 
-def _aside(decision: Decision, tried: Tried) -> str:
+def _aside(decision: Decision, at: int, tried: Tried) -> str:
     """Return why something that did not decide did not."""
-    why = tried.why
-    if tried.named is None or why.endswith(OVERRULED):
-        return why
+    if tried.named is None or tried.why.endswith(OVERRULED):
+        return tried.why
+    rest = f", but {decision.credential} came first"
     match decision.reason:
         case Reason.CONFLICT:
-            return f"{why}: in conflict"
+            rest = ": in conflict"
         case Reason.TOO_LARGE:
-            return f"{why}, but another credential is too long"
+            rest = ", but another credential is too long"
         case Reason.CREDENTIAL | Reason.MOVED if tried.named == decision.hublet:
-            return f"{why} too"
+            rest = " too"
+        case _ if at == _ACCOUNTS:
+            rest = ", but another account came first"
         case Reason.MOVED:
-            return f"{why}, but an account has moved"
-    return f"{why}, but {decision.credential} came first"
+            rest = ", but an account has moved"
+    return tried.why + rest
 
 
 def _policy(table: Table, request: Request, decision: Decision) -> str | None:
