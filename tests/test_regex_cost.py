@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from hublet_router import regex_tree
 from hublet_router.tablefile import regex_graph
 from hublet_router.tablefile.regex_cost import STEPS_ONCE, STEPS_PER_CHARACTER, bound, slow
 
@@ -286,7 +287,7 @@ class Walk:
     """What `re` does with a pattern, and how often it tries to read a character on the way."""
 
     def __init__(self, pattern: str) -> None:
-        tree = regex_graph._parse(pattern)
+        tree = regex_tree.parse(pattern)
         self.code = program(tree, tree.state.flags)
         self.steps = 0
 

@@ -1,37 +1,11 @@
 import re
-import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hublet_router.tablefile import regex_graph
+from hublet_router.regex_tree import ANY
 from hublet_router.tablefile.regex_graph import Graph, SlowError, literal_start
-
-
-# The parser is private to the standard library. Where this fails, Python has changed it: look at
-# what `regex_graph` makes of the new tree before anything else.
-@pytest.mark.parametrize(
-    ("pattern", "tree"),
-    [
-        ("a[^b]", "[(LITERAL, 97), (NOT_LITERAL, 98)]"),
-        (r"[^b-d\d]", "[(IN, [(NEGATE, None), (RANGE, (98, 100)), (CATEGORY, CATEGORY_DIGIT)])]"),
-        (r"\W", "[(IN, [(CATEGORY, CATEGORY_NOT_WORD)])]"),
-        ("(?s).", "[(ANY, None)]"),
-        (r"(?m)^\A$", "[(AT, AT_BEGINNING), (AT, AT_BEGINNING_STRING), (AT, AT_END)]"),
-        ("a*", "[(MAX_REPEAT, (0, MAXREPEAT, [(LITERAL, 97)]))]"),
-        ("a{2,3}?", "[(MIN_REPEAT, (2, 3, [(LITERAL, 97)]))]"),
-        ("a++", "[(POSSESSIVE_REPEAT, (1, MAXREPEAT, [(LITERAL, 97)]))]"),
-        ("(?i:a)", f"[(SUBPATTERN, (None, {int(re.I)}, 0, [(LITERAL, 97)]))]"),
-        ("(?>a)", "[(ATOMIC_GROUP, [(LITERAL, 97)])]"),
-        ("ab|c", "[(BRANCH, (None, [[(LITERAL, 97), (LITERAL, 98)], [(LITERAL, 99)]]))]"),
-        ("(?=a)", "[(ASSERT, (1, [(LITERAL, 97)]))]"),
-        ("(?<!a)", "[(ASSERT_NOT, (-1, [(LITERAL, 97)]))]"),
-        (r"(a)\1", "[(SUBPATTERN, (1, 0, 0, [(LITERAL, 97)])), (GROUPREF, 1)]"),
-    ],
-)
-def test_the_parser_of_this_python_gives_the_trees_that_are_known(pattern: str, tree: str) -> None:
-    assert repr(regex_graph._parse(pattern)) == tree
 
 
 def characters(reads: int) -> str:
@@ -43,7 +17,7 @@ def characters(reads: int) -> str:
 def drawn(pattern: str) -> list[tuple[str, dict[int, int]]]:
     """Show all positions but the first one, and the first one's ways under the name `search`."""
     graph = Graph(pattern)
-    assert graph.reads[0] == regex_graph.ANY
+    assert graph.reads[0] == ANY
     ways = [dict(then) for then in graph.then]
     return [
         ("search", ways[0]),
@@ -174,43 +148,6 @@ def test_what_cannot_be_drawn(pattern: str, beginning: str) -> None:
     assert re.compile(pattern)
     with pytest.raises(SlowError, match=f"^{beginning}"):
         Graph(pattern)
-
-
-EVERYTHING = "".join(map(chr, range(sys.maxunicode + 1)))
-
-
-@pytest.mark.parametrize("flags", ["", "(?i)", "(?a)", "(?ai)", "(?s)"])
-@pytest.mark.parametrize(
-    "one",
-    [
-        *["a", "k", "S", "i", "I", "-", "[^k]", "[a-z]", "[^a-z]", "[A-Z-]", "[0-9_]", "[^0-9]"],
-        *[r"\d", r"\D", r"\w", r"\W", r"\s", r"\S", r"[^\W\d]", r"[\s-]", r"[^\s]", "."],
-        *[
-            "é",
-            "µ",
-            "å",
-            "ß",
-            "ÿ",
-            "[à-ÿ]",
-            "\u212a",
-            "\u017f",
-            "\u0131",
-            "[ÿ-\u0130]",
-            "[^\u0130]",
-        ],
-        *[r"[\]\\^-]", "[^]]", r"\n"],
-    ],
-)
-def test_a_set_is_never_too_small(flags: str, one: str) -> None:
-    reads = Graph(flags + one).reads[1]
-    found = re.findall(flags + one, EVERYTHING)
-
-    assert [chr(code) for code in range(256) if reads >> code & 1] == [
-        character for character in found if ord(character) < 256
-    ]
-    outside = [character for character in found if ord(character) > 255]
-    assert reads & regex_graph._SPACES or not any(map(str.isspace, outside))
-    assert reads & regex_graph._REST or all(map(str.isspace, outside))
 
 
 @pytest.mark.parametrize(

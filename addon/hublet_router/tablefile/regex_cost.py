@@ -14,7 +14,8 @@ harmless pattern is refused, and its writer is told what to change.
 import math
 from collections import Counter
 
-from .regex_graph import ANY, Graph, SlowError
+from ..regex_tree import ANY
+from .regex_graph import Graph, SlowError
 
 STEPS_PER_CHARACTER = 600
 STEPS_ONCE = 100_000

@@ -5,35 +5,17 @@ that `{n,m}` asks for, and a way leads from it to each position that can read th
 Where the drawing is not exact it has more ways than Python's `re` would walk, never fewer.
 """
 
-import importlib
 import re
 from collections import Counter
 from collections.abc import Iterator
-from functools import cache
 from itertools import takewhile
 from typing import Any, NamedTuple
 
-# What `re.compile` parses with, so that nothing is read in another way here. It is private to the
-# standard library: only this module knows it, and a test tells when a Python has changed it.
-_parse: Any = importlib.import_module("re._parser").parse
+from ..regex_tree import ANY, parse, reads
 
 _COPIES = 200  # a repeat of more positions counts as endless, which only makes more ways
 _POSITIONS = 600  # keeps the check itself short
 
-# A set of characters is an int with a bit for each of Latin-1, one for all other white space, one
-# for all that is left, and one for a character that is thought to stand before the text, and that
-# a leading `^` reads.
-_LATIN_1 = "".join(map(chr, range(256)))
-_SPACES, _REST, _START, _NEWLINE = 1 << 256, 1 << 257, 1 << 258, 1 << ord("\n")
-_OTHERS = _SPACES | _REST
-ANY = _START - 1
-_CLASSES = {
-    f"CATEGORY_{name}": escape
-    for kind, escape in {"DIGIT": r"\d", "SPACE": r"\s", "WORD": r"\w"}.items()
-    for name, escape in {kind: escape, f"NOT_{kind}": escape.upper()}.items()
-}
-# What a class reads outside Latin-1, where that is not everything.
-_OUTSIDE = {"CATEGORY_SPACE": _SPACES, "CATEGORY_WORD": _REST, "CATEGORY_DIGIT": _REST}
 _END = ("END", None)
 
 
@@ -43,48 +25,10 @@ class SlowError(Exception):
 
 def literal_start(pattern: re.Pattern[str]) -> str:
     """Return what every match begins with, which must be the beginning of the text; often ''."""
-    first, *rest = [(str(op), value) for op, value in _parse(pattern.pattern)] or [_END]
+    first, *rest = [(str(op), value) for op, value in parse(pattern.pattern)] or [_END]
     if str(first[1]) != "AT_BEGINNING" or pattern.flags & (re.IGNORECASE | re.MULTILINE):
         return ""
     return "".join(chr(value) for _, value in takewhile(lambda node: node[0] == "LITERAL", rest))
-
-
-@cache
-def _characters(items: tuple[tuple[str, Any], ...], flags: int) -> int:
-    """Return the set of a class; it may say too much about what is outside Latin-1."""
-    source, others = "", 0
-    for kind, value in items:
-        if kind in {"NEGATE", "CATEGORY"}:
-            source += _CLASSES.get(str(value), "^")
-            others |= _OUTSIDE.get(str(value), _OTHERS)
-        else:
-            low, high = value if kind == "RANGE" else (value, value)
-            source += rf"\U{low:08x}-\U{high:08x}"
-            others |= _OTHERS if high > 255 else 0
-    found = re.findall(f"[{source}]", _LATIN_1, flags)
-    # Where case is ignored, a letter can stand for some outside: k is also the sign of the kelvin.
-    if flags & re.IGNORECASE and any(map(str.isalpha, found)):
-        others |= _REST
-    return sum(1 << ord(character) for character in found) | others
-
-
-def _reads(op: str, value: Any, flags: int, first: bool) -> int | None:
-    """Return the set that a node of the parser's tree reads, None when it is not such a node."""
-    match op:
-        case "LITERAL" | "NOT_LITERAL" | "IN":
-            items = value if op == "IN" else [("LITERAL", value)]
-            items = [("NEGATE", None), *items] if op == "NOT_LITERAL" else items
-            named = tuple((str(kind), what) for kind, what in items)
-            return _characters(named, flags & (re.IGNORECASE | re.ASCII))
-        case "ANY":
-            return ANY if flags & re.DOTALL else ANY - _NEWLINE
-        case "END":  # of the whole or of a look ahead: reads nothing, but the ways to it count
-            return 0
-        case "AT" if first and str(value) == "AT_BEGINNING":
-            return _START + _NEWLINE if flags & re.MULTILINE else _START
-        case "AT" if first and str(value) == "AT_BEGINNING_STRING":
-            return _START
-    return None
 
 
 class _Part(NamedTuple):
@@ -109,7 +53,7 @@ class Graph:
         self.reads: list[int] = []
         self.then: list[Counter[int]] = []  # the next positions, with the number of ways there
         self.block: list[int] = []  # where the outermost endless repeat around a position begins
-        tree = _parse(pattern)
+        tree = parse(pattern)
         anywhere = self._position(ANY)
         self._join(anywhere, anywhere)
         self._join(anywhere, self._sequence([*tree, _END], tree.state.flags, first=True))
@@ -150,9 +94,9 @@ class Graph:
         return whole
 
     def _item(self, op: str, value: Any, flags: int, first: bool) -> _Part:
-        reads = _reads(op, value, flags, first)
-        if reads is not None:
-            return self._position(reads)
+        read = reads(op, value, flags, first)
+        if read is not None:
+            return self._position(read)
         match op:
             case "AT":  # as if it always held: that makes more ways, never fewer
                 return _Part(1, Counter(), Counter())

@@ -1,0 +1,67 @@
+"""The parse tree of a regular expression, and which characters a node of it reads.
+
+It is what `re.compile` itself parses with, so that nothing is read in another way here. It is
+private to the standard library: only this module knows it, and a test tells when a Python has
+changed it.
+"""
+
+import importlib
+import re
+from functools import cache
+from typing import Any
+
+parse: Any = importlib.import_module("re._parser").parse
+"""Return the tree of a pattern: pairs of an operation, whose `str` is its name, and its value."""
+
+# A set of characters is an int with a bit for each of Latin-1, one for all other white space, one
+# for all that is left, and one for a character that is thought to stand before the text, and that
+# a leading `^` reads.
+_LATIN_1 = "".join(map(chr, range(256)))
+SPACES, REST, START, _NEWLINE = 1 << 256, 1 << 257, 1 << 258, 1 << ord("\n")
+_OTHERS = SPACES | REST
+ANY = START - 1
+_CLASSES = {
+    f"CATEGORY_{name}": escape
+    for kind, escape in {"DIGIT": r"\d", "SPACE": r"\s", "WORD": r"\w"}.items()
+    for name, escape in {kind: escape, f"NOT_{kind}": escape.upper()}.items()
+}
+# What a class reads outside Latin-1, where that is not everything.
+_OUTSIDE = {"CATEGORY_SPACE": SPACES, "CATEGORY_WORD": REST, "CATEGORY_DIGIT": REST}
+
+
+@cache
+def _characters(items: tuple[tuple[str, Any], ...], flags: int) -> int:
+    """Return the set of a class; it may say too much about what is outside Latin-1."""
+    source, others = "", 0
+    for kind, value in items:
+        if kind in {"NEGATE", "CATEGORY"}:
+            source += _CLASSES.get(str(value), "^")
+            others |= _OUTSIDE.get(str(value), _OTHERS)
+        else:
+            low, high = value if kind == "RANGE" else (value, value)
+            source += rf"\U{low:08x}-\U{high:08x}"
+            others |= _OTHERS if high > 255 else 0
+    found = re.findall(f"[{source}]", _LATIN_1, flags)
+    # Where case is ignored, a letter can stand for some outside: k is also the sign of the kelvin.
+    if flags & re.IGNORECASE and any(map(str.isalpha, found)):
+        others |= REST
+    return sum(1 << ord(character) for character in found) | others
+
+
+def reads(op: str, value: Any, flags: int, first: bool) -> int | None:
+    """Return the set that a node of the parser's tree reads, None when it is not such a node."""
+    match op:
+        case "LITERAL" | "NOT_LITERAL" | "IN":
+            items = value if op == "IN" else [("LITERAL", value)]
+            items = [("NEGATE", None), *items] if op == "NOT_LITERAL" else items
+            named = tuple((str(kind), what) for kind, what in items)
+            return _characters(named, flags & (re.IGNORECASE | re.ASCII))
+        case "ANY":
+            return ANY if flags & re.DOTALL else ANY - _NEWLINE
+        case "END":  # of the whole or of a look ahead: reads nothing, but the ways to it count
+            return 0
+        case "AT" if first and str(value) == "AT_BEGINNING":
+            return START + _NEWLINE if flags & re.MULTILINE else START
+        case "AT" if first and str(value) == "AT_BEGINNING_STRING":
+            return START
+    return None
