@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ..flows.files import FlowFileError
 from ..tablefile import TableError
-from . import explain
+from . import check, explain
 from .run import run
 
 
@@ -25,7 +25,8 @@ def command_line(arguments: Sequence[str]) -> int:
         help="the routing proxy: mitmdump with the addon, on 127.0.0.1:8080; further arguments"
         " go to mitmdump",
     )
-    explain.declare(commands)
+    for module in (check, explain):
+        module.declare(commands)
     options = parser.parse_args(arguments)
     try:
         code = int(options.call(options))

@@ -1,0 +1,103 @@
+"""`hublet-router check`: whether a table is sound, and what it makes of recorded requests."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from ..analysis.coverage import Coverage
+from ..analysis.lint import Remark, lint
+from ..core.table import Table
+from ..tablefile import TableError, load
+
+
+def declare(commands: Any) -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser(
+        "check",
+        help="tell what is wrong with a table, and what is suspicious",
+        description="Load a table, prove its examples, and tell each fault as"
+        " FILE:LINE:COLUMN: what, and what to do (exit code 1). Of a sound table, tell what is"
+        " suspicious, with samples for proof: rules that others take everything from, that"
+        " contradict each other or that nothing can satisfy, Hublets that nothing leads to.",
+    )
+    parser.add_argument(
+        "table", metavar="TABLE", type=Path, nargs="?", default="hublets.yaml",
+        help="the table; without it, hublets.yaml in the working directory",
+    )  # fmt: skip
+    parser.add_argument(
+        "--coverage", metavar="FLOWS", type=Path, nargs="+", default=(),
+        help="decide the requests of these files (mitmproxy's own, or HAR); list the rules and"
+        " Hublets that none of them used, and how credentials look that no rule explains",
+    )  # fmt: skip
+    parser.add_argument("--strict", action="store_true", help="exit with 1 on warnings, too")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="one JSON object a line: file, line, column, level, text",
+    )
+    parser.set_defaults(call=check)
+
+
+def check(options: argparse.Namespace) -> int:
+    """Tell what there is to tell; return 1 where the table is not sound."""
+    try:
+        table = load(options.table)
+    except TableError as error:
+        for fault in error.faults:
+            _tell(options, "fault", Remark((fault.line, fault.column), fault.text), fault.file)
+        return 1
+    remarks = lint(table)
+    for remark in remarks:
+        _tell(options, "warning", remark)
+    if not options.json:
+        print(f"{options.table}: {_summary(table, len(remarks))}")
+    if options.coverage:
+        _cover(options, table)
+    return 1 if remarks and options.strict else 0
+
+
+def _tell(options: argparse.Namespace, level: str, remark: Remark, file: str | None = None) -> None:
+    name, (line, column) = file or str(options.table), remark.at
+    if options.json:
+        found = {"file": name, "line": line, "column": column, "level": level, "text": remark.text}
+        print(json.dumps(found))
+    else:
+        label = "" if level == "fault" else f"{level}: "
+        print(f"{name}:{line}:{column}: {label}{remark.text}")
+
+
+def _summary(table: Table, warnings: int) -> str:
+    parts = [
+        _counted(len(table.hublets), "Hublet"),
+        _counted(len(table.rules), "credential rule"),
+        _counted(len(table.examples), "example"),
+        f"table {table.version}",
+    ]
+    return f"sound: {', '.join(parts)}" + f"; {_counted(warnings, 'warning')}" * bool(warnings)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
+def _cover(options: argparse.Namespace, table: Table) -> None:
+    """Decide recorded requests, and tell what they left unused and what is unexplained."""
+    from ..flows.files import read_flows  # noqa: PLC0415  # mitmproxy, for this alone
+    from ..flows.view import view_whole  # noqa: PLC0415
+
+    coverage = Coverage(table)
+    for flow in read_flows(options.coverage):
+        coverage.add(view_whole(flow))
+    for remark in coverage.unused():
+        _tell(options, "unused", remark)
+    reasons, kinds = coverage.reasons, coverage.unexplained()
+    if options.json:
+        for count, text in kinds:
+            print(json.dumps({"level": "unexplained", "count": count, "text": text}))
+        return
+    decided = ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common())
+    print(f"{_counted(reasons.total(), 'request')}: {decided or 'nothing to decide'}")
+    print("what no rule explains, most frequent first:" if kinds else "a rule explains everything")
+    for count, text in kinds:
+        print(f"{count:>9,}  {text}")
