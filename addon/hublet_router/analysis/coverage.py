@@ -63,7 +63,7 @@ class Coverage:
         rule, names, _ = look.read(value) if len(value) <= MAX_CREDENTIAL else (None, (), ())
         if rule and (names or rule.reader.recognises(value)):
             self._rules.add(rule.name)
-            where += f", a {rule.name} that names none"
+            where += f" ({rule.name}, names none)"
         if not names:
             self._tell(where, value)
 

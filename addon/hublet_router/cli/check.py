@@ -3,7 +3,6 @@
 import argparse
 import json
 from pathlib import Path
-from typing import Any
 
 from ..analysis.coverage import Coverage
 from ..analysis.lint import Remark, lint
@@ -11,7 +10,7 @@ from ..core.table import Table
 from ..tablefile import TableError, load
 
 
-def declare(commands: Any) -> None:
+def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command to the command line."""
     parser = commands.add_parser(
         "check",
@@ -98,6 +97,7 @@ def _cover(options: argparse.Namespace, table: Table) -> None:
         return
     decided = ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common())
     print(f"{_counted(reasons.total(), 'request')}: {decided or 'nothing to decide'}")
-    print("what no rule explains, most frequent first:" if kinds else "a rule explains everything")
+    left = "what no rule explains, most frequent first:"
+    print(left if kinds else "nothing is left that no rule explains")
     for count, text in kinds:
         print(f"{count:>9,}  {text}")

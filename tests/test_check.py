@@ -1,0 +1,160 @@
+"""`hublet-router check`."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from mitmproxy.io import FlowWriter
+from mitmproxy.test import tflow
+
+from hublet_router.cli.commands import command_line
+
+ROOT = Path(__file__).parents[1]
+SOUND = "sound: 3 Hublets, 10 credential rules, 26 examples, table 0123456789ab"
+SUSPICIOUS = b"""\
+domains: [api.example.org]
+hublets: {eu1: {upstream: "https://127.0.0.1:9441"}}
+default: eu1
+credentials:
+  - {name: key, in: {query: key}, hublet: {regex: "^([a-z]{2}[0-9])-"}}
+"""
+WARNING = "rule 'key' has no example that shows it naming a Hublet; add one"
+SECRET = "c0ffee5ec2e7"
+
+
+def ask(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, list[str]]:
+    """Return the exit code and the lines on standard output, where all of it must be."""
+    code = command_line(["check", *map(str, words)])
+    said = capsys.readouterr()
+    assert said.err == ""
+    return code, re.sub("table [0-9a-f]{12}", "table 0123456789ab", said.out).splitlines()
+
+
+@pytest.fixture
+def suspicious(tmp_path: Path) -> Path:
+    path = tmp_path / "suspicious.yaml"
+    path.write_bytes(SUSPICIOUS)
+    return path
+
+
+@pytest.fixture
+def flows(tmp_path: Path) -> Path:
+    """Requests with secrets where credentials can stand."""
+    path = tmp_path / "flows"
+    with path.open("wb") as file:
+        for field in ("authorization", "cookie", "x-api-key"):
+            for value in (SECRET, f"Bearer {SECRET}", f"Basic {SECRET}", f"sid={SECRET}"):
+                flow = tflow.tflow()
+                flow.request.headers = type(flow.request.headers)(
+                    [(b"host", b"api.hubapi.com"), (field.encode(), value.encode())]
+                )
+                flow.request.data.path = f"/?hapikey={SECRET}&token=eu1-{SECRET}".encode()
+                FlowWriter(file).add(flow)
+    return path
+
+
+def test_a_sound_table(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert ask(capsys) == (0, [f"hublets.yaml: {SOUND}"])
+    assert ask(capsys, ROOT / "hublets.yaml", "--strict") == (0, [f"{ROOT}/hublets.yaml: {SOUND}"])
+    assert ask(capsys, "--json") == (0, [])
+
+
+def test_every_fault_of_a_table(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_bytes(SUSPICIOUS.replace(b"default: eu1", b"default: eu2\nx: y"))
+    code, lines = ask(capsys, path)
+
+    assert code == 1
+    assert [line.partition("; ")[0] for line in lines] == [
+        f"{path}:3:10: default names Hublet 'eu2', but 'hublets' lists eu1",
+        f"{path}:4:1: unknown key 'x' in the table",
+    ]
+    assert json.loads(ask(capsys, path, "--json")[1][0]) == {
+        "file": str(path),
+        "line": 3,
+        "column": 10,
+        "level": "fault",
+        "text": "default names Hublet 'eu2', but 'hublets' lists eu1; add it or mend the name",
+    }
+
+
+def test_a_fault_of_a_file_beside_the_table(
+    capsys: pytest.CaptureFixture[str], suspicious: Path
+) -> None:
+    moved = suspicious.with_name("moved.csv")
+    moved.write_text("1,eu2\n")
+    suspicious.write_bytes(SUSPICIOUS + b"accounts: {ids: [{query: id}], file: moved.csv}\n")
+    sentence = "'eu2' is not listed in 'hublets'; add it or mend the name"
+
+    assert ask(capsys, suspicious) == (1, [f"{moved}:1:1: {sentence}"])
+
+
+def test_a_table_that_is_not_there(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, (line,) = ask(capsys, tmp_path / "nothing.yaml")
+
+    assert code == 1
+    assert line.startswith(f"{tmp_path}/nothing.yaml:1:1: cannot be read: No such file")
+
+
+def test_warnings(capsys: pytest.CaptureFixture[str], suspicious: Path) -> None:
+    lines = [
+        f"{suspicious}:5:5: warning: {WARNING}",
+        f"{suspicious}: sound: 1 Hublet, 1 credential rule, 0 examples, table 0123456789ab;"
+        " 1 warning",
+    ]
+    assert ask(capsys, suspicious) == (0, lines)
+    assert ask(capsys, suspicious, "--strict") == (1, lines)
+    code, (line,) = ask(capsys, suspicious, "--json")
+    assert code == 0
+    assert json.loads(line) == {
+        "file": str(suspicious),
+        "line": 5,
+        "column": 5,
+        "level": "warning",
+        "text": WARNING,
+    }
+
+
+def test_coverage_of_recorded_flows(capsys: pytest.CaptureFixture[str], suspicious: Path) -> None:
+    recorded = ROOT / "tests" / "flows" / "reverse.mitm"
+    code, lines = ask(capsys, ROOT / "hublets.yaml", "--coverage", recorded)
+    assert code == 0
+    assert lines == [
+        f"{ROOT}/hublets.yaml: {SOUND}",
+        "52 requests: 32 credential, 8 legacy, 6 anonymous, 2 unknown-hublet, 2 conflict,"
+        " 2 foreign-host",
+        "what no rule explains, most frequent first:",
+        "        2  form refresh_token: 32 to 63 characters of 0-9 -",
+        "        2  header authorization bearer (oauth-access-token, names none):"
+        " 64 to 127 characters of A-Z a-z 0-9",
+        "        2  query hapikey: 32 to 63 characters of 0-9 -",
+        "        2  query hapikey: 4 to 7 characters of a-z",
+    ]
+    suspicious.write_bytes(
+        SUSPICIOUS.replace(b"default: eu1", b"policy: {legacy: refuse, anonymous: refuse}")
+    )
+    assert ask(capsys, suspicious, "--coverage", recorded)[1][2:] == [
+        f"{suspicious}:2:16: unused: no request went to Hublet 'eu1'",
+        f"{suspicious}:5:5: unused: no request used rule 'key'",
+        "52 requests: 52 foreign-host",
+        "nothing is left that no rule explains",
+    ]
+
+
+def test_law_4_coverage_tells_no_secret(capsys: pytest.CaptureFixture[str], flows: Path) -> None:
+    _, lines = ask(capsys, ROOT / "hublets.yaml", "--coverage", flows)
+    _, objects = ask(capsys, ROOT / "hublets.yaml", "--json", "--coverage", flows, flows)
+
+    assert lines[-1].startswith("        1  header x-api-key: ")
+    assert json.loads(objects[-1])["level"] == "unexplained"
+    assert json.loads(objects[-1])["count"] == 2
+    assert SECRET not in "\n".join(lines + objects)
+
+
+def test_a_recording_that_is_none(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code = command_line(["check", str(ROOT / "hublets.yaml"), "--coverage", str(tmp_path / "x")])
+
+    assert code == 2
+    assert capsys.readouterr().err == f"{tmp_path}/x: cannot be read: No such file or directory\n"
