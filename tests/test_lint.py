@@ -44,9 +44,20 @@ def said(text: bytes, about: str = "rule") -> list[str]:
     ]
 
 
+def test_a_suspicious_table() -> None:
+    assert len(lint(load(ROOT / "tests" / "suspicious.yaml"))) == 7
+
+
 @pytest.mark.parametrize("path", TABLES, ids=lambda path: path.stem)
 def test_a_good_table_gives_no_warning(path: Path) -> None:
     assert lint(load(path)) == []
+
+
+def test_without_its_examples_only_those_are_missed() -> None:
+    text = TABLES[0].read_bytes()
+    found = lint(loads(text[: text.index(b"examples:")]))
+    assert len(found) == 10
+    assert all(NO_EXAMPLE in remark.text for remark in found)
 
 
 @pytest.mark.parametrize(
@@ -195,10 +206,19 @@ def test_rules_that_read_one_credential_in_two_ways() -> None:
     )
     assert said(text) == [
         "7:5: rule 'front' reads 'na1' in 'na1--xx0', but 'back' reads 'xx0': 'front' decides;"
-        " let one of them match less",
+        " let one match less, or show it with an example",
         "10:5: rule 'behind' reads 'na1' in 'na1--xx0', but 'whole' reads 'xx0': it is refused;"
-        " let one of them match less",
+        " let one match less, or show it with an example",
     ]
+
+
+def test_an_example_shows_that_rules_disagree_on_purpose() -> None:
+    text = table(
+        rule("front", "{query: k}", '{regex: "^([a-z]{2}[0-9])-"}'),
+        rule("any", "{query: k}", '{regex: "^(.)"}'),
+        more=example('{url: "https://api.example.com/?k=eu1-0000"}'),
+    )
+    assert said(text, "rule 'front'") == []
 
 
 def test_rules_that_agree_say_nothing() -> None:

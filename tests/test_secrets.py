@@ -10,7 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mitmproxy.io import FlowWriter
+from mitmproxy.net.http import http1
+from mitmproxy.test import tflow
 
+from hublet_router.cli.commands import command_line
 from hublet_router.core.decide import decide, readings
 from hublet_router.tablefile import load
 from synthetic import access_token, base64url, personal_access_key
@@ -111,6 +115,31 @@ def test_law_4_nothing_that_the_router_says_holds_a_credential(output: dict[str,
         for form in forms_of(SECRET):
             found = text.find(form)
             assert found < 0, f"{source}: {text[max(0, found - 200) : found + 50]}"
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    """Those requests, recorded."""
+    path = tmp_path / "recording"
+    with path.open("wb") as file:
+        for raw in requests():
+            head, _, body = raw.partition(b"\r\n\r\n")
+            flow = tflow.tflow(req=http1.read_request_head(head.split(b"\r\n")))
+            flow.request.raw_content = body
+            FlowWriter(file).add(flow)
+    return path
+
+
+@pytest.mark.parametrize("words", [["check", "--coverage"], ["check", "--json", "--coverage"]])
+def test_law_4_no_command_tells_a_credential(
+    words: list[str], recording: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(ROOT)
+    command_line([*words, str(recording)])
+    said = capsys.readouterr()
+    assert len(said.out.splitlines()) > 10
+    assert all(form not in said.out + said.err for form in forms_of(SECRET))
 
 
 def test_law_4_no_repr_holds_a_credential() -> None:

@@ -52,15 +52,22 @@ def lint(table: Table) -> list[Remark]:
         for rule, _, names, _ in readings(table, example.request)
         if names
     }
-    pairs: set[frozenset[str]] = set()  # of rules about which something was said
+    # rules that disagree, as was said before, or as an example says on purpose
+    pairs = {
+        frozenset((one.name, other.name))
+        for example in table.examples
+        for _, one, names in _claims(table, example.request)
+        for _, other, read in _claims(table, example.request)
+        if names != read
+    }
     remarks = []
     names = [*islice(table.hublets, _NAMES), None]
     for rule in table.rules:
         cases = [case for name in names for case in islice(_cases(rule, name, host), _SAMPLES)]
         said = [*_odd_headers(rule)]
         if rule.name not in proved:
-            said.append("has no example that shows it naming a Hublet; add one")
-            said += _doubts(table, rule, cases, host, pairs)
+            doubts = [*_doubts(table, rule, cases, host, pairs)]
+            said += doubts or ["has no example that shows it naming a Hublet; add one"]
         said += _disagreements(table, rule, cases, pairs)
         remarks += [Remark(rule.at, f"rule '{rule.name}' {what}") for what in said]
     if not any(_is_beyond(rule) for rule in table.rules):
@@ -132,17 +139,19 @@ def _takers(table: Table, rule: Rule, cases: Iterable[_Case]) -> set[str]:
     """Return the rules that take all samples of a rule between them; none if one is left."""
     takers: set[str] = set()
     for case in cases:
-        taker = next(other for place, other, _ in _claims(table, case) if place == case.place)
+        taker = next(
+            other for place, other, _ in _claims(table, case.request) if place == case.place
+        )
         if taker is rule:
             return set()
         takers.add(taker.name)
     return takers
 
 
-def _claims(table: Table, case: _Case) -> Iterator[tuple[Place, Rule, tuple[str, ...]]]:
+def _claims(table: Table, request: Request) -> Iterator[tuple[Place, Rule, tuple[str, ...]]]:
     """Yield each rule that reads names in a request, and which; the first of a place decides."""
-    for look in table.plan.looks(case.request.path):
-        for value in look.values(case.request):
+    for look in table.plan.looks(request.path):
+        for value in look.values(request):
             for rule in look.rules:
                 if names := rule.reader.names(value):
                     yield look.place, rule, names
@@ -173,7 +182,7 @@ def _disagreements(
     """Yield once for each other rule that reads other names in a sample, or beside it."""
     for case in cases:
         read = rule.reader.names(case.text)
-        for _, other, names in _claims(table, case):
+        for _, other, names in _claims(table, case.request):
             pair = frozenset((rule.name, other.name))
             if other is rule or names == read or pair in pairs:
                 continue
@@ -183,7 +192,7 @@ def _disagreements(
             outcome = "it is refused" if is_refused else f"'{decision.credential}' decides"
             yield (
                 f"reads {_listed(read)} in {_cut(case.text)}, but '{other.name}' reads"
-                f" {_listed(names)}: {outcome}; let one of them match less"
+                f" {_listed(names)}: {outcome}; let one match less, or show it with an example"
             )
 
 
