@@ -74,6 +74,11 @@ FORM = ("content-type", "application/x-www-form-urlencoded")
             get("/", ("authorization", f"Bearer {private_app_token('eu1')}")), [], id="explained"
         ),
         pytest.param(
+            get("/oauth/v1/access-tokens/demo"),
+            ["path of oauth-access-token-in-path: 4 to 7 characters of a-z"],
+            id="a path",
+        ),
+        pytest.param(
             get("/?hapikey=" + "a" * (MAX_CREDENTIAL + 1)),
             ["query hapikey: 16384 to 32767 characters of a-z"],
             id="too long",

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from ..core.decide import MAX_CREDENTIAL, Decision, Reason, decide
-from ..core.places import Cookie, Form, Header, Place, Query, Request
+from ..core.places import Cookie, Form, Header, Path, Place, Query, Request
 from ..core.plan import Look
 from ..core.table import Table
 from .lint import Remark
@@ -60,6 +60,8 @@ class Coverage:
 
     def _count(self, look: Look, value: str) -> None:
         where = place_name(look.place)
+        if isinstance(look.place, Path):
+            where += f" of {look.rules[0].name}"
         rule, names, _ = look.read(value) if len(value) <= MAX_CREDENTIAL else (None, (), ())
         if rule and (names or rule.reader.recognises(value)):
             self._rules.add(rule.name)
