@@ -72,6 +72,7 @@ READERS: dict[str, Reader] = {
     "last-field": Protobuf((1 << 29) - 1),
     "jwt": Jwt("https://example.com/region"),
     "base64": Base64(re.compile("\\x01([a-z]{2}[0-9])")),
+    "inside": Base64(re.compile("^.{16}c:([a-z0-9]+)$"), re.compile("^(?:x-)?([\\w-]{27,})[.]01$")),
 }
 PLACES: dict[str, Place] = {
     "header": Header("x-key"),

@@ -84,7 +84,8 @@ def _cases(rule: Rule, name: str | None, host: str) -> Iterator[_Case]:
 
 def _is_beyond(rule: Rule) -> bool:
     """Tell whether the samples of a rule prove nothing: it looks ahead, or there are none."""
-    patterns = [rule.paths, *(getattr(it, "pattern", None) for it in (rule.reader, *rule.places))]
+    parts = [(it, name) for it in (rule.reader, *rule.places) for name in ("pattern", "of")]
+    patterns = [rule.paths, *(getattr(it, name, None) for it, name in parts)]
     looks_ahead = any(it and _LOOKS_AHEAD.search(it.pattern) for it in patterns)
     return looks_ahead or next(candidates(rule.reader, None), None) is None
 

@@ -8,6 +8,7 @@ import re
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from itertools import islice
 from random import Random
 from typing import Any
 from urllib.parse import quote
@@ -22,6 +23,7 @@ _TURNS = 24  # texts of a pattern: one that is plain, the others at random
 _MORE = (0, 1, 2, 5, 64)  # rounds of a repeat that it does not need
 _VARIED = 64  # rounds of a repeat that differ
 _TAILS = ("", "0000", "-xx0")  # what may follow what a pattern asks for, where it does not end
+_AROUND = 4  # texts around a part that is read alone
 _HEAD = "xx "  # what may stand before it
 _PLAIN = (*range(97, 123), *range(48, 58), *range(33, 127))
 _LIKE_A_HUBLET = "xx0"
@@ -94,9 +96,10 @@ def candidates(reader: Reader, name: str | None) -> Iterator[str]:
         case Regex(pattern):
             yield from (text + tail for text in texts(pattern, name) for tail in _TAILS)
             yield from (_HEAD + text for text in texts(pattern, name))
-        case Base64(pattern):
+        case Base64(pattern, of):
             for text in candidates(Regex(pattern), name):
-                yield _base64url(text.encode("latin-1", "replace"))
+                part = _base64url(text.encode("latin-1", "replace"))
+                yield from islice(texts(of, part), _AROUND) if of else (part,)
         case Protobuf(field):
             message = _varint(field << 3 | 2) + _varint(len(named.encode())) + named.encode()
             for shift in range(3):  # through the three alignments of base64
