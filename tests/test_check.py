@@ -11,7 +11,7 @@ from mitmproxy.test import tflow
 from hublet_router.cli.commands import command_line
 
 ROOT = Path(__file__).parents[1]
-SOUND = "sound: 3 Hublets, 10 credential rules, 26 examples, table 0123456789ab"
+SOUND = "sound: 3 Hublets, 10 credential rules, 30 examples, table 0123456789ab"
 SUSPICIOUS = b"""\
 domains: [api.example.org]
 hublets: {eu1: {upstream: "https://127.0.0.1:9441"}}
@@ -123,7 +123,7 @@ def test_coverage_of_recorded_flows(capsys: pytest.CaptureFixture[str], suspicio
     assert code == 0
     assert lines == [
         f"{ROOT}/hublets.yaml: {SOUND}",
-        "52 requests: 32 credential, 8 legacy, 6 anonymous, 2 unknown-hublet, 2 conflict,"
+        "60 requests: 32 credential, 8 legacy, 8 moved, 6 anonymous, 2 unknown-hublet, 2 conflict,"
         " 2 foreign-host",
         "what no rule explains, most frequent first:",
         "        2  form refresh_token: 32 to 63 characters of 0-9 -",

@@ -113,9 +113,8 @@ def told(table: object) -> str:
 def places(value: object, at: At = ()) -> Iterator[At]:
     """Yield the place of each value, however deep."""
     yield at
-    children = value.items() if isinstance(value, dict) else ()
-    children = enumerate(value) if isinstance(value, list) else children
-    for key, child in children:
+    listed = dict(enumerate(value)) if isinstance(value, list) else {}
+    for key, child in (value if isinstance(value, dict) else listed).items():
         yield from places(child, (*at, key))
 
 
