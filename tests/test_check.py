@@ -138,7 +138,7 @@ def test_coverage_of_recorded_flows(capsys: pytest.CaptureFixture[str], suspicio
     assert ask(capsys, suspicious, "--coverage", recorded)[1][2:] == [
         f"{suspicious}:2:16: unused: no request went to Hublet 'eu1'",
         f"{suspicious}:5:5: unused: no request used rule 'key'",
-        "52 requests: 52 foreign-host",
+        "60 requests: 60 foreign-host",
         "nothing is left that no rule explains",
     ]
 
