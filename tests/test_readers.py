@@ -290,6 +290,26 @@ def test_base64_of_a_part(credential: str, names: tuple[str, ...]) -> None:
     assert reader.recognises(credential) is bool(names)
 
 
+@pytest.mark.parametrize(
+    ("credential", "ids"),
+    [
+        pytest.param(access_token("eu1"), ("62515",), id="a number"),
+        pytest.param(base64url(varint_field(1, 1) + b"\x1d\x07\0\0\0"), ("7",), id="fixed width"),
+        pytest.param(
+            base64url(varint_field(1, 1) + varint_field(3, 7) + varint_field(3, 8)),
+            ("7", "8"),
+            id="two",
+        ),
+        pytest.param(base64url(varint_field(1, 1) + bytes_field(3, b"7")), (), id="no number"),
+        pytest.param(base64url(varint_field(1, 1)), (), id="no such field"),
+        pytest.param(base64url(varint_field(3, 7)), (), id="no field 1"),
+        pytest.param("demo", (), id="no message"),
+    ],
+)
+def test_protobuf_ids(credential: str, ids: tuple[str, ...]) -> None:
+    assert Protobuf(3).ids(credential) == ids
+
+
 @pytest.mark.parametrize("text", ["+A", "/A"])
 def test_base64url_excludes_the_standard_alphabet(text: str) -> None:
     assert decode_base64(text)
