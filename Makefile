@@ -14,7 +14,7 @@ CONSOLE := --set console_flowlist_layout=list --set view_order_reversed=true \
 	--set console_focus_follow=true
 WEB := $(foreach column,comment status method path,--set web_columns=$(column))
 
-.PHONY: help install run console web demo test readme coverage fuzz soak check format
+.PHONY: help install run console web demo test readme coverage fuzz soak bench check format
 
 help:  ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -67,6 +67,9 @@ fuzz: install  ## let atheris look for input that breaks a law, for SECONDS in a
 
 soak: install  ## mixed traffic for MINUTES, while tables and upstreams come and go
 	$(BIN)/python tests/soak.py $(MINUTES)
+
+bench: install  ## measure it beside bare mitmdump, and HAProxy and nginx where there are any
+	@PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
 
 check: install  ## format, lint, types
 	$(BIN)/ruff format --check .

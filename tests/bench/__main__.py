@@ -1,0 +1,151 @@
+"""The benchmark: `make bench` for what takes under 8 minutes, `make bench ARGS=memory` for memory.
+
+It prints tables, and writes every figure as JSON. The first figure is CPU time of the proxy for a
+request, which a busy machine disturbs least; every answer is checked to have come, whole, from the
+Hublet of its credential. It exits with 1 when one did not.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+import time
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench import costs, decisions, rounds
+from bench.rounds import MAIN, SCENARIOS, Round, Rounds
+from bench.subjects import Setting
+
+type Figures = dict[str, object]
+
+
+def main() -> int:
+    """Measure the sections that are asked for."""
+    sections = {"requests": requests, "decisions": decide, "start": start, "memory": memory}
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument(
+        "sections", nargs="*", default=["requests", "decisions", "start"],
+        help=f"of {', '.join(sections)}; all but memory when none is named",
+    )  # fmt: skip
+    parser.add_argument("--json", type=Path, default=Path("bench.json"))
+    arguments = parser.parse_args()
+    if unknown := set(arguments.sections) - sections.keys():
+        parser.error(f"no section {', '.join(unknown)}; there are {', '.join(sections)}")
+    begun = time.monotonic()
+    print(machine(), end="\n\n")
+    with TemporaryDirectory(prefix="hublet-router-bench-") as folder:
+        setting = Setting(Path(folder))
+        try:
+            figures = {name: sections[name](setting) for name in arguments.sections}
+        finally:
+            setting.stop()
+    arguments.json.write_text(json.dumps({"machine": machine(), **figures}, indent=1))
+    print(f"{time.monotonic() - begun:.0f} s; every round is in {arguments.json}")
+    return int(any(figure.pop("wrong", 0) for figure in figures.values()))
+
+
+def machine() -> str:
+    """Return what was measured, and where."""
+    info = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next(line.partition(": ")[2] for line in info if line.startswith("model name"))
+    return (
+        f"{os.cpu_count()} x {model}, Python {platform.python_version()},"
+        f" mitmproxy {version('mitmproxy')}"
+    )
+
+
+def tell(text: str = "") -> None:
+    """Say on a terminal what is going on."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
+
+def judge(what: str, value: float, limit: float, unit: str = "") -> None:
+    """Print a figure beside what it should not exceed."""
+    verdict = "ok" if value <= limit else "MISSED"
+    print(f"{what:<58}{value:>9.2f} of {limit:g}{unit}  {verdict}", flush=True)
+
+
+def requests(setting: Setting) -> Figures:
+    """Compare the ways to send requests."""
+    subjects = rounds.subjects(setting)
+    print("CPU µs for a request, ± spread, requests/s".ljust(44), end="")
+    print("".join(subject.name.rjust(20) for subject in subjects))
+    measured: dict[str, Rounds] = {}
+    for scenario in SCENARIOS:
+        found = measured[scenario.shown] = rounds.in_turn(
+            scenario, subjects, str(setting.authority), tell
+        )
+        tell()
+        cells = (cell(found.get(subject.name, [])) for subject in subjects)
+        print("".join([scenario.shown.ljust(44), *(it.rjust(20) for it in cells)]), flush=True)
+    for subject in subjects[1:]:
+        subject.stop()
+    print()
+    for name, limit in (("router", 1.05), ("router, lean", 0.60)):
+        times = rounds.ratio(measured[MAIN.shown], name, "bare mitmdump")
+        judge(f"CPU of the {name}, in that of bare mitmdump", times, limit)
+    wrong = sum(one.wrong for found in measured.values() for them in found.values() for one in them)
+    print(f"{wrong} answers were wrong\n")
+    raw = {
+        shown: {name: [asdict(one) for one in them] for name, them in found.items()}
+        for shown, found in measured.items()
+    }
+    return {"rounds": raw, "wrong": wrong}
+
+
+def cell(them: list[Round]) -> str:
+    """Return the median of some rounds, with half of the range of CPU."""
+    if not them:
+        return "-"
+    costs = [one.cpu for one in them]
+    rate = statistics.median(one.rate for one in them)
+    spread = (max(costs) - min(costs)) / 2
+    return f"{statistics.median(costs):.0f} ±{spread:.0f} {rate:6.0f}/s"
+
+
+def decide(setting: Setting) -> Figures:
+    """Time decisions, and a large table."""
+    found = decisions.decisions()
+    for kind, tables in found.items():
+        for table, taken in tables.items():
+            judge(f"{kind}, {table}", statistics.median(taken), decisions.TARGETS[kind], " µs")
+    seconds, megabytes = decisions.large_table()
+    judge("5,000 Hublets and 1,000,000 moved accounts: time", seconds, 5, " s")
+    judge("5,000 Hublets and 1,000,000 moved accounts: memory", megabytes, 300, " MB")
+    print()
+    return {"microseconds": found, "seconds": seconds, "megabytes": megabytes}
+
+
+def start(setting: Setting) -> Figures:
+    """Time the start, and what being watched costs."""
+    bare, router = costs.start_seconds(setting)
+    judge(f"start, beyond the {bare:.2f} s of bare mitmdump", router - bare, 0.25, " s")
+    share = costs.watched(setting, tell)
+    tell()
+    judge("metrics and decision log, of the CPU of a request", share * 100, 3, " %")
+    print()
+    return {"bare": bare, "router": router, "watched": share}
+
+
+def memory(setting: Setting) -> Figures:
+    """Look for what is kept of requests and bodies that have passed."""
+    found = costs.growth(setting, tell)
+    tell()
+    early = next(size for count, size in found if count >= costs.WARM)
+    judge(f"growth from {costs.WARM:,} to {costs.ALL:,} requests", found[-1][1] - early, 5, " MB")
+    up = costs.streamed(setting, up=1 << 30, down=1)
+    judge("1 GiB up", up, 50, " MB")
+    down = costs.streamed(setting, up=1, down=1 << 30)
+    judge("1 GiB down", down, 50, " MB")
+    print()
+    return {"growth": found, "up": up, "down": down}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

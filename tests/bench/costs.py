@@ -1,0 +1,84 @@
+"""What there is beside requests: the time to start, the cost of being watched, and memory."""
+
+import socket
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from bench.load import API, TOKEN, Job
+from bench.rounds import MAIN, Scenario, in_turn, measure, ratio
+from bench.subjects import Setting, Subject, memory
+
+MIB = 1 << 20
+PIECE = bytes(MIB)
+WARM = 5_000
+ALL = WARM + 200_000
+LEAN = ("--set", "hublet_lean=true")
+
+
+def start_seconds(setting: Setting) -> tuple[float, float]:
+    """Return the seconds until bare mitmdump listens, and until it does with the router."""
+    taken: dict[bool, list[float]] = {False: [], True: []}
+    for _ in range(5):
+        for router, seconds in taken.items():
+            begun = time.perf_counter()
+            subject = setting.mitmdump("start", router=router)
+            seconds.append(time.perf_counter() - begun)
+            subject.stop()
+    return statistics.median(taken[False]), statistics.median(taken[True])
+
+
+def watched(setting: Setting, tell: Callable[[str], None]) -> float:
+    """Return how much of its CPU a request needs for metrics and the decision log."""
+    log = f"hublet_log={setting.folder / 'decisions.jsonl'}"
+    subjects = [
+        setting.mitmdump("router"),
+        setting.mitmdump("watched", "--set", "hublet_metrics=:0", "--set", log),
+    ]
+    rounds = in_turn(replace(MAIN, rounds=9), subjects, str(setting.authority), tell)
+    for subject in subjects:
+        subject.stop()
+    return ratio(rounds, "watched", "router") - 1
+
+
+def growth(setting: Setting, tell: Callable[[str], None]) -> list[tuple[int, float]]:
+    """Return the memory of the lean router in MB after so many requests."""
+    subject = setting.mitmdump("router, lean", *LEAN)
+    scenario = Scenario("", Job(0, seconds=4))
+    answered, found = 0, []
+    while answered < ALL:
+        once = measure(subject, scenario, str(setting.authority))
+        assert not once.wrong
+        answered += round(once.rate * scenario.job.seconds)
+        found.append((answered, memory(subject.process.pid, "VmRSS")))
+        tell(f"{answered} of {ALL} requests, {found[-1][1]:.1f} MB")
+    subject.stop()
+    return found
+
+
+def streamed(setting: Setting, *, up: int, down: int) -> float:
+    """Return by how many MB the peak of memory rises when bodies of that size pass."""
+    subject = setting.mitmdump("router, lean", *LEAN)
+    _exchange(subject, up=1, down=1)
+    before = memory(subject.process.pid, "VmHWM")
+    _exchange(subject, up=up, down=down)
+    peak = memory(subject.process.pid, "VmHWM")
+    subject.stop()
+    return peak - before
+
+
+def _exchange(subject: Subject, *, up: int, down: int) -> None:
+    """Send a request in pieces, and read its answer without keeping it."""
+    head = (
+        f"PUT /bytes/{down} HTTP/1.1\r\nHost: {API}\r\nAuthorization: Bearer {TOKEN}\r\n"
+        f"Content-Length: {up}\r\nConnection: close\r\n\r\n"
+    ).format("eu1")
+    with socket.create_connection(("127.0.0.1", subject.port), 60) as client:
+        client.sendall(head.encode())
+        for start in range(0, up, MIB):
+            client.sendall(PIECE[: up - start])
+        received = 0
+        while received < down and (data := client.recv(MIB)):
+            received += len(data)
+    assert received >= down

@@ -1,0 +1,102 @@
+"""Rounds of requests in turn: what each subject needs for one, by CPU time and by the clock."""
+
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+
+from bench.load import Done, Job
+from bench.subjects import ROOT, Setting, Subject
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A way to send requests; `shown` in the table."""
+
+    shown: str
+    job: Job
+    tls: bool = False
+    rounds: int = 3
+
+
+MAIN = Scenario("HTTP/1, 16 connections", Job(0), rounds=15)
+SCENARIOS = (
+    Scenario("HTTP/1, 1 connection", Job(0, connections=1)),
+    MAIN,
+    Scenario("HTTP/1, 64 connections", Job(0, connections=64)),
+    Scenario("HTTP/1, a connection for each", Job(0, fresh=True)),
+    Scenario("HTTP/1 in TLS", Job(0), tls=True),
+    Scenario("HTTP/2 in TLS, 4 x 4 streams", Job(0, connections=4, streams=4), tls=True),
+    Scenario("1 KiB up (buffered)", Job(0, up=1024)),
+    Scenario("1 KiB down (buffered)", Job(0, down=1024)),
+    Scenario("1 MiB up", Job(0, up=MIB)),
+    Scenario("1 MiB down", Job(0, down=MIB)),
+)
+
+
+@dataclass(frozen=True)
+class Round:
+    """One round of one subject: microseconds of CPU for a request, and requests in a second."""
+
+    cpu: float
+    rate: float
+    wrong: int
+
+
+type Rounds = dict[str, list[Round]]
+"""The rounds of each subject."""
+
+
+def measure(subject: Subject, scenario: Scenario, authority: str) -> Round:
+    """Let the clients run once."""
+    port = subject.tls if scenario.tls else subject.port
+    assert port
+    job = replace(
+        scenario.job, port=port, only=subject.only, authority=authority if scenario.tls else None
+    )
+    command = [sys.executable, "-m", "bench.load", json.dumps(asdict(job))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT / "tests") as clients:
+        assert clients.stdout
+        clients.stdout.readline()
+        before = subject.cpu()
+        said = clients.stdout.readline()
+        cpu = subject.cpu() - before
+    done = Done(**json.loads(said))
+    requests = max(done.requests, 1)
+    return Round(cpu / requests * 1e6, done.requests / done.seconds, done.wrong)
+
+
+def in_turn(
+    scenario: Scenario, subjects: Sequence[Subject], authority: str, tell: Callable[[str], None]
+) -> Rounds:
+    """Let each subject have its rounds, one after another, so that a bad time is bad for all."""
+    able = [it for it in subjects if it.tls or not scenario.tls]
+    rounds: Rounds = {subject.name: [] for subject in able}
+    for number in range(scenario.rounds):
+        tell(f"{scenario.shown}, round {number + 1} of {scenario.rounds}")
+        for subject in able:
+            rounds[subject.name].append(measure(subject, scenario, authority))
+    return rounds
+
+
+def ratio(rounds: Rounds, name: str, base: str) -> float:
+    """Return how much more CPU one needs than another: the median over the pairs of a round."""
+    pairs = zip(rounds[name], rounds[base], strict=True)
+    return statistics.median(one.cpu / other.cpu for one, other in pairs)
+
+
+def subjects(setting: Setting) -> list[Subject]:
+    """Start everything that is compared."""
+    found = [
+        setting.upstream,
+        setting.mitmdump("bare mitmdump", "--set", "stream_large_bodies=64k", router=False),
+        setting.mitmdump("router"),
+        setting.mitmdump("router, lean", "--set", "hublet_lean=true"),
+        setting.haproxy(),
+        setting.nginx(),
+    ]
+    return [it for it in found if it]
