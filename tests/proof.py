@@ -19,7 +19,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hublet_router.analysis.shown import masked
+from hublet_router.analysis.shown import masked_path
 from hublet_router.cli.run import script
 from hublet_router.core.decide import decide
 from hublet_router.core.places import Request
@@ -108,7 +108,7 @@ def _wait_until_open(port: int, process: subprocess.Popen[bytes]) -> None:
 def _row(folder: Path, port: int, table: Table, example: Example, front: str) -> Row:
     decision = decide(table, example.request)
     status, seen = _send(folder, port, example.request, front)
-    path = masked(example.request, table.places).partition("?")[0]
+    path = masked_path(example.request, table.places)
     what = f"{decision.credential or 'nothing'}, {example.request.method} {path}"
     if "hublet" not in seen:
         reason = seen.get("reason", f"status {status}")

@@ -96,6 +96,7 @@ def test_no_half_of_a_line_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     file = LogFile(path)
     monkeypatch.setattr(os, "write", takes_little)
     file.write("lost")
+    wait_for(lambda: file.dropped)
     file.write("kept")
     file.close()
     assert path.read_text() == "kept\n"

@@ -16,12 +16,22 @@ MASK = "***"
 
 
 def masked(request: Request, places: Iterable[Place]) -> str:
-    """Return the path with its query in which every credential that a place finds is `***`.
-
-    A path that holds one is shown as `Request.path` has it: that is where it was found.
-    """
-    path, mark, query = request.target.partition("?")
+    """Return the path with its query in which every credential that a place finds is `***`."""
+    _, mark, query = request.target.partition("?")
     keys = {place.name for place in places if isinstance(place, Query)}
+    pairs = [
+        f"{key}={MASK}" if equals and unquote_plus(key) in keys else f"{key}{equals}{value}"
+        for key, equals, value in (pair.partition("=") for pair in query.split("&"))
+    ]
+    return masked_path(request, places) + mark + "&".join(pairs)
+
+
+def masked_path(request: Request, places: Iterable[Place]) -> str:
+    """Return the path alone, without its query.
+
+    One that holds a credential is shown as `Request.path` has it: that is where it was found.
+    """
+    path = request.target.partition("?")[0]
     hidden = [
         found.span(1)
         for place in places
@@ -32,11 +42,7 @@ def masked(request: Request, places: Iterable[Place]) -> str:
         for start, end in hidden:  # of one length, so that the next span still fits
             path = path[:start] + "\0" * (end - start) + path[end:]
         path = re.sub("\0+", MASK, path)
-    pairs = [
-        f"{key}={MASK}" if equals and unquote_plus(key) in keys else f"{key}{equals}{value}"
-        for key, equals, value in (pair.partition("=") for pair in query.split("&"))
-    ]
-    return path + mark + "&".join(pairs)
+    return path
 
 
 def printable(text: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ..analysis.explanation import explain
-from ..analysis.shown import masked, printable
+from ..analysis.shown import masked_path, printable
 from ..core.decide import Action, Reason
 from ..core.places import Request
 from ..tablefile import load
@@ -82,7 +82,7 @@ def _explain(given: list[Given]) -> int:
             foreign = (
                 explanation.decision.reason is Reason.FOREIGN_HOST
             )  # no rule tells its secrets
-            path = masked(seen, table.places).partition("?")[0]
+            path = masked_path(seen, table.places)
             where = "to a foreign host" if foreign else f"{seen.host}{path}"
             print(printable(f"{seen.method} {where}"))
         print(explanation.as_text(), end="\n\n" if several else "\n")

@@ -6,7 +6,8 @@ from mitmproxy.proxy.mode_specs import ReverseMode
 
 from ..core.places import MAX_BODY, Request, ip_address
 
-_PLAIN = {"", "identity", "chunked"}
+_CODINGS = {b"content-encoding", b"transfer-encoding"}
+_PLAIN = {b"", b"identity", b"chunked"}
 
 
 def view(flow: http.HTTPFlow, body: bytes | None = b"") -> Request:
@@ -30,9 +31,9 @@ def view_whole(flow: http.HTTPFlow) -> Request:
     A body that is too long cannot be read, nor one that was streamed and not kept, nor one that is
     compressed: to look into it would let its sender choose how much memory that takes.
     """
-    body, headers = flow.request.raw_content, flow.request.headers
-    codings = f"{headers.get('content-encoding', '')},{headers.get('transfer-encoding', '')}"
-    is_plain = {coding.strip().lower() for coding in codings.split(",")} <= _PLAIN
+    body, fields = flow.request.raw_content, flow.request.headers.fields
+    codings = b",".join(value for name, value in fields if name.lower() in _CODINGS)
+    is_plain = {coding.strip().lower() for coding in codings.split(b",")} <= _PLAIN
     is_readable = body is not None and is_plain and len(body) <= MAX_BODY
     return view(flow, body if is_readable else None)
 

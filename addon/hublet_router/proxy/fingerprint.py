@@ -1,6 +1,5 @@
 """What tells two credentials of one run apart, and nothing of either."""
 
-import hashlib
 import hmac
 import secrets
 
@@ -11,4 +10,4 @@ _KEY = secrets.token_bytes(32)
 def fingerprint(credential: str) -> str:
     """Return 12 hex digits that stand for a credential."""
     plain = credential.encode(errors="surrogatepass")  # JSON can hold lone surrogates
-    return hmac.new(_KEY, plain, hashlib.sha256).hexdigest()[:12]
+    return hmac.digest(_KEY, plain, "sha256").hex()[:12]

@@ -7,7 +7,7 @@ from pathlib import Path
 from mitmproxy import ctx, http
 from mitmproxy.addonmanager import Loader
 
-from ..analysis.shown import masked
+from ..analysis.shown import masked_path
 from ..core.decide import Decision, readings
 from ..core.places import Request
 from ..core.table import Table
@@ -77,7 +77,7 @@ def entry(flow: http.HTTPFlow, decided: Decided) -> dict[str, object]:
         "domain": request.host and request.host.rpartition("@")[2],
         "method": request.method,
         # Without a table nobody can tell where a credential stands in it.
-        "path": masked(request, table.places).partition("?")[0] if table else None,
+        "path": masked_path(request, table.places) if table else None,
         **decision.as_json(),
         "fingerprint": _fingerprint(table, request, decision) if table else None,
         "status": response.status_code if response else None,

@@ -4,6 +4,7 @@ import logging
 import os
 import queue
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,6 +14,9 @@ logger = logging.getLogger(__name__)
 
 MAX_WAITING = 10_000
 """Lines that wait for the disk; one more is dropped, and counted."""
+
+GATHER = 0.05
+"""Seconds in which lines gather that are written together: each write disturbs the event loop."""
 
 
 class LogFile:
@@ -51,28 +55,37 @@ class LogFile:
         self._thread.join()
 
     def _run(self) -> None:
-        while (line := self._lines.get()) is not None:
-            try:
-                self._follow_rotation()
-                self._append(line)
-            except OSError as error:
-                self.dropped += line != b""
-                if not self._is_full:
-                    reason = error.strerror
-                    logger.error("%s cannot be written: %s; lines are dropped", self.path, reason)
-                self._is_full = True
-            else:
-                if self._is_full:
-                    logger.error("%s is written again; %s lines are lost", self.path, self.dropped)
-                self._is_full = False
+        going = True
+        while going:
+            lines = [self._lines.get()]
+            time.sleep(GATHER)
+            lines += [self._lines.get() for _ in range(self._lines.qsize())]
+            going = None not in lines
+            if some := [line for line in lines if line is not None]:
+                self._write(some)
         os.close(self._fd)
 
-    def _append(self, line: bytes) -> None:
+    def _write(self, lines: list[bytes]) -> None:
+        try:
+            self._follow_rotation()
+            self._append(b"".join(lines))
+        except OSError as error:
+            self.dropped += sum(line != b"" for line in lines)
+            if not self._is_full:
+                reason = error.strerror
+                logger.error("%s cannot be written: %s; lines are dropped", self.path, reason)
+            self._is_full = True
+        else:
+            if self._is_full:
+                logger.error("%s is written again; %s lines are lost", self.path, self.dropped)
+            self._is_full = False
+
+    def _append(self, lines: bytes) -> None:
         end = os.lseek(self._fd, 0, os.SEEK_END)
         try:
-            written = os.write(self._fd, line)
-            while written < len(line):
-                written += os.write(self._fd, line[written:])
+            written = os.write(self._fd, lines)
+            while written < len(lines):
+                written += os.write(self._fd, lines[written:])
         except OSError:
             with suppress(OSError):
                 os.ftruncate(self._fd, end)  # no half of a line stays
