@@ -191,7 +191,7 @@ def test_the_keys_are_free() -> None:
 
 def test_the_keys_are_bound_unless_the_user_has_bound_them(routed: Stage) -> None:
     assert routed.master
-    prompt = routed.master.addons.get("hublet-router-prompt")
+    prompt = routed.router.prompt
     keymap: Any = Keymap(None)
     keymap.add("Y", "quit", ["flowlist"])
     routed.master.keymap = keymap  # type: ignore[attr-defined]

@@ -60,8 +60,9 @@ class HubletRouter:
         self.overrides = Overrides()
         self.lean = Lean()
         status = ProxyStatus(self.decided)
-        group = Group([self.door, self.decision_log, self.metrics, status, self.lean])
-        self.addons = [group, Prompt(self, self.overrides)]
+        self.prompt = Prompt(self, self.overrides)
+        group = [self.door, self.decision_log, self.metrics, status, self.lean, self.prompt]
+        self.addons = [Group(group)]
 
     # life cycle; plain functions all: mitmproxy cannot reload a script whose hooks here are async
 
@@ -73,6 +74,7 @@ class HubletRouter:
         if not hasattr(ctx.options, "console_layout"):
             with suppress(ValueError, RuntimeError, NotImplementedError):  # a thread, or Windows
                 asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hang_up)
+        ctx.master.commands.collect_commands(self.prompt)  # mitmproxy does not look into a group
         loader.add_option(
             "hublets",
             str,
