@@ -201,5 +201,6 @@ class Path:
 
     def values(self, request: Request) -> Iterable[str]:
         """Return the group's text, where the pattern matches."""
-        found = self.pattern.search(request.path)
+        path = request.path
+        found = self.pattern.search(path) if path.startswith(self.prefix) else None
         return (found[1],) if found and found[1] else ()

@@ -88,13 +88,12 @@ class Accounts:
 
         None among them is for an account that has not: which of the two counts, nobody knows.
         """
-        ids = (value for place in self.places for value in place.values(request))
-        hublets = self.owners(ids)
+        hublets = self.owners([value for place in self.places for value in place.values(request)])
         return hublets if any(hublets) else ()
 
     def owners(self, ids: Iterable[str]) -> tuple[str | None, ...]:
         """Return the Hublet to which each account has moved, None for one that has not."""
-        return tuple(self.moved.get(account_id(text)) for text in ids)
+        return tuple([self.moved.get(account_id(text)) for text in ids])
 
 
 def account_id(text: str) -> str:
