@@ -9,7 +9,7 @@ from ..core.places import Cookie, Form, Header, Json, Path, Place, Query, Reques
 
 _CLASSES = {"A-Z": "[A-Z]", "a-z": "[a-z]", "0-9": "[0-9]"}
 _SYMBOLS = "-_.:=/+~"
-_PREFIX = re.compile(r"[A-Za-z0-9]{1,5}[-_.:](?=.{16})")
+PREFIX = re.compile(r"[A-Za-z0-9]{1,5}[-_.:](?=.{16})")
 
 MASK = "***"
 """What is shown instead of a credential."""
@@ -61,7 +61,7 @@ def shape(credential: str) -> str:
     alphabet = [name for name, kind in _CLASSES.items() if re.search(kind, credential)]
     alphabet += [symbol for symbol in _SYMBOLS if symbol in credential]
     others = " and others" if re.search(rf"[^A-Za-z0-9{re.escape(_SYMBOLS)}]", credential) else ""
-    prefix = found[0] + "…, " if (found := _PREFIX.match(credential)) else ""
+    prefix = found[0] + "…, " if (found := PREFIX.match(credential)) else ""
     return f"{prefix}{length} of {' '.join(alphabet)}{others}"
 
 

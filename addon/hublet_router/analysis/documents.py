@@ -1,0 +1,43 @@
+"""JSON texts, changed value by value and else left as they were written."""
+
+import json
+import re
+from collections.abc import Callable
+
+_TOKEN = re.compile(r'("(?:[^"\\]|\\.)*")(\s*:)?|-?[0-9]+(?:\.[0-9]+)?([eE][+-]?[0-9]+)?|[\[\]{}]')
+
+
+def rewritten(
+    document: str,
+    value: Callable[[tuple[str, ...], str], str],
+    name: Callable[[str], str] = str,
+) -> str:
+    """Return a JSON text in which each string and number is what `value` makes of it.
+
+    It is also given the keys above it. Numbers must stay numbers; duplicate keys and white space
+    stay. Raise ValueError for what is no JSON.
+    """
+    try:
+        json.loads(document, parse_int=float)  # int() raises on a number of 5,000 digits
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    path = [""]
+
+    def token(found: re.Match[str]) -> str:
+        text, string, is_key, exponent = found[0], found[1], found[2], found[3]
+        if text in {"{", "["}:
+            path.append("")
+        elif text in {"}", "]"}:
+            del path[max(len(path) - 1, 1) :]
+        elif string is None:
+            new = value(tuple(path), text)
+            return text if new == text else "0" if exponent else new
+        else:
+            plain = json.loads(string)
+            new = name(plain) if is_key else value(tuple(path), plain)
+            if is_key:
+                path[-1] = plain
+            return text if new == plain else json.dumps(new) + (is_key or "")
+        return text
+
+    return _TOKEN.sub(token, document)
