@@ -1,0 +1,120 @@
+"""`hublet-router redact`."""
+
+import json
+from pathlib import Path
+
+import pytest
+from mitmproxy.io import FlowWriter
+
+from hublet_router.cli.commands import command_line
+from hublet_router.core.decide import Decision, decide
+from hublet_router.flows.files import read_flows
+from hublet_router.flows.view import view_whole
+from hublet_router.tablefile import load
+from synthetic import access_token
+from test_files import HAR
+from test_redaction import flow
+
+ROOT = Path(__file__).parents[1]
+TABLE = ROOT / "hublets.yaml"
+RECORDED = ROOT / "tests" / "flows" / "regular.mitm"
+
+
+def redact(*words: object) -> int:
+    return command_line(["redact", "--table", str(TABLE), *map(str, words)])
+
+
+def decisions(path: Path) -> list[Decision]:
+    return [decide(load(TABLE), view_whole(it)) for it in read_flows([path])]
+
+
+def test_a_copy_with_the_same_decisions_and_other_credentials(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert redact(RECORDED, out) == 0
+    assert decisions(out) == decisions(RECORDED)
+    assert [it.id for it in read_flows([out])] == [it.id for it in read_flows([RECORDED])]
+    said = capsys.readouterr()
+    assert said.out == ""
+    count = len(decisions(out))
+    assert said.err.startswith(f"{count} flows, each decided as before; credentials replaced:\n")
+    assert "0 private-app-token\n" in said.err
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_each_run_has_a_key_of_its_own(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        assert redact(RECORDED, tmp_path / name) == 0
+    one, two = (next(read_flows([tmp_path / name])).request for name in ("one", "two"))
+    assert one.headers["authorization"] != two.headers["authorization"]
+
+
+def test_har_and_bodies(tmp_path: Path) -> None:
+    har = tmp_path / "flows.har"
+    entry = json.loads(json.dumps(HAR["log"]["entries"][0]))
+    entry["response"]["content"] = {"size": 5, "mimeType": "text/plain", "text": "hello"}
+    har.write_text(json.dumps({"log": {"entries": [entry]}}))
+    for option, content in ((), b""), (("--bodies",), b"hello"):
+        assert redact(har, tmp_path / "out", "--force", *option) == 0
+        (it,) = read_flows([tmp_path / "out"])
+        assert it.response
+        assert it.response.content == content
+
+
+def test_a_decision_that_would_change_is_told_and_nothing_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    token = access_token("a-longer-name-of-a-hublet", signature=b"opensesame")
+    bad = flow("/x", ("authorization", f"Bearer {token}"))
+    recorded, out = tmp_path / "recorded", tmp_path / "out"
+    with recorded.open("wb") as file:
+        for it in (flow(), bad, flow()):
+            FlowWriter(file).add(it)
+    out.write_text("before")
+    assert redact(recorded, out, "--force") == 1
+    assert out.read_text() == "before"
+    said = capsys.readouterr().err
+    assert said == (
+        f"flow {bad.id} would be decided in another way\n1 of 3 flows; {out} is not written\n"
+    )
+    assert set(tmp_path.iterdir()) == {recorded, out}
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "sentence"),
+    [
+        ("in", "in", "in: is IN itself; name another OUT"),
+        ("in", "there", "there: exists already; name another OUT, or say --force"),
+        ("in", "no/where", "no/where: cannot be written: No such file or directory"),
+        ("nothing", "out", "nothing: cannot be read: No such file or directory"),
+        ("there", "out", "there: not a whole flow file of mitmproxy, nor a HAR file"),
+        ("cut", "out", "cut: not a whole flow file of mitmproxy, nor a HAR file"),
+    ],
+)
+def test_errors(
+    source: str, target: str, sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in").write_bytes(RECORDED.read_bytes())
+    (tmp_path / "cut").write_bytes(RECORDED.read_bytes()[:-1])
+    (tmp_path / "there").write_text("no flows")
+    before = set(tmp_path.iterdir())
+    assert redact(tmp_path / source, tmp_path / target) == 2
+    assert sentence in capsys.readouterr().err
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_a_bad_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bad = ROOT / "tests" / "bad.yaml"
+    assert redact(RECORDED, tmp_path / "out", "--table", bad) == 2
+    assert f"{bad}:3:19: upstream" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_control_c_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(paths: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("hublet_router.cli.redact.read_flows", interrupted)
+    assert redact(RECORDED, tmp_path / "out") == 130
+    assert list(tmp_path.iterdir()) == []
