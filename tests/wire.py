@@ -209,10 +209,12 @@ class Client:
         return self.receive(method)
 
     def receive(self, method: str = "GET") -> Answer:
-        response = HTTPResponse(self.socket, method=method)
-        response.begin()
-        headers = {name.lower(): value for name, value in response.getheaders()}
-        return Answer(response.status, headers, response.read())
+        with HTTPResponse(
+            self.socket, method=method
+        ) as response:  # else one that breaks stays open
+            response.begin()
+            headers = {name.lower(): value for name, value in response.getheaders()}
+            return Answer(response.status, headers, response.read())
 
     def get(self, path: str = "/", *fields: str, host: str = "api.hubapi.com") -> Answer:
         return self.send(request("GET", path, *fields, host=host))
