@@ -3,6 +3,7 @@
 `python -m bench.decisions TABLE` loads a table in a fresh process, and says what that took.
 """
 
+import gc
 import subprocess
 import sys
 import time
@@ -94,12 +95,14 @@ def microseconds(table: Table, kind: str) -> list[float]:
     """Return the mean time of a decision, batch by batch."""
     fresh = list(requests(kind))
     taken = []
+    gc.disable()  # as timeit does: it would collect what was made for the measurement
     for start in range(0, COUNT, BATCH):
         batch = fresh[start : start + BATCH]
         begun = time.thread_time()  # of CPU: others may use the machine
         for request in batch:
             decide(table, request)
         taken.append((time.thread_time() - begun) / BATCH * 1e6)
+    gc.enable()
     return taken
 
 

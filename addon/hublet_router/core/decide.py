@@ -22,6 +22,8 @@ class Action(StrEnum):
 class Reason(StrEnum):
     """Why it was decided so."""
 
+    __hash__ = str.__hash__  # the enum's own takes longer
+
     CREDENTIAL = "credential"
     LEGACY = "legacy"
     ANONYMOUS = "anonymous"
@@ -82,22 +84,26 @@ def decide(table: Table, request: Request) -> Decision:
     named: dict[str, str] = {}  # the name of a Hublet -> the rule that named it first
     silent: str | None = None  # the first rule whose credential names none
     unread: str | None = None  # the first rule whose body cannot be read
-    for rule, credential, found, ids in readings(table, request):
-        names = found
-        if ids and accounts:
-            owners = accounts.owners(ids)
-            names = tuple(name for owner in owners for name in ((owner,) if owner else found))
-            firm.update(names or (table.default,))
-            moved = moved or next(((owner, rule.name) for owner in owners if owner), None)
-        if names:
+    for look in table.plan.looks(request.path):
+        if look.in_body and request.body is None:
+            unread = unread or look.rules[0].name
+            continue
+        for credential in look.values(request):
+            if len(credential) > MAX_CREDENTIAL:
+                return refuse(Reason.TOO_LARGE, look.rules[0].name, table.version)
+            rule, names, ids = look.read(credential)
+            if ids and accounts:
+                owners = accounts.owners(ids)
+                names = tuple(name for owner in owners for name in ((owner,) if owner else names))
+                firm.update(names or (table.default,))
+                moved = moved or next(((owner, rule.name) for owner in owners if owner), None)
             for name in names:
-                named.setdefault(name, rule.name)
-        elif credential is None:
-            unread = unread or rule.name
-        elif len(credential) > MAX_CREDENTIAL:
-            return refuse(Reason.TOO_LARGE, rule.name, table.version)
-        else:
-            silent = silent or rule.name
+                if name not in named:
+                    named[name] = rule.name
+            if not names:
+                silent = silent or rule.name
+    if not (beside or moved) and len(named) < 2:
+        return _settle(table, named, silent, unread)
     sure = {*beside, *firm} if beside else ()
     by = next(iter(named.values()), None)
     if (len(named) > 1 or len(sure) > 1) and table.policy.conflict == "refuse":
@@ -125,10 +131,7 @@ def _settle(
 
 
 def readings(table: Table, request: Request) -> list[Reading]:
-    """Return each credential of a request, None where one may stand in a body that is not there.
-
-    One that is too long comes without names: it was not read.
-    """
+    """Return each credential: None for one in a body that is not there, no name if too long."""
     found: list[Reading] = []
     for look in table.plan.looks(request.path):
         unread = look.rules[0], (), ()

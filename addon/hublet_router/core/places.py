@@ -123,17 +123,15 @@ class Header:
     in_body: ClassVar[bool] = False
 
     def values(self, request: Request) -> Iterable[str]:
-        """Return the value of each such field, in order."""
-        values = request.header(self.name)
-        if self.scheme is None:
-            return [text for value in values if (text := value.strip())]
-        return [text for value in values if (text := _after_scheme(value, self.scheme))]
-
-
-def _after_scheme(text: str, scheme: str) -> str:
-    """Return what follows the scheme, in any case; like many servers, part at any white space."""
-    parts = text.split(None, 1)
-    return parts[1].strip() if len(parts) == 2 and parts[0].lower() == scheme else ""
+        """Return the value of each such field, in order; like many servers, part at white space."""
+        key, scheme = self.name, self.scheme
+        found: list[str] = []
+        for name, value in request.headers:
+            if name == key:
+                parts = value.split(None, 1) if scheme else ["", value]
+                if len(parts) == 2 and (not scheme or parts[0].lower() == scheme):
+                    found.append(parts[1].strip())
+        return [text for text in found if text] if "" in found else found
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +144,13 @@ class Query:
     def values(self, request: Request) -> Iterable[str]:
         """Return each value of that parameter, decoded, in order."""
         target = request.target
-        if self.name not in target and "%" not in target and "+" not in target:
-            return ()  # the usual answer, for much less work
-        return [value for name, value in request.query if name == self.name and value]
+        if "%" in target or "+" in target:
+            return [value for name, value in request.query if name == self.name and value]
+        if self.name not in target:
+            return ()
+        start = self.name + "="
+        pairs = target.partition("?")[2].split("&")
+        return [pair[len(start) :] for pair in pairs if pair.startswith(start) and pair != start]
 
 
 @dataclass(frozen=True, slots=True)

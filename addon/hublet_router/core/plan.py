@@ -1,7 +1,4 @@
-"""The rules of a table, and the plan that is made of them: which look where for a path.
-
-It is worked out once, so that a request costs little.
-"""
+"""The rules of a table, and the plan that they make once: which look where for a path."""
 
 import re
 from collections.abc import Container, Sequence
@@ -60,13 +57,13 @@ class Look:
         self.values = place.values
         self._accounts = accounts
         first = rules[0].reader
-        self._fast = first.names if isinstance(first, Regex) else None
+        self._fast = first.pattern.search if isinstance(first, Regex) else None
         self._memory: dict[bytes, Found] | None = None if self._fast and len(rules) == 1 else {}
 
     def read(self, credential: str) -> Found:
         """Read a credential: of the rules, the first that finds a name decides for it."""
-        if self._fast and (names := self._fast(credential)):
-            return self.rules[0], names, ()
+        if self._fast and (match := self._fast(credential)) and match[1]:
+            return self.rules[0], (match[1],), ()
         if self._memory is None:
             return self.rules[0], (), ()
         key = sha256(_KEY + credential.encode("utf-8", "surrogatepass")).digest()

@@ -80,7 +80,7 @@ class Protobuf:
             fields = protobuf_fields(decode_base64(credential, url_only=True))
         except ValueError:
             return None
-        if not any(number == 1 for number, _ in fields):
+        if 1 not in dict(fields):
             return None
         return [value for number, value in fields if number == self.field]
 
@@ -146,38 +146,38 @@ def protobuf_fields(message: bytes) -> list[tuple[int, int | bytes]]:
     fields: list[tuple[int, int | bytes]] = []
     at, end = 0, len(message)
     while at < end:
-        tag, at = _varint(message, at)
+        tag, at = message[at], at + 1
+        if tag > 0x7F:  # most have one byte
+            tag, at = _varint(message, at - 1)
         number, wire_type = tag >> 3, tag & 7
         if not 0 < number < 1 << 29:
             raise ValueError("field number out of range")
-        if wire_type == 0:
-            value, at = _varint(message, at)
-            fields.append((number, value))
-            continue
-        if wire_type == 2:
-            length, at = _varint(message, at)
-        elif wire_type in _FIXED:
-            length = _FIXED[wire_type]
-        else:
+        if wire_type in {0, 2}:
+            value, at = message[at] if at < end else 0x80, at + 1
+            if value > 0x7F:
+                value, at = _varint(message, at - 1)
+            if wire_type == 0:
+                fields.append((number, value))
+                continue
+        elif (value := _FIXED.get(wire_type, -1)) < 0:
             raise ValueError("unknown wire type")
-        field = message[at : at + length]
-        if len(field) < length:
+        field = message[at : at + value]
+        at += value
+        if at > end:
             raise ValueError("a field ends after the message")
         fields.append((number, field if wire_type == 2 else int.from_bytes(field, "little")))
-        at += length
     return fields
 
 
 def _varint(message: bytes, at: int) -> tuple[int, int]:
     """Return the number that begins there, and where the next thing does."""
-    value = message[at] if at < len(message) else 0x80
-    if value < 0x80:  # most have one byte
-        return value, at + 1
-    value = 0
-    for place, byte in enumerate(message[at : at + 10]):  # ten bytes hold 64 bits
-        value |= (byte & 0x7F) << 7 * place
+    value = shift = 0
+    for byte in message[at : at + 10]:  # ten bytes hold 64 bits; more is not a varint
+        at += 1
+        value |= (byte & 0x7F) << shift
         if byte < 0x80:
-            return value, at + place + 1
+            return value, at
+        shift += 7
     raise ValueError("a varint that does not end")
 
 

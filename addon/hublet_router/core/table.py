@@ -112,7 +112,7 @@ class Misdirected:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The whole table. `version` is the first 12 hex digits of the SHA-256 of its files."""
+    """The whole table. `version` is the first 12 hex digits of its files' SHA-256."""
 
     version: str
     domains: frozenset[str]
