@@ -6,6 +6,7 @@ from mitmproxy.proxy.mode_specs import ProxyMode
 from mitmproxy.test import tflow
 
 from hublet_router.flows.view import body_size, is_framed, view, view_whole
+from hublet_router.proxy.upstream import UpstreamHost
 
 API = "api.hubapi.com"
 
@@ -45,6 +46,13 @@ def test_a_target_that_an_earlier_decision_wrote_is_no_name(recorded: bool) -> N
     flow = flow_of("regular", "eu1.internal.example", [b"api.hubapi.com"])
     flow.live = not recorded
     flow.is_replay = None if recorded else "request"
+    assert view(flow).hosts == (API,)
+
+
+def test_nor_is_one_that_bears_the_stamp_of_this_very_decision() -> None:
+    """Else the decision log would see two hosts in what was routed, and say neither."""
+    flow = flow_of("regular", API, [b"api.hubapi.com"])
+    flow.request.data.host = UpstreamHost("eu1.internal.example")
     assert view(flow).hosts == (API,)
 
 

@@ -62,7 +62,7 @@ def _hosts(flow: http.HTTPFlow) -> list[str]:
 
     The target of an explicit proxy (a CONNECT, an absolute URL) is one of them; it is not where
     it only says how mitmproxy was started (reverse mode), where an earlier decision wrote it
-    (a recorded flow, a replay), or where it is an address that the client looked up.
+    (a recorded flow, a replay, a stamp), or where it is an address that the client looked up.
     """
     request = flow.request
     hosts = [
@@ -73,6 +73,7 @@ def _hosts(flow: http.HTTPFlow) -> list[str]:
     if request.data.authority:
         hosts.append(request.data.authority.decode("latin-1"))
     reverse = isinstance(flow.client_conn.proxy_mode, ReverseMode)
-    if flow.live and not flow.is_replay and not reverse and not ip_address(request.host):
+    is_asked = flow.live and not flow.is_replay and type(request.host) is str
+    if is_asked and not reverse and not ip_address(request.host):
         hosts.append(request.host)
     return hosts
