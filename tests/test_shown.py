@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from hublet_router.analysis.shown import comment, masked, place_name, printable, shape
+from hublet_router.analysis.shown import comment, masked, masked_url, place_name, printable, shape
 from hublet_router.core.decide import Action, Decision, Reason, refuse
 from hublet_router.core.places import Cookie, Form, Header, Json, Path, Place, Query, Request
 from hublet_router.core.table import Upstream
@@ -34,6 +34,20 @@ def test_law_4_credentials_of_the_url_are_masked(target: str, shown: str) -> Non
         Header("x"),
     ]
     assert masked(Request("GET", ("api.hubapi.com",), target), places) == shown
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [
+        ("API.HubApi.com:8443", "http://API.HubApi.com:8443/x?hapikey=***"),
+        ("user:secret@api.hubapi.com", "http://api.hubapi.com/x?hapikey=***"),
+        ("user:p@ss@api.hubapi.com", "http://api.hubapi.com/x?hapikey=***"),
+        (None, "http:///x?hapikey=***"),
+    ],
+)
+def test_law_4_a_url_shows_its_host_without_userinfo(host: str | None, shown: str) -> None:
+    request = Request("GET", (host,) if host else (), "/x?hapikey=secret")
+    assert masked_url("http", request, [Query("hapikey")]) == shown
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,12 @@ def masked_path(request: Request, places: Iterable[Place]) -> str:
     return path
 
 
+def masked_url(scheme: str, request: Request, places: Iterable[Place]) -> str:
+    """Return the URL that a request asks for, `masked`; its host as sent, without userinfo."""
+    host = request.hosts[0].rpartition("@")[2] if request.hosts else ""
+    return f"{scheme}://{host}{masked(request, places)}"
+
+
 def printable(text: str) -> str:
     """Return text of the wire for a terminal, on which control characters would act."""
     return re.sub("[^ -~]", lambda found: f"\\x{ord(found[0]):02x}", text)

@@ -1,0 +1,164 @@
+"""What answers tell of a wrong Hublet, and what would mend it."""
+
+from dataclasses import replace
+
+import pytest
+import yaml
+
+from hublet_router.analysis.misdirection import Mending, Told, account_ids, told
+from hublet_router.core.decide import Reason, decide, refuse
+from hublet_router.core.places import Request
+from hublet_router.core.table import Misdirected, Table
+from hublet_router.proxy.refusal import answer
+from hublet_router.tablefile import loads
+from synthetic import access_token, api_key
+
+TEXT = """\
+domains: [api.hubapi.com]
+hublets:
+  na1: {upstream: "https://127.0.0.1:9441"}
+  eu1: {upstream: "https://127.0.0.1:9442"}
+  ap1: {upstream: "https://127.0.0.1:9443"}
+default: na1
+credentials:
+  - name: oauth-access-token
+    in: {header: authorization, scheme: bearer}
+    hublet: {protobuf: 9}
+  - name: api-key
+    in: {query: hapikey}
+    hublet: {regex: "^([a-z]{2}[0-9]{1,3})-"}
+accounts:
+  ids: [{query: portalId}, {path: "^/accounts/([^/]+)"}, {protobuf: 3}]
+  moved: {777: eu1}
+misdirected: {status: 488, header: X-HubSpot-Correct-Hublet, json: error.correctHublet}
+"""
+TABLE = loads(TEXT.encode())
+HEADER = "x-hubspot-correct-hublet"
+BODY = b'{"error": {"correctHublet": "%s"}}'
+
+
+def asked(target: str, token: str | None = None) -> Request:
+    headers = (("authorization", f"Bearer {token}"),) if token else ()
+    return Request("GET", ("api.hubapi.com",), target, headers)
+
+
+@pytest.mark.parametrize(
+    ("status", "value", "body", "expected"),
+    [
+        (488, "eu1", b"", Told("eu1")),
+        (488, " eu1 ", b"", Told("eu1")),
+        (488, None, BODY % b"ap1", Told("ap1")),
+        (488, "zz9", BODY % b"ap1", Told("ap1")),
+        (488, "zz9", b"", Told()),
+        (488, None, None, Told()),
+        (488, None, b"no JSON", None),
+        (421, "eu1", b"", Told("eu1")),
+        (421, None, b"", Told()),
+        (477, None, b"", Told(None, is_migrating=True)),
+        (477, "eu1", b"", Told("eu1", is_migrating=True)),
+        (404, "eu1", BODY % b"eu1", None),
+    ],
+)
+def test_what_an_answer_tells(
+    status: int, value: str | None, body: bytes | None, expected: Told | None
+) -> None:
+    fields = [("server", "x"), *([(HEADER, value)] if value else [])]
+    assert told(TABLE, status, fields, body) == expected
+
+
+def test_a_table_need_not_say_how() -> None:
+    plain = replace(TABLE, misdirected=Misdirected())
+    assert told(plain, 421, [(HEADER, "eu1")], BODY % b"eu1") == Told()
+    assert told(plain, 488, [(HEADER, "eu1")], b"") is None
+    assert told(replace(TABLE, misdirected=Misdirected(488)), 488, [], b"") == Told()
+
+
+def test_a_table_can_say_that_477_is_no_migration() -> None:
+    table = replace(TABLE, misdirected=Misdirected(477, HEADER))
+    assert told(table, 477, [(HEADER, "eu1")], b"") == Told("eu1")
+
+
+def test_the_answer_of_a_router_is_none_of_a_hublet() -> None:
+    response = answer(refuse(Reason.UNKNOWN_HUBLET), "GET")
+    fields = [(name.lower(), value) for name, value in response.headers.items()]
+    assert response.status_code == 421
+    assert told(TABLE, 421, fields, response.content) is None
+    forwarded = [("proxy-status", 'hublet-router; next-hop="na1"; details="legacy"')]
+    assert told(TABLE, 421, forwarded, b"") == Told()
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [(Told("eu1"), "eu1"), (Told(), "-"), (Told("eu1", is_migrating=True), "migrating")],
+)
+def test_it_is_told_in_a_word(answer: Told, text: str) -> None:
+    assert str(answer) == text
+
+
+@pytest.mark.parametrize(
+    ("request_", "ids"),
+    [
+        (asked("/x?portalId=0062515&portalId=62515"), {"62515"}),
+        (asked("/accounts/a-b?portalId=7"), {"a-b", "7"}),
+        (asked("/x", access_token(None)), {"62515"}),
+        (asked(f"/x?portalId={api_key('na1')}&hapikey={api_key('na1')}"), set()),
+        (asked("/x"), set()),
+    ],
+    ids=["one number", "two places", "in the credential", "law 4: no credential", "none"],
+)
+def test_the_accounts_of_a_request(request_: Request, ids: set[str]) -> None:
+    assert account_ids(TABLE, request_) == ids
+    assert account_ids(replace(TABLE, accounts=None), request_) == set()
+
+
+def mended(table: Table, lines: list[str]) -> Table:
+    """Put the printed lines into the table, as somebody would."""
+    ours, printed = yaml.safe_load(TEXT), yaml.safe_load("\n".join(lines))
+    ours["accounts"]["moved"] |= printed["accounts"]["moved"]
+    return loads(yaml.safe_dump(ours).encode())
+
+
+def test_the_lines_send_each_request_where_its_answer_said() -> None:
+    right = {
+        asked("/x?portalId=62515"): "eu1",
+        asked(f"/x?portalId=1&hapikey={api_key('ap1')}"): "na1",
+        asked("/accounts/a%20b:%20%22c"): "ap1",
+        asked("/x?portalId=777"): "ap1",
+        asked("/x", access_token("na1")): "eu1",
+    }
+    mending = Mending(TABLE)
+    for request, hublet in right.items():
+        mending.add(request, Told(hublet))
+    lines = list(mending.lines())
+    assert lines == [
+        "# For the table, from answers that told of a wrong Hublet:",
+        "accounts:",
+        "  moved:",
+        "    62515: eu1  # 2 answers; now na1 ← anonymous",
+        "    1: na1  # 1 answer; now ap1 ← api-key",
+        '    "a b: \\"c": ap1  # 1 answer; now na1 ← anonymous',
+        "    777: ap1  # 1 answer; now eu1 ← moved",
+    ]
+    table = mended(TABLE, lines)
+    assert {request: decide(table, request).hublet for request in right} == right
+
+
+def test_what_cannot_be_mended_is_said_and_never_guessed() -> None:
+    mending = Mending(TABLE)
+    mending.add(asked("/x?portalId=777"), Told("eu1"))  # the table sends it there
+    assert list(mending.lines()) == []
+    mending.add(asked("/x?portalId=1"), Told("eu1", is_migrating=True))
+    mending.add(asked("/x?portalId=1"), Told())
+    mending.add(asked("/x"), Told("eu1"))
+    mending.add(asked("/x"), Told("eu1"))
+    mending.add(asked("/x?portalId=1&portalId=2"), Told("eu1"))
+    mending.add(asked("/x?portalId=3"), Told("eu1"))
+    mending.add(asked("/x?portalId=3"), Told("ap1"))
+    assert list(mending.lines()) == [
+        "# For the table, from answers that told of a wrong Hublet:",
+        "# 3: the answers differ: eu1 (1), ap1 (1)",
+        "# 1 answer: an account is on its way to another Hublet, ask again later",
+        "# 1 answer: no Hublet of the table is named",
+        "# 2 answers: no item of `accounts.ids` finds an account in the request",
+        "# 1 answer: the request names more than one account",
+    ]
