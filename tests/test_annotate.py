@@ -5,7 +5,13 @@ from mitmproxy.test import tflow
 
 from hublet_router.core.decide import Action, Decision, Reason, refuse
 from hublet_router.core.table import Upstream
-from hublet_router.proxy.annotate import annotate, is_annotated
+from hublet_router.proxy.annotate import (
+    MISDIRECTED_MARK,
+    SHADOW_MARK,
+    annotate,
+    is_annotated,
+    remark,
+)
 
 EU1 = Upstream("https", "10.20.0.4", 8443)
 
@@ -47,3 +53,31 @@ def test_what_a_person_wrote_stays() -> None:
         annotate(flow, refuse(Reason.CONFLICT))
         assert flow.marked == ":star:"
         assert flow.comment == "look at this"
+
+
+def test_what_turns_out_later_is_added() -> None:
+    flow = tflow.tflow()
+    annotate(flow, routed(Reason.LEGACY))
+    remark(flow, "shadow", "na1 ← api-key", SHADOW_MARK)
+    assert flow.marked == ":twisted_rightwards_arrows:"
+    remark(flow, "misdirected", "ap1", MISDIRECTED_MARK)
+    assert flow.marked == ":x:"
+    remark(flow, "shadow", "na1 ← api-key", SHADOW_MARK)
+    assert flow.marked == ":x:"
+    assert match("~meta '^hublet_shadow: na1 ' & ~meta '^hublet_misdirected: ap1$'", flow)
+    assert flow.comment == (
+        "eu1 ← legacy (api-key); shadow: na1 ← api-key; misdirected: ap1; shadow: na1 ← api-key"
+    )
+    annotate(flow, routed())
+    assert flow.comment == "eu1 ← api-key"
+    assert flow.marked == ""
+    assert not match("~meta '^hublet_shadow: ' | ~meta '^hublet_misdirected: '", flow)
+
+
+def test_what_a_person_wrote_stays_when_something_turns_out() -> None:
+    flow = tflow.tflow()
+    flow.comment, flow.marked = "look at this", ":star:"
+    annotate(flow, routed())
+    remark(flow, "misdirected", "ap1", MISDIRECTED_MARK)
+    assert (flow.comment, flow.marked) == ("look at this", ":star:")
+    assert flow.metadata["hublet_misdirected"] == "ap1"

@@ -11,11 +11,11 @@ from test_refusal import STATUSES
 type Families = dict[str, dict[tuple[str, ...], float]]
 
 
-def router(**more: object) -> SimpleNamespace:
+def router() -> SimpleNamespace:
     """What the metrics look at, before anything happened."""
-    return SimpleNamespace(
-        **{"table": None, "source": None, "decision_log": SimpleNamespace(file=None), **more}
-    )
+    empty = SimpleNamespace(counts={})
+    idle = {"table": None, "source": None, "misdirection": empty, "shadow": empty}
+    return SimpleNamespace(**idle, decision_log=SimpleNamespace(file=None))
 
 
 def families(instruments: Instruments) -> Families:
@@ -63,6 +63,8 @@ def test_the_state_is_looked_at_when_somebody_asks() -> None:
     at_work.table = SimpleNamespace(version="0123456789ab")
     at_work.source = SimpleNamespace(good=3, bad=1, read_at=0.0, is_current=False)
     at_work.decision_log.file = SimpleNamespace(dropped=7)
+    at_work.misdirection = SimpleNamespace(counts={("na1", "eu1"): 2, ("na1", "-"): 1})
+    at_work.shadow = SimpleNamespace(counts={("eu1", "credential", "na1", "legacy"): 4})
     instruments.in_flight.add("a")
     seen = families(instruments)
     assert seen["hublet_table"] == {("0123456789ab",): 1}
@@ -70,6 +72,8 @@ def test_the_state_is_looked_at_when_somebody_asks() -> None:
     assert seen["hublet_table_is_current"] == {(): 0}
     assert seen["hublet_table_age_seconds"][()] > 0
     assert seen["hublet_requests_in_flight"] == {(): 1}
+    assert seen["hublet_misdirected"] == {("eu1", "na1"): 2, ("-", "na1"): 1}  # labels are sorted
+    assert seen["hublet_shadow_differences"] == {("na1", "legacy", "eu1", "credential"): 4}
     assert seen["hublet_log_lines_dropped"] == {(): 7}
 
 

@@ -78,7 +78,8 @@ def hooks_of(addon: object) -> set[str]:
 def test_every_addon_of_mitmdump_is_judged() -> None:
     """Where this fails, a release brought or took an addon: judge it, and list it in lean.py."""
     judged = [*SLEEPS, *(name for names in STAYS.values() for name in names)]
-    assert sorted([*judged, "scriptloader"]) == sorted([*addons_of_mitmdump(), "hublet-router-log"])
+    ours = ["hublet-router-log", "hublet-router-shadow"]
+    assert sorted([*judged, "scriptloader"]) == sorted([*addons_of_mitmdump(), *ours])
 
 
 def test_what_sleeps_is_what_was_judged() -> None:

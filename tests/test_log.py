@@ -57,6 +57,7 @@ def test_a_routed_request_is_a_line(stage: Stage, log: Path) -> None:
         "table": flow.metadata["hublet_table"],
         "status": 200,
         "answered_by": "hublet",
+        "misdirected": None,
         "error": None,
         "request_bytes": 4,
         "response_bytes": 3,
@@ -139,6 +140,19 @@ def test_law_4_a_credential_is_a_fingerprint(stage: Stage, log: Path) -> None:
     assert userinfo["domain"] == "api.hubapi.com"
     assert "0000-0000" not in log.read_text()
     assert _KEY.hex() not in log.read_text()
+
+
+def test_the_domain_is_what_was_asked_for_also_of_an_explicit_proxy(
+    stage: Stage, tmp_path: Path
+) -> None:
+    stage.upstream("eu1")
+    stage.table(stage.table_text().replace("127.0.0.1", "localhost"))  # a name, as upstreams have
+    path = tmp_path / "decisions.jsonl"
+    stage.proxy(mode="regular", hublet_log=str(path))
+    with stage.client() as client:
+        client.send(request("GET", "http://api.hubapi.com/", bearer("eu1")))
+    (line,) = lines(path, 1)
+    assert (line["hublet"], line["domain"]) == ("eu1", "api.hubapi.com")
 
 
 def test_the_size_of_a_streamed_body_is_what_its_head_said(stage: Stage, log: Path) -> None:

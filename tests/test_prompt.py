@@ -65,6 +65,11 @@ def test_the_table_counts_what_was_decided(routed: Stage) -> None:
     assert len({len(row) for row in rows}) == 1
 
 
+def test_the_table_lists_what_hublets_said_of_a_wrong_one(routed: Stage) -> None:
+    routed.router.misdirection.counts["na1", "eu1"] += 2
+    assert ["misdirected", "na1 said: eu1", "2"] in routed.command("hublet.table")
+
+
 def test_usage_tells_how_often_and_when_last(monkeypatch: pytest.MonkeyPatch) -> None:
     usage = Usage()
     monkeypatch.setattr(time, "time", lambda: 1767225600.0)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -71,11 +72,13 @@ def output(tmp_path: Path) -> dict[str, str]:
         text = text.replace(f"127.0.0.1:{demo}", f"127.0.0.1:{free_port()}")
     table = tmp_path / "hublets.yaml"
     table.write_text(text)
+    candidate = tmp_path / "candidate.yaml"
+    candidate.write_text(text.partition("\nexamples:")[0].replace("default: na1", "default: eu1"))
     command: list[str | Path] = [
         Path(sys.executable).parent / "hublet-router", "run", "--listen-port", str(port),
         "--set", f"hublets={table}", "--set", "hublet_demo=true", "--set", f"hublet_log={log}",
         "--set", f"hublet_metrics=:{metrics}", "--set", "termlog_verbosity=debug",
-        "--set", f"confdir={confdir()}",
+        "--set", f"hublet_shadow={candidate}", "--set", f"confdir={confdir()}",
     ]  # fmt: skip
     said = tmp_path / "said"
     answers = []
@@ -85,7 +88,11 @@ def output(tmp_path: Path) -> dict[str, str]:
         )
     try:
         wait_for(
-            lambda: process.poll() is not None or "listening at" in said.read_text(errors="replace")
+            lambda: (
+                process.poll() is not None
+                or {"listening at", "shadow table"}
+                <= set(re.findall("listening at|shadow table", said.read_text(errors="replace")))
+            )
         )
         for raw in requests():
             with Client(port) as client:
@@ -110,6 +117,8 @@ def test_law_4_nothing_that_the_router_says_holds_a_credential(output: dict[str,
     assert "hublet_requests_total" in output["metrics"]
     assert len(output["log"].splitlines()) > 50
     assert "server connect" in output["said"]
+    assert "would become 'eu1 ← legacy (api-key)'" in output["said"]
+    assert "hublet_shadow_differences_total{" in output["metrics"]
     assert "Traceback" not in output["said"]
     for source, text in output.items():
         for form in forms_of(SECRET):

@@ -216,3 +216,14 @@ def test_an_expired_table_is_read_again(stage: Stage) -> None:
     source.expire()
     wait_for(lambda: source.good == 2)
     assert source.bad == 0
+
+
+def test_its_faults_can_be_less_than_errors(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    path, _, _ = two_tables(stage)
+    assert stage.router.source
+    stage.router.source.level = logging.WARNING
+    path.write_text("domains: []\n")
+    wait_for(lambda: f"{path} is not used; the last good table goes on" in caplog.text)
+    assert {it.levelname for it in caplog.records if "hublets.yaml:" in it.getMessage()} == {
+        "WARNING"
+    }

@@ -28,9 +28,11 @@ from .door import Door
 from .lean import Group, Lean
 from .log import DecisionLog
 from .metrics import Metrics
+from .misdirected import Misdirection
 from .overrides import Overrides
 from .prompt import Prompt, Usage
 from .refusal import send_refusal
+from .shadow import Shadow
 from .source import TableSource
 from .status import ProxyStatus
 from .upstream import UpstreamHost, frame, retarget
@@ -56,13 +58,19 @@ class HubletRouter:
         self.decision_log = DecisionLog(self.decided)
         self.metrics = Metrics(self.decided, self)
         self.door = Door()
+        self.misdirection = Misdirection(self.decided)
+        self.shadow = Shadow()
         self.usage = Usage()
         self.overrides = Overrides()
         self.lean = Lean()
         status = ProxyStatus(self.decided)
         self.prompt = Prompt(self, self.overrides)
-        group = [self.door, self.decision_log, self.metrics, status, self.lean, self.prompt]
-        self.addons = [Group(group)]
+        self.addons = [
+            Group([
+                self.door, self.misdirection, self.shadow, self.decision_log, self.metrics, status,
+                self.lean, self.prompt,
+            ])
+        ]  # fmt: skip
 
     # life cycle; plain functions all: mitmproxy cannot reload a script whose hooks here are async
 
@@ -182,6 +190,7 @@ class HubletRouter:
         table = self.table
         started = time.perf_counter()
         decision = decide(table, request) if table else refuse(Reason.NO_TABLE)
+        self.shadow.note(flow, request, decision)
         if table and self.overrides:
             decision = self.overrides.apply(table, flow, request, decision)
         seconds = time.perf_counter() - started

@@ -23,8 +23,11 @@ type Ledger = WeakKeyDictionary[http.HTTPFlow, Decided]
 """What was decided for each flow, for those who tell what came of it."""
 
 REFUSED_MARK, PINNED_MARK = ":no_entry:", ":pushpin:"
+SHADOW_MARK, MISDIRECTED_MARK = ":twisted_rightwards_arrows:", ":x:"
+_MARKS = {"", REFUSED_MARK, PINNED_MARK, SHADOW_MARK, MISDIRECTED_MARK}
 _OURS = re.compile(r"(refused|passed): |\S+ ← ")  # how `comment` begins
 _KEYS = ("hublet", "hublet_reason", "hublet_credential", "hublet_table")
+_REMARKS = ("hublet_shadow", "hublet_misdirected")
 
 
 def annotate(flow: http.HTTPFlow, decision: Decision) -> None:
@@ -33,6 +36,8 @@ def annotate(flow: http.HTTPFlow, decision: Decision) -> None:
     A comment or a marker that somebody else made stays.
     """
     values = (decision.hublet, decision.reason.value, decision.credential, decision.table)
+    for key in _REMARKS:
+        flow.metadata.pop(key, None)
     for key, value in zip(_KEYS, values, strict=True):
         flow.metadata.pop(key, None)
         if value is not None:
@@ -41,7 +46,16 @@ def annotate(flow: http.HTTPFlow, decision: Decision) -> None:
         flow.comment = comment(decision)
     mark = REFUSED_MARK if decision.action is Action.REFUSE else ""
     mark = PINNED_MARK if decision.reason is Reason.PINNED else mark
-    if flow.marked in {"", REFUSED_MARK, PINNED_MARK}:
+    if flow.marked in _MARKS:
+        flow.marked = mark
+
+
+def remark(flow: http.HTTPFlow, key: str, text: str, mark: str) -> None:
+    """Add what turned out about a decision that was annotated: `hublet_<key>` in the metadata."""
+    flow.metadata[f"hublet_{key}"] = text
+    if _OURS.match(flow.comment):
+        flow.comment += f"; {key}: {text}"
+    if flow.marked in {"", SHADOW_MARK}:  # what a table would do matters less than what went wrong
         flow.marked = mark
 
 

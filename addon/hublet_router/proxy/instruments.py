@@ -12,7 +12,9 @@ from prometheus_client.registry import Collector
 
 from ..core.table import Table
 from .log import DecisionLog
+from .misdirected import Misdirection
 from .refusal import ANSWERS
+from .shadow import Shadow
 from .source import TableSource
 
 DECISION_SECONDS = (2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 5e-4, 1e-3, 1e-2)
@@ -31,6 +33,8 @@ class Router(Protocol):
     table: Table | None
     source: TableSource | None
     decision_log: DecisionLog
+    misdirection: Misdirection
+    shadow: Shadow
 
 
 class Row(NamedTuple):
@@ -112,6 +116,21 @@ class Instruments:
             "Lines that the decision log lost to its disk; nothing without a log.",
             lambda: {(): file.dropped} if (file := router.decision_log.file) else {},
         )
+        self._state(
+            CounterMetricFamily,
+            "hublet_misdirected",
+            "Answers that told of a wrong Hublet: which was `sent` the request, and which the"
+            " answer `named`; `migrating` is 477, `-` none that the table lists.",
+            lambda: router.misdirection.counts,
+            "sent", "named",
+        )  # fmt: skip
+        self._state(
+            CounterMetricFamily,
+            "hublet_shadow_differences",
+            "Requests that the candidate of `hublet_shadow` would decide otherwise.",
+            lambda: router.shadow.counts,
+            "hublet", "reason", "candidate", "candidate_reason",
+        )  # fmt: skip
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """Return everything, and its content type: OpenMetrics, with exemplars, where accepted."""

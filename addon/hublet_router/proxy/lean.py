@@ -30,6 +30,7 @@ SLEEPS = {
     "stickyauth": "stickyauth",
     "stickycookie": "stickycookie",
     "hublet-router-log": "hublet_log",
+    "hublet-router-shadow": "hublet_shadow",
 }
 """Addons that do nothing with a flow while an option of theirs is off, and which that is."""
 

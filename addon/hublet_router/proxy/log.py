@@ -82,6 +82,7 @@ def entry(flow: http.HTTPFlow, decided: Decided) -> dict[str, object]:
         "fingerprint": _fingerprint(table, request, decision) if table else None,
         "status": response.status_code if response else None,
         "answered_by": _answered_by(flow, decision),
+        "misdirected": flow.metadata.get("hublet_misdirected"),
         "error": error.msg.partition(":")[0] if error else None,
         "decision_seconds": round(decided.seconds, 7),
         "seconds": _between(started, _end(flow)),

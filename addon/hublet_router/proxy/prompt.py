@@ -134,6 +134,8 @@ class Prompt:
         for rule in table.rules:
             places = ", ".join(map(place_name, rule.places))
             rows.append([f"rule {rule.name}", places, usage.told("rule", rule.name)])
+        for names, count in self.router.misdirection.counts.items():
+            rows.append(["misdirected", " said: ".join(names), str(count)])
         rows += [["pinned", key, f"to {hublet}"] for key, hublet in self.overrides.pins.items()]
         return cast(Data, [*rows, ["table", table.version, ""]])
 

@@ -20,8 +20,9 @@ type _State = list[tuple[int, int, int] | None]
 class TableSource:
     """A file that a table comes from, with the file of accounts that it names."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, level: int = logging.ERROR) -> None:
         self.path = path
+        self.level = level  # at which faults are logged; an error stops mitmproxy at its start
         self.good = 0  # how often it was read, and was a table
         self.bad = 0  # or was none
         self.read_at = time.monotonic()  # seconds, when it last was one
@@ -65,8 +66,8 @@ class TableSource:
                 except Exception as error:  # whatever it is, the watch goes on
                     self.is_current = False
                     for sentence in str(error).splitlines() or [type(error).__name__]:
-                        logger.error(sentence)
-                    logger.error("%s is not used; the last good table goes on", self.path)
+                        logger.log(self.level, sentence)
+                    logger.log(self.level, "%s is not used; the last good table goes on", self.path)
             before = now
 
     def _follow(self, files: set[str | None], since: int) -> None:

@@ -1,0 +1,104 @@
+"""The shadow: a candidate table that decides beside the live one, and changes nothing."""
+
+import asyncio
+import logging
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+from mitmproxy import ctx, http
+from mitmproxy.addonmanager import Loader
+
+from ..analysis.comparison import described, differ
+from ..core.decide import Decision, decide
+from ..core.places import Request
+from ..core.table import Table
+from ..flows.view import view_whole
+from .annotate import SHADOW_MARK, remark
+from .metrics import NONE
+from .source import TableSource
+
+logger = logging.getLogger(__name__)
+
+
+class Shadow:
+    """Tells where the candidate would decide otherwise."""
+
+    name = "hublet-router-shadow"
+
+    def __init__(self) -> None:
+        self.table: Table | None = None
+        self.counts: Counter[tuple[str, ...]] = Counter()  # Hublet and reason, of each
+        self._watcher: asyncio.Task[None] | None = None
+        self._waiting: WeakKeyDictionary[http.HTTPFlow, tuple[Request, Decision]]
+        self._waiting = WeakKeyDictionary()
+        self._logged: set[str] = set()
+
+    def load(self, loader: Loader) -> None:
+        """Declare the option."""
+        loader.add_option(
+            "hublet_shadow",
+            str | None,  # type: ignore[arg-type]  # mitmproxy's own annotation is too narrow
+            None,
+            "A candidate table: it decides each request beside the live one, changes nothing, and"
+            " tells where the two differ.",
+        )
+
+    def configure(self, updated: set[str]) -> None:
+        """Watch another file; the watch reads it, too, so that no fault of it delays or fails."""
+        if "hublet_shadow" not in updated:
+            return
+        self.done()
+        if path := ctx.options.hublet_shadow:
+            source = TableSource(Path(path).expanduser(), logging.WARNING)
+            source.expire()
+            self._watcher = asyncio.create_task(source.watch(self._take))
+
+    def done(self) -> None:
+        """Forget the candidate."""
+        if self._watcher:
+            self._watcher.cancel()
+        self._watcher = self.table = None
+        self._waiting.clear()
+
+    def note(self, flow: http.HTTPFlow, request: Request, decision: Decision) -> None:
+        """Keep what was decided, until the whole request has come."""
+        if self.table:
+            self._waiting[flow] = request, decision
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        """Let the candidate decide, on what the live table saw."""
+        if not (self.table and (noted := self._waiting.pop(flow, None))):
+            return
+        request, live = noted
+        try:
+            if self.table.reads_body(request.path):
+                body = None if flow.request.stream else view_whole(flow).body
+                request = replace(request, body=body)
+            candidate = decide(self.table, request)
+        except Exception as error:  # not its text, which can hold what the client sent
+            self._log_once(f"the candidate failed with {type(error).__name__}")
+            return
+        if differ(live, candidate):
+            self.counts[*_labels(live), *_labels(candidate)] += 1
+            old, new = described(live, candidate)
+            remark(flow, "shadow", new, SHADOW_MARK)
+            self._log_once(f"'{old}' would become '{new}'")
+
+    error = response
+
+    def _log_once(self, sentence: str) -> None:
+        if sentence not in self._logged:
+            self._logged.add(sentence)
+            logger.warning("hublet_shadow: %s", sentence)
+
+    def _take(self, table: Table) -> None:
+        """Take another candidate, whose differences are news."""
+        self.table = table
+        self._logged.clear()
+        logger.info("shadow table %s decides as well, and changes nothing", table.version)
+
+
+def _labels(decision: Decision) -> tuple[str, str]:
+    return decision.hublet or NONE, decision.reason.value
