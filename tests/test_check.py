@@ -5,9 +5,11 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 from mitmproxy.io import FlowWriter
 from mitmproxy.test import tflow
 
+from flows.record import FOLDER, MISDIRECTED
 from hublet_router.cli.commands import command_line
 from hublet_router.tablefile import load
 
@@ -161,3 +163,17 @@ def test_a_recording_that_is_none(capsys: pytest.CaptureFixture[str], tmp_path: 
 
     assert code == 2
     assert capsys.readouterr().err == f"{tmp_path}/x: cannot be read: No such file or directory\n"
+
+
+def test_accounts_that_recorded_answers_tell_to_be_elsewhere(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    table, recorded = ROOT / "hublets.yaml", FOLDER / MISDIRECTED
+    code, lines = ask(capsys, table, "--moved", recorded)
+    assert code == 0
+    assert yaml.safe_load("\n".join(lines[1:])) == {"accounts": {"moved": {1180: "eu1"}}}
+    _, lines = ask(capsys, table, "--json", "--moved", recorded, recorded)
+    told = [it for it in map(json.loads, lines) if it["level"] == "moved"]
+    assert told == [{"level": "moved", "account": "1180", "hublet": "eu1"}]
+    _, lines = ask(capsys, table, "--moved", FOLDER / "reverse.mitm")
+    assert lines[-1] == "no answer tells of an account to move"

@@ -9,6 +9,8 @@ import pytest
 import hublet_router.__main__
 from hublet_router.cli.commands import command_line
 
+HERE = Path(__file__).parent
+
 
 @pytest.fixture
 def passed_on(monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -61,6 +63,14 @@ def test_a_table_that_cannot_be_used_is_told(
     assert command_line(["explain", "--table", str(table), "a.example"]) == 2
     said = capsys.readouterr()
     assert said.err.startswith(f"{table}:1:1: ")
+    assert said.out == ""
+
+
+def test_a_recording_that_cannot_be_read_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    shipped = str(HERE.parent / "hublets.yaml")
+    assert command_line(["diff", shipped, shipped, str(HERE / "bad.yaml")]) == 2
+    said = capsys.readouterr()
+    assert "bad.yaml: not a whole flow file of mitmproxy, nor a HAR file" in said.err
     assert said.out == ""
 
 

@@ -1,6 +1,7 @@
 """Recorded flows."""
 
 import json
+import subprocess
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -97,3 +98,21 @@ def test_a_har_file_of_http2_names_its_host(
     (seen,) = map(view_whole, read_flows([path]))
     assert seen.hosts == hosts
     assert [name for name, _ in seen.headers] == names
+
+
+def test_progress_is_told_in_bytes_over_all_files(recorded: Path) -> None:
+    told: list[int] = []
+    size = recorded.stat().st_size
+    flows = list(read_flows([recorded, recorded], told.append))
+    assert len(flows) == 4
+    assert told == sorted(told)
+    assert (len(told), told[2], told[-1]) == (6, size, 2 * size)
+
+
+def test_a_pipe_has_no_progress(recorded: Path) -> None:
+    with subprocess.Popen(["cat", recorded], stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        pipe = Path(f"/dev/fd/{process.stdout.fileno()}")
+        told: list[int] = []
+        assert len(list(read_flows([pipe, recorded], told.append))) == 4
+    assert (len(told), told[-1]) == (3, recorded.stat().st_size)

@@ -29,6 +29,8 @@ def steady(text: str, names: dict[str, str]) -> list[str]:
     text = re.sub(r"^\[[0-9:.]+\]", "[time]", text, flags=re.MULTILINE)
     text = re.sub(r'((?:table|version)"?[:=]? ?"?)[0-9a-f]{12}\b', r"\g<1>0123456789ab", text)
     text = re.sub(r"^(hublet_\w+_total.*) [0-9.]+$", r"\1 1.0", text, flags=re.MULTILINE)
+    text = re.sub(r"\(flow [0-9a-f-]{36}\)", "(flow 5b2ccbbd-c0f6-4f0c-b0f4-0f6ac0b8e2a4)", text)
+    text = re.sub("flows in [0-9.]+ s: [0-9,]+ a second", "flows in 0.1 s: 1,000 a second", text)
     return text.strip().splitlines()
 
 

@@ -3,11 +3,13 @@
 Every example of the shipped hublets.yaml is sent through a real mitmproxy with the addon, each in
 the two ways that a client can take in reverse mode and in regular mode. What mitmproxy saw is
 saved, redacted, with the decision that the addon wrote on it. To be run again when the examples
-change.
+change. One more file holds what a Hublet answers when an account has moved that the table does not
+know.
 """
 
+import asyncio
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,10 +21,12 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))  # for `wire`, run fro
 from hublet_router.core.places import Request
 from hublet_router.flows.redaction import Redaction
 from hublet_router.tablefile import load
-from wire import REVERSE, Client, Stage, request
+from synthetic import api_key
+from wire import REVERSE, Behaviour, Client, Stage, bearer, read_request, request
 
 FOLDER = Path(__file__).resolve().parent
 SHIPPED = FOLDER.parents[1] / "hublets.yaml"
+MISDIRECTED = "misdirected.mitm"
 KEY = bytes(32)  # no secret: so are none of the credentials, and each recording is the same
 
 type Way = Callable[[int, Request], None]
@@ -73,7 +77,7 @@ def as_sent(example: Request, target: str | None = None) -> bytes:
     )
 
 
-def shipped_table(stage: Stage) -> str:
+def shipped_table(stage: Stage, **behaviours: Behaviour) -> str:
     """Start an upstream for each Hublet of the shipped table; return its text with their URLs.
 
     They go by a name, as real ones do: an address would hide it when the host that a recorded flow
@@ -82,7 +86,7 @@ def shipped_table(stage: Stage) -> str:
     table = load(SHIPPED)
     text = SHIPPED.read_text()
     for name, shipped in table.hublets.items():
-        started = stage.upstream(name, *sorted(table.domains))
+        started = stage.upstream(name, *sorted(table.domains), behaviour=behaviours.get(name))
         assert text.count(f'"{shipped}"') == 1
         text = text.replace(f'"{shipped}"', f'"https://localhost:{started.port}"')
     return text
@@ -101,8 +105,51 @@ def record(folder: Path) -> None:
             for way in ways:
                 for example in examples:
                     way(port, example)
-        redaction = Redaction(load(SHIPPED), KEY, bodies=True)
-        save(filter(None, map(redaction.redacted, stage.seen.flows)), folder / name)
+        save(redacted(stage.seen.flows), folder / name)
+
+
+ANSWERS = {
+    "submit/4711": ("488 Wrong Hublet\r\nX-HubSpot-Correct-Hublet: eu1", ""),
+    "portalId=4711": ("488 Wrong Hublet", '{"status": "error", "correctHublet": "eu1"}'),
+    "portalId=4712": ("477 Migration in Progress\r\nRetry-After: 86400", ""),
+    "/cms/": ("421 Misdirected Request", ""),
+}
+"""What a Hublet answers to a request with that in its target, when some accounts have left it."""
+
+
+async def left(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Be such a Hublet."""
+    while asked := await read_request(reader, bytearray()):
+        target = asked.split()[1].decode()
+        head, body = next((ANSWERS[kind] for kind in ANSWERS if kind in target), ("200 OK", "na1"))
+        writer.write(f"HTTP/1.1 {head}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+        await writer.drain()
+
+
+def record_misdirected(folder: Path) -> None:
+    """Record answers of every kind that tell of a wrong Hublet, and others among them."""
+    asked = [
+        request("POST", "/submissions/v3/integration/submit/4711/form"),
+        request("POST", "/submissions/v3/integration/submit/4713/form"),
+        request("GET", f"/contacts/v1/lists?portalId=4711&hapikey={api_key(None)}"),
+        request("GET", f"/contacts/v1/lists?portalId=4712&hapikey={api_key('na1')}"),
+        request("GET", "/cms/v3/pages", bearer("na1")),
+        request("GET", "/crm/v3/objects", bearer("eu1")),
+        request("GET", "/crm/v3/objects", bearer("zz9")),
+    ]
+    with TemporaryDirectory() as work, Stage(Path(work)) as stage:
+        stage.table(shipped_table(stage, na1=left))
+        port = stage.proxy()
+        for raw in asked:
+            with Client(port) as client:
+                client.send(raw)
+        save(redacted(stage.seen.flows), folder / MISDIRECTED)
+
+
+def redacted(flows: Iterable[HTTPFlow]) -> Iterator[HTTPFlow]:
+    """Disguise what is secret, as `hublet-router redact` does."""
+    redaction = Redaction(load(SHIPPED), KEY, bodies=True)
+    return filter(None, map(redaction.redacted, flows))
 
 
 def save(flows: Iterable[HTTPFlow], path: Path) -> Path:
@@ -116,3 +163,4 @@ def save(flows: Iterable[HTTPFlow], path: Path) -> Path:
 
 if __name__ == "__main__":
     record(FOLDER)
+    record_misdirected(FOLDER)

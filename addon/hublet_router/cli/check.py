@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..analysis.coverage import Coverage
 from ..analysis.lint import Remark, lint
+from ..analysis.misdirection import Mending
 from ..core.table import Table
 from ..tablefile import TableError, load
 
@@ -28,6 +29,11 @@ def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         "--coverage", metavar="FLOWS", type=Path, nargs="+", default=(),
         help="decide the requests of these files (mitmproxy's own, or HAR); list the rules and"
         " Hublets that none of them used, and how credentials look that no rule explains",
+    )  # fmt: skip
+    parser.add_argument(
+        "--moved", metavar="FLOWS", type=Path, nargs="+", default=(),
+        help="print what the table lacks to send requests where, in these files, an answer told"
+        " that they belong: lines of accounts.moved",
     )  # fmt: skip
     parser.add_argument("--strict", action="store_true", help="exit with 1 on warnings, too")
     parser.add_argument(
@@ -53,6 +59,8 @@ def check(options: argparse.Namespace) -> int:
         print(f"{options.table}: {_summary(table, len(remarks))}")
     if options.coverage:
         _cover(options, table)
+    if options.moved:
+        _mend(options, table)
     return 1 if remarks and options.strict else 0
 
 
@@ -101,3 +109,20 @@ def _cover(options: argparse.Namespace, table: Table) -> None:
     print(left if kinds else "nothing is left that no rule explains")
     for count, text in kinds:
         print(f"{count:>9,}  {text}")
+
+
+def _mend(options: argparse.Namespace, table: Table) -> None:
+    """Tell which accounts have moved, as recorded answers say."""
+    from ..flows.answer import told_by  # noqa: PLC0415  # mitmproxy, for this alone
+    from ..flows.files import read_flows  # noqa: PLC0415
+    from ..flows.view import view_whole  # noqa: PLC0415
+
+    mending = Mending(table)
+    for flow in read_flows(options.moved):
+        if told := told_by(table, flow):
+            mending.add(view_whole(flow), told)
+    if options.json:
+        for account, hublet in mending.moves().items():
+            print(json.dumps({"level": "moved", "account": account, "hublet": hublet}))
+    else:
+        print(*(list(mending.lines()) or ["no answer tells of an account to move"]), sep="\n")

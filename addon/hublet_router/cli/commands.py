@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ..flows.files import FlowFileError
 from ..tablefile import TableError
-from . import check, explain, redact
+from . import check, diff, explain, redact
 from .run import run
 
 
@@ -25,7 +25,7 @@ def command_line(arguments: Sequence[str]) -> int:
         help="the routing proxy: mitmdump with the addon, on 127.0.0.1:8080; further arguments"
         " go to mitmdump",
     )
-    for module in (check, explain, redact):
+    for module in (check, diff, explain, redact):
         module.declare(commands)
     options = parser.parse_args(arguments)
     try:

@@ -1,6 +1,6 @@
 """Recorded flows: mitmproxy's own files and HAR, one flow after another."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,21 +12,30 @@ class FlowFileError(Exception):
     """A file that holds no flows, or ends within one: what, where, and what to do."""
 
 
-def read_flows(paths: Iterable[Path]) -> Iterator["HTTPFlow"]:
-    """Yield each HTTP flow of the files, in order, without keeping any; raise FlowFileError."""
+def read_flows(
+    paths: Iterable[Path], progress: Callable[[int], object] | None = None
+) -> Iterator["HTTPFlow"]:
+    """Yield each HTTP flow of the files, in order, without keeping any; raise FlowFileError.
+
+    `progress` is told before each how many bytes have been read, of a file that can tell.
+    """
     from mitmproxy.exceptions import FlowReadException  # noqa: PLC0415  # as all of mitmproxy:
     from mitmproxy.http import HTTPFlow  # noqa: PLC0415  # half a second
     from mitmproxy.io import FlowReader  # noqa: PLC0415
 
+    before = 0
     for path in paths:
         try:
             with path.open("rb") as file:
                 is_har = file.peek(4).removeprefix(b"\xef\xbb\xbf").startswith(b"{")
                 for flow in FlowReader(file).stream():
+                    if progress and file.seekable():
+                        progress(before + file.tell())
                     if isinstance(flow, HTTPFlow):
                         if is_har:
                             _mend(flow.request)
                         yield flow
+                before += file.tell() if file.seekable() else 0
         except OSError as error:
             raise FlowFileError(f"{path}: cannot be read: {error.strerror}") from error
         except FlowReadException as error:

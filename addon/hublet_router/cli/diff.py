@@ -1,0 +1,61 @@
+"""`hublet-router diff`: what a change of the table would do to recorded traffic."""
+
+import argparse
+import json
+from pathlib import Path
+
+from ..analysis.comparison import Changes, differ
+from ..analysis.misdirection import Mending
+from ..analysis.shown import masked_url, printable
+from ..core.decide import decide
+from ..tablefile import load
+from .progress import watched_flows
+
+DESCRIPTION = """\
+Decide each recorded request with both tables, and print only what changes: how many requests go
+from which decision to which, and the first few of them. Where a recorded answer told that another
+Hublet is right, and NEW does not send its request there, the lines of accounts.moved that would
+mend NEW follow. Exit status: 0 nothing changes, 1 something does, 2 an error."""
+
+
+def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    summary = "what a change of the table would do to recorded traffic"
+    parser = commands.add_parser("diff", help=summary, description=DESCRIPTION)
+    parser.add_argument("old", metavar="OLD", type=Path, help="the table of now")
+    parser.add_argument("new", metavar="NEW", type=Path, help="the table that would replace it")
+    parser.add_argument(
+        "flows", metavar="FLOWS", nargs="+", type=Path, help="a flow file of mitmproxy, or HAR"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="one object a line for each request that changes"
+    )
+    parser.set_defaults(call=diff)
+
+
+def diff(options: argparse.Namespace) -> int:
+    """Print what changes; return 1 when something does."""
+    from ..flows.answer import told_by  # noqa: PLC0415  # mitmproxy: half a second
+    from ..flows.view import view_whole  # noqa: PLC0415
+
+    old, new = load(options.old), load(options.new)
+    places = list(dict.fromkeys([*old.places, *new.places]))
+    changes, mending = Changes(), Mending(new)
+    for flow in watched_flows(options.flows):
+        changes.requests += 1
+        request = view_whole(flow)
+        if answer := told_by(new, flow):
+            mending.add(request, answer)
+        before, after = decide(old, request), decide(new, request)
+        if not differ(before, after):
+            continue
+        method, url = flow.request.method, masked_url(flow.request.scheme, request, places)
+        changes.add(before, after, printable(f"{method} {url} (flow {flow.id})"))
+        if options.json:
+            change = {"old": before.as_json(), "new": after.as_json()}
+            print(json.dumps({"flow": flow.id, "method": method, "url": url, **change}))
+    if not options.json:
+        print(*changes.lines(), sep="\n")
+        if lines := list(mending.lines()):
+            print("", *lines, sep="\n")
+    return 1 if changes.count else 0

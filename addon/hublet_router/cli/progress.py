@@ -1,0 +1,52 @@
+"""Reading many flows while somebody waits: how far it is, and how fast it was. On stderr."""
+
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..flows.files import read_flows
+
+if TYPE_CHECKING:
+    from mitmproxy.http import HTTPFlow
+
+INTERVAL = 0.1
+"""Seconds between two pictures of the bar."""
+
+_ERASE = "\r\x1b[K"
+
+
+def watched_flows(paths: Sequence[Path]) -> Iterator["HTTPFlow"]:
+    """Yield each flow of the files, with a progress bar on a terminal; say the rate at the end."""
+    started = time.monotonic()
+    bar = _Bar(paths) if sys.stderr.isatty() else None
+    count = 0
+    try:
+        for flow in read_flows(paths, bar.draw if bar else None):
+            count += 1
+            yield flow
+    finally:
+        if bar:
+            print(_ERASE, end="", file=sys.stderr, flush=True)
+    seconds = time.monotonic() - started
+    rate = round(count / seconds) if seconds else count
+    print(f"{count:,} flows in {seconds:.1f} s: {rate:,} a second", file=sys.stderr)
+
+
+class _Bar:
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.total = sum(path.stat().st_size for path in paths if path.is_file()) or 1
+        self.drawn = 0.0
+
+    def draw(self, read: int) -> None:
+        """Draw how much was read, not too often: a terminal is slow."""
+        now = time.monotonic()
+        if now - self.drawn < INTERVAL:
+            return
+        self.drawn = now
+        width = max(shutil.get_terminal_size().columns - 8, 1)
+        done = min(read / self.total, 1)
+        bar = ("#" * round(width * done)).ljust(width, ".")
+        print(f"\r{bar} {done:5.0%}", end="", file=sys.stderr, flush=True)
