@@ -74,8 +74,8 @@ def judge(what: str, value: float, limit: float, unit: str = "") -> None:
 def requests(setting: Setting) -> Figures:
     """Compare the ways to send requests."""
     subjects = rounds.subjects(setting)
-    print("CPU µs for a request, ± spread, requests/s".ljust(44), end="")
-    print("".join(subject.name.rjust(20) for subject in subjects))
+    print("CPU µs ± spread, requests/s".ljust(30), end="")
+    print("".join(subject.name.rjust(19) for subject in subjects))
     measured: dict[str, Rounds] = {}
     for scenario in SCENARIOS:
         found = measured[scenario.shown] = rounds.in_turn(
@@ -83,7 +83,7 @@ def requests(setting: Setting) -> Figures:
         )
         tell()
         cells = (cell(found.get(subject.name, [])) for subject in subjects)
-        print("".join([scenario.shown.ljust(44), *(it.rjust(20) for it in cells)]), flush=True)
+        print("".join([scenario.shown.ljust(30), *(it.rjust(19) for it in cells)]), flush=True)
     for subject in subjects[1:]:
         subject.stop()
     print()
@@ -100,13 +100,13 @@ def requests(setting: Setting) -> Figures:
 
 
 def cell(them: list[Round]) -> str:
-    """Return the median of some rounds, with half of the range of CPU."""
+    """Return the median of some rounds, with half of the distance of the quartiles."""
     if not them:
         return "-"
     costs = [one.cpu for one in them]
     rate = statistics.median(one.rate for one in them)
-    spread = (max(costs) - min(costs)) / 2
-    return f"{statistics.median(costs):.0f} ±{spread:.0f} {rate:6.0f}/s"
+    low, _, high = statistics.quantiles(costs)
+    return f"{statistics.median(costs):.0f} ±{(high - low) / 2:.0f} {rate:6.0f}/s"
 
 
 def decide(setting: Setting) -> Figures:

@@ -7,14 +7,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bench.load import API, TOKEN, Job
-from bench.rounds import MAIN, Scenario, in_turn, measure, ratio
+from bench.rounds import LEAN, MAIN, Scenario, in_turn, measure, ratio
 from bench.subjects import Setting, Subject, memory
 
 MIB = 1 << 20
 PIECE = bytes(MIB)
 WARM = 5_000
 ALL = WARM + 200_000
-LEAN = ("--set", "hublet_lean=true")
 
 
 def start_seconds(setting: Setting) -> tuple[float, float]:

@@ -53,6 +53,7 @@ class Clients:
         self.job = job
         self.answers = 0
         self.wrong = 0
+        self.connecting: set[asyncio.Task[None]] = set()
         self.context: ssl.SSLContext | None = None
         if job.authority:
             self.context = ssl.create_default_context(cafile=job.authority)
@@ -75,6 +76,12 @@ class Clients:
             lambda: kind(self, hublet), "127.0.0.1", self.job.port,
             ssl=self.context, server_hostname=API if self.context else None,
         )  # fmt: skip
+
+    def connect_soon(self, hublet: str) -> None:
+        """Open one in the place of another."""
+        task = asyncio.ensure_future(self.connect(hublet))
+        self.connecting.add(task)  # asyncio itself would let go of it
+        task.add_done_callback(self.connecting.discard)
 
     def count(self, status: str, hublet: str, wanted: str, size: int) -> None:
         """Check an answer."""
@@ -137,8 +144,7 @@ class Http1(Client):
             self.clients.count(self.status, self.fields.get("hublet", ""), self.hublet, self.size)
             if self.job.fresh:
                 self.transport.close()
-                other = HUBLETS[HUBLETS.index(self.hublet) - 1]
-                self.task = asyncio.ensure_future(self.clients.connect(other))
+                self.clients.connect_soon(HUBLETS[HUBLETS.index(self.hublet) - 1])
             elif not self.transport.is_closing():
                 self._send()
 

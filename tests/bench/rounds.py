@@ -11,6 +11,8 @@ from bench.load import Done, Job
 from bench.subjects import ROOT, Setting, Subject
 
 MIB = 1 << 20
+LEAN = ("--set", "hublet_lean=true", "--set", "onboarding=false")
+"""What `hublet-router run` sets."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def subjects(setting: Setting) -> list[Subject]:
         setting.upstream,
         setting.mitmdump("bare mitmdump", "--set", "stream_large_bodies=64k", router=False),
         setting.mitmdump("router"),
-        setting.mitmdump("router, lean", "--set", "hublet_lean=true"),
+        setting.mitmdump("router, lean", *LEAN),
         setting.haproxy(),
         setting.nginx(),
     ]

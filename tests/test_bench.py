@@ -1,0 +1,68 @@
+"""The benchmark itself, for a moment: what it counts, and that it would notice a wrong answer."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from bench import costs, decisions
+from bench.load import Job
+from bench.rounds import LEAN, Scenario, in_turn, measure
+from bench.subjects import Setting
+from hublet_router.core.decide import decide
+from hublet_router.tablefile import loads
+
+BRIEF = 0.2  # seconds
+
+
+@pytest.fixture(scope="module")
+def setting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setting]:
+    it = Setting(tmp_path_factory.mktemp("bench"))
+    try:
+        yield it
+    finally:
+        it.stop()
+
+
+@pytest.mark.parametrize(
+    ("job", "tls"),
+    [
+        (Job(0, BRIEF, connections=2), False),
+        (Job(0, BRIEF, connections=2, fresh=True), False),
+        (Job(0, BRIEF, connections=2), True),
+        (Job(0, BRIEF, connections=2, streams=2), True),
+        (Job(0, BRIEF, up=1 << 20, down=1 << 20), False),
+    ],
+    ids=["keep-alive", "fresh", "tls", "h2", "bodies"],
+)
+def test_every_answer_is_right(setting: Setting, job: Job, tls: bool) -> None:
+    lean = setting.mitmdump("lean", *LEAN)
+    scenario = Scenario("a moment", job, tls, rounds=1)
+    rounds = in_turn(scenario, [setting.upstream, lean], str(setting.authority), lambda _: None)
+    lean.stop()
+    assert set(rounds) == ({"lean"} if tls else {"upstream alone", "lean"})
+    for (once,) in rounds.values():
+        assert once.wrong == 0
+        assert once.rate > 0
+        assert once.cpu > 0
+
+
+def test_an_answer_of_another_hublet_is_wrong(setting: Setting) -> None:
+    bare = setting.mitmdump("bare", router=False)
+    bare.only = None  # as if it routed
+    once = measure(bare, Scenario("", Job(0, BRIEF)), str(setting.authority))
+    bare.stop()
+    assert once.wrong > 0
+    assert once.rate > 0
+
+
+@pytest.mark.parametrize("kind", decisions.TARGETS)
+@pytest.mark.parametrize("hublets", [5, 5000])
+def test_what_is_timed_is_routed(kind: str, hublets: int) -> None:
+    table = loads(decisions.table_text(hublets))
+    assert len(table.hublets) == hublets
+    request = next(decisions.requests(kind))
+    assert decide(table, request).hublet == ("na1" if kind == "no credential" else "eu1")
+
+
+def test_a_body_that_is_streamed_is_seen_whole(setting: Setting) -> None:
+    assert costs.streamed(setting, up=3 << 20, down=5 << 20) < 50
