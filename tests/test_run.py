@@ -24,6 +24,7 @@ def test_run_is_mitmdump_with_the_faithful_options(passed_on: list[str]) -> None
         "--listen-host", "127.0.0.1",
         "--set", "flow_detail=0",
         "--set", "hublet_lean=true",
+        "--set", "onboarding=false",
         "--mode", "reverse:https://unrouted.invalid",
         "--set", "hublets=x.yaml",
     ]  # fmt: skip
