@@ -2,6 +2,7 @@
 
 import logging
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -79,6 +80,24 @@ def test_usage_tells_how_often_and_when_last(monkeypatch: pytest.MonkeyPatch) ->
     usage.count(refuse(Reason.CONFLICT, "api-key"))
     assert usage.told("rule", "api-key") == "2 requests, 00:00:00"
     assert usage.told("Hublet", "eu1") == "no request"
+
+
+def test_diff_shows_what_another_table_would_change(routed: Stage, tmp_path: Path) -> None:
+    flows = routed.seen.flows
+    other = tmp_path / "other.yaml"
+    text = (routed.folder / "hublets.yaml").read_text()
+    other.write_text(text)
+    assert routed.command("hublet.diff", str(other), flows) == [["0 of 1 request would change"]]
+    other.write_text(text.replace("^pat-([a-z]", "^pit-([a-z]"))
+    assert routed.command("hublet.diff", str(other), flows) == [
+        ["1 of 1 request would change"],
+        ["1 request"],
+        ["- eu1 ← private-app-token"],
+        ["+ na1 ← legacy (private-app-token)"],
+        ["  GET http://api.hubapi.com/a"],
+    ]
+    with pytest.raises(CommandError, match=r"nothing\.yaml:1:1: cannot be read"):
+        routed.command("hublet.diff", str(tmp_path / "nothing.yaml"), flows)
 
 
 def test_reload_reads_the_table_at_once(routed: Stage) -> None:

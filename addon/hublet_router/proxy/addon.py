@@ -208,7 +208,7 @@ class HubletRouter:
             flow.request.data.host = UpstreamHost(flow.request.host, flow.request.port, sni)
         else:
             send_refusal(flow, decision)
-        self._record(flow, Decided(decision, table, seconds))
+        self._record(flow, Decided(decision, table, seconds, request))
 
     def _record(self, flow: http.HTTPFlow, decided: Decided) -> None:
         annotate(flow, decided.decision)

@@ -8,15 +8,17 @@ from mitmproxy import http
 
 from ..analysis.shown import comment
 from ..core.decide import Action, Decision, Reason
+from ..core.places import Request
 from ..core.table import Table
 
 
 class Decided(NamedTuple):
-    """A decision with the table that made it, and the seconds that it took."""
+    """A decision, with the table and the request that it was made of, and the seconds it took."""
 
     decision: Decision
     table: Table | None
     seconds: float
+    request: Request | None = None
 
 
 type Ledger = WeakKeyDictionary[http.HTTPFlow, Decided]

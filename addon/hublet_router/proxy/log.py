@@ -67,7 +67,7 @@ class DecisionLog:
 def entry(flow: http.HTTPFlow, decided: Decided) -> dict[str, object]:
     """Return what the log says of a request: seconds, bytes, and no credential."""
     decision, table = decided.decision, decided.table
-    request = view_whole(flow)
+    request = decided.request or view_whole(flow)
     response, error = flow.response, flow.error
     started = flow.request.timestamp_start
     return {

@@ -1,6 +1,7 @@
 """What a person types inside mitmproxy: `hublet.explain` and the like, and two keys for them."""
 
 import logging
+import pathlib
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -12,14 +13,15 @@ from mitmproxy.addonmanager import Loader
 from mitmproxy.exceptions import CommandError, OptionsError
 from mitmproxy.flow import Flow
 from mitmproxy.log import ALERT
-from mitmproxy.types import Choice, Data
+from mitmproxy.types import Choice, Data, Path
 
+from ..analysis.comparison import Changes, differ
 from ..analysis.explanation import NOT_HERE, explain
-from ..analysis.shown import comment, place_name
-from ..core.decide import Decision
+from ..analysis.shown import comment, masked_url, place_name, printable
+from ..core.decide import Decision, decide
 from ..core.table import Table
 from ..flows.view import view_whole
-from ..tablefile import TableError
+from ..tablefile import TableError, load
 from .overrides import Overrides, fingerprints
 
 if TYPE_CHECKING:
@@ -138,6 +140,25 @@ class Prompt:
             rows.append(["misdirected", " said: ".join(names), str(count)])
         rows += [["pinned", key, f"to {hublet}"] for key, hublet in self.overrides.pins.items()]
         return cast(Data, [*rows, ["table", table.version, ""]])
+
+    @command.command("hublet.diff")
+    def diff(self, path: Path, flows: Sequence[Flow]) -> Data:
+        """Show what another table would change for flows."""
+        old = self._table()
+        try:
+            new = load(pathlib.Path(path))
+        except TableError as error:
+            raise CommandError(str(error)) from error
+        places = list(dict.fromkeys([*old.places, *new.places]))
+        changes = Changes()
+        for flow in _requests(flows):
+            changes.requests += 1
+            request = view_whole(flow)
+            before, after = decide(old, request), decide(new, request)
+            if differ(before, after):
+                url = masked_url(flow.request.scheme, request, places)
+                changes.add(before, after, printable(f"{flow.request.method} {url}"))
+        return cast(Data, [[line] for line in changes.lines() if line])
 
     @command.command("hublet.reload")
     def reload(self) -> None:
