@@ -189,11 +189,11 @@ def test_a_table_looks_for_accounts_in_credentials(
 
 
 def test_every_place_of_the_rules_once() -> None:
-    assert table(rules=(REFRESH, BEARER, REFRESH)).places == [
+    assert table(rules=(REFRESH, BEARER, REFRESH)).places == (
         Form("code"),
         Query("code"),
         Header("authorization", "bearer"),
-    ]
+    )
 
 
 @pytest.mark.parametrize(

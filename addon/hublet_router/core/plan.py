@@ -97,6 +97,7 @@ class Plan:
         for rule in rules:
             for place in rule.places:
                 self._by_place.setdefault(place, []).append(rule)
+        self.places = tuple(self._by_place)
         self._limited = [rule for rule in rules if rule.paths]
         prefixes = {rule.prefix for rule in self._limited}
         prefixes |= {place.prefix for place in self._by_place if isinstance(place, Path)}

@@ -1,7 +1,7 @@
 """The table as values: frozen, and known good once they exist. `parse` makes them."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -135,9 +135,9 @@ class Table:
         object.__setattr__(self, "_upstreams", upstreams)
 
     @property
-    def places(self) -> list[Place]:
+    def places(self) -> Sequence[Place]:
         """Every place of the rules, in their order."""
-        return list(dict.fromkeys(place for rule in self.rules for place in rule.places))
+        return self.plan.places
 
     def owns(self, host: str) -> bool:
         """Tell whether requests for that host are routed; `*.` stands for exactly one label."""
