@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from mitmproxy import hooks, http
-from mitmproxy.addons import dumper, view
+from mitmproxy.addons import block, dumper, view
 from mitmproxy.exceptions import AddonHalt, OptionsError
 from mitmproxy.io import FlowWriter, read_flows_from_paths
 from mitmproxy.options import Options
@@ -23,7 +23,7 @@ from mitmproxy.proxy.server_hooks import ClientConnectedHook
 from mitmproxy.test import taddons, tflow, tutils
 from mitmproxy.tools.dump import DumpMaster
 
-from hublet_router.proxy.lean import SLEEPS, STAYS, Group
+from hublet_router.proxy.lean import SLEEPS, STAYS, Group, Lean
 from test_start import TABLE, said, start
 from test_streams import Mitmdump
 from wire import Answer, Stage, bearer, confdir, read_request, request, wait_for
@@ -309,8 +309,40 @@ def test_the_chain_is_short_while_it_is_lean_and_whole_otherwise(stage: Stage) -
     stage.set_option(hublet_lean=True)
     stage.loop.call_soon_threadsafe(manager.add, added)
     stage.loop.call_soon_threadsafe(manager.remove, stage.router)
-    wait_for(lambda: stage.router not in manager)
-    assert manager.chain == [*(addon for addon in whole if addon is not stage.router), added]
+    rest = [addon for addon in whole if addon is not stage.router]
+    wait_for(lambda: manager.chain == [*rest, added])
+
+
+class Holds:
+    """An addon that has others, as the loader of scripts has."""
+
+    def __init__(self, name: str, *addons: object) -> None:
+        self.name = name
+        self.addons = [*addons]
+
+
+def test_the_loader_of_scripts_keeps_its_place_where_it_loads_anything_else() -> None:
+    with taddons.context() as context:
+        manager, heard = context.master.addons, list[str]()
+        lean = Lean()
+        script = Holds("script", Holds("hublet-router", Speaks("ours", heard), Group([lean])))
+        loader = Holds("scriptloader", script)
+        manager.chain = whole = [loader, block.Block()]
+        lean.is_wanted = True
+        lean.running()
+        assert [type(addon).__name__ for addon in manager.chain] == ["Group"]
+        asyncio.run(manager.trigger_event(HttpRequestHook(tflow.tflow())))
+        assert heard == ["ours"]
+        loader.addons.append(Speaks("another", heard))
+        lean.take_options({"scripts"})
+        assert manager.chain[0] is loader
+        asyncio.run(manager.trigger_event(HttpRequestHook(tflow.tflow())))
+        assert heard == ["ours", "ours", "another"]
+        loader.addons.remove(script)
+        lean.take_options({"scripts"})
+        assert manager.chain[0] is loader
+        lean.done()
+        assert manager.chain == whole
 
 
 class Speaks:

@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any
 
 from mitmproxy import ctx, hooks
-from mitmproxy.addonmanager import Loader, safecall
+from mitmproxy.addonmanager import Loader, safecall, traverse
 from mitmproxy.exceptions import OptionsError
 
 type Hook = Callable[..., Any]
@@ -46,8 +46,8 @@ STAYS = {
     },
 }  # fmt: skip
 """The others of mitmdump, by why they do not sleep. Only `scriptloader` is in neither table: what
-it loads can change at any time, so it keeps its place in the chain, like whatever is not ours to
-judge."""
+it loads can change at any time. Where it loads anything but this package, it keeps its place in the
+chain, like whatever is not ours to judge."""
 
 _JUDGED = SLEEPS.keys() | set().union(*STAYS.values())
 _LIFE_CYCLE = {"load", "configure", "running", "done"}
@@ -63,16 +63,17 @@ class Group:
     def __init__(self, neighbours: Iterable[object]) -> None:
         self.neighbours = list(neighbours)
         for event in _LIFE_CYCLE - {"configure"}:
-            self._listen(event, self.neighbours)
+            self._listen(event, list(traverse(self.neighbours)))
 
     def configure(self, updated: set[str]) -> None:
         """Pass on what changed; wake who is needed by it, and let others sleep."""
-        _offer(_hooks("configure", self.neighbours))(updated)
+        for addon in traverse(self.neighbours):  # step by step: a script may come or go on the way
+            _offer(_hooks("configure", [addon]))(updated)
         self.listen()
 
     def listen(self) -> None:
         """Make the hooks that are needed as the options stand."""
-        awake = [addon for addon in self.neighbours if _is_awake(addon)]
+        awake = [addon for addon in traverse(self.neighbours) if _is_awake(addon)]
         for event in hooks.all_hooks.keys() - _LIFE_CYCLE:
             self._listen(event, awake)
 
@@ -103,6 +104,8 @@ class Lean:
     def take_options(self, updated: set[str]) -> None:
         """Raise OptionsError where a person looks on, who can ask an addon for anything."""
         if "hublet_lean" not in updated:
+            if "scripts" in updated:
+                self._arrange()
             return
         self.is_wanted = False
         if ctx.options.hublet_lean and ctx.master.addons.get("view") is not None:
@@ -127,23 +130,31 @@ class Lean:
         """Replace the chain, which may be under way: who goes through the old one meets all."""
         chain = list(_without_groups(ctx.master.addons.chain))
         if self.is_wanted and self.is_running:
-            chain = list(_with_groups(chain))
+            chain = list(self._with_groups(chain))
         ctx.master.addons.chain = chain
+
+    def _with_groups(self, chain: list[object]) -> Iterator[object]:
+        for is_judged, neighbours in groupby(chain, self._is_judged):
+            if not is_judged:
+                yield from neighbours
+                continue
+            group = Group(neighbours)
+            group.listen()
+            yield group
+
+    def _is_judged(self, addon: object) -> bool:
+        """Tell whether we know what an addon does; of the scripts, only this package does."""
+        if _name(addon) != "scriptloader":
+            return _name(addon) in _JUDGED
+        groups = [part for part in traverse([addon]) if isinstance(part, Group)]
+        return len(getattr(addon, "addons", ())) == 1 and any(
+            self in it.neighbours for it in groups
+        )
 
 
 def _without_groups(chain: list[object]) -> Iterator[object]:
     for addon in chain:
         yield from addon.neighbours if isinstance(addon, Group) else [addon]
-
-
-def _with_groups(chain: list[object]) -> Iterator[object]:
-    for is_judged, neighbours in groupby(chain, lambda addon: _name(addon) in _JUDGED):
-        if not is_judged:
-            yield from neighbours
-            continue
-        group = Group(neighbours)
-        group.listen()
-        yield group
 
 
 def _offer(listening: list[Hook]) -> Hook:
