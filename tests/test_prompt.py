@@ -1,6 +1,8 @@
 """The commands inside a real mitmproxy."""
 
+import asyncio
 import logging
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,12 @@ from mitmproxy.tools.console.keymap import Keymap
 from mitmproxy.types import CommandTypes
 
 from hublet_router.core.decide import Reason, refuse
+from hublet_router.core.table import Table
+from hublet_router.proxy import source
 from hublet_router.proxy.prompt import CONTEXTS, KEYS, Usage
+from hublet_router.tablefile import load
 from synthetic import UUID
-from wire import Stage, bearer, wait_for
+from wire import SECONDS, Stage, bearer, wait_for
 
 SECRET = f"pat-eu1-{UUID}"
 
@@ -106,6 +111,37 @@ def test_reload_reads_the_table_at_once(routed: Stage) -> None:
     before = routed.router.table
     routed.command("hublet.reload")
     assert routed.router.table != before
+
+
+def test_law_1_no_older_table_comes_back_after_a_reload(
+    routed: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    router, may_end = routed.router, threading.Event()
+    assert router.table
+    version = router.table.version
+
+    def slow(path: Path) -> Table:
+        table = load(path)
+        if threading.current_thread() is not routed.thread:  # the watch, not the command
+            began.append(table.version)
+            assert may_end.wait(SECONDS)
+            ended.append(table.version)
+        return table
+
+    began: list[str] = []
+    ended: list[str] = []
+    monkeypatch.setattr(source, "load", slow)
+    path = routed.table()
+    path.write_text(path.read_text() + "# older\n")
+    wait_for(lambda: began)
+    path.write_text(path.read_text() + "# newer\n")
+    routed.command("hublet.reload")
+    newer = router.table.version
+    assert len({version, *began, newer}) == 3
+    may_end.set()
+    wait_for(lambda: ended)
+    routed.call(asyncio.sleep(0.1))  # what ended in its thread has come to the loop
+    assert router.table.version == newer
 
 
 def test_reload_of_a_bad_table_tells_its_faults_and_keeps_the_good_one(routed: Stage) -> None:

@@ -267,6 +267,7 @@ class HubletRouter:
         """Read the table's file at once; raise TableError or OptionsError, and keep the old one."""
         assert self.source
         self._replace(self.source, self.source.load())
+        self._watch()  # anew: what the old one may be reading was there before
         assert self.table
         return self.table
 
