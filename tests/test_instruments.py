@@ -1,5 +1,7 @@
 """The metrics in Prometheus' own formats."""
 
+from collections import Counter
+from collections.abc import Iterator
 from types import SimpleNamespace
 
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
@@ -54,6 +56,23 @@ def test_every_refusal_is_counted_from_zero_and_nothing_has_a_birthday() -> None
     seen = families(Instruments(router()))
     assert seen["hublet_refusals"] == {(reason.value,): 0 for reason in STATUSES}
     assert not any(name.endswith("_created") for name in seen)
+
+
+def test_what_is_counted_while_somebody_asks_does_not_break_the_answer() -> None:
+    at_work = router()
+    counts: Counter[tuple[str, ...]] = Counter()
+    at_work.misdirection = SimpleNamespace(counts=counts)
+
+    class Labels(tuple[str, ...]):
+        __slots__ = ()
+
+        def __iter__(self) -> Iterator[str]:
+            counts["eu1", "-"] += 1
+            return super().__iter__()
+
+    counts[Labels(("na1", "eu1"))] = 1
+    assert families(Instruments(at_work))["hublet_misdirected"] == {("eu1", "na1"): 1}
+    assert counts["eu1", "-"] > 0
 
 
 def test_the_state_is_looked_at_when_somebody_asks() -> None:

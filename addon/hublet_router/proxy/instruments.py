@@ -165,6 +165,6 @@ class _State(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield the metric with what is so now."""
         family = self.empty()
-        for labels, value in self.look().items():
+        for labels, value in dict(self.look()).items():  # a copy: the event loop counts on
             family.add_metric(labels, value)
         yield family
