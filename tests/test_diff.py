@@ -306,6 +306,24 @@ def test_law_4_a_credential_is_masked_that_only_one_of_the_tables_knows(
     assert not [form for form in forms_of(SECRET) if form in said.out + said.err]
 
 
+@pytest.mark.parametrize("words", [(), ("--json",)], ids=["for people", "for programs"])
+def test_law_4_what_neither_table_knows_is_not_shown_either(
+    words: tuple[str, ...], files: Files, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flows = [
+        recorded("foreign", f"/t/{SECRET}?x={SECRET}", host="api.example.com"),
+        recorded("no rule", f"/x?access_token={SECRET}"),
+    ]
+    save(flows, files.flows)
+    policy = "anonymous: refuse, foreign: pass"
+    files.new.write_text(OLD.replace("anonymous: default", policy))
+    assert files.diff(*words) == 1
+    said = capsys.readouterr().out
+    assert "https://api.example.com/***" in said
+    assert "https://api.hubapi.com/x?access_token=***" in said
+    assert SECRET not in said
+
+
 def test_nothing_that_a_client_sent_acts_on_the_terminal(
     files: Files, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,17 +9,11 @@ from ..core.places import Cookie, Form, Header, Path, Place, Query, Request
 from ..core.plan import Look
 from ..core.table import Table
 from .lint import Remark
-from .shown import place_name, shape
+from .shown import KEY_LIKE, place_name, shape
 
 MAX_KINDS = 1000
 """Kinds of unexplained credentials that are told apart: no stranger chooses how much is kept."""
 
-# Where credentials usually stand that no rule may have thought of.
-_KEY_LIKE = re.compile(
-    r"(?!sec-|idempotency)(?:.*[-_.])?(?:key|sid|sig)"
-    r"|.*(?:token|secret|apikey|auth(?!or)|jwt|session|passw|credential|signature|dsn).*",
-    re.IGNORECASE,
-)
 # A name of a request is shown when it is made of words; one with digits in it could be a secret.
 _WORDS = re.compile(r"(?=.{1,40}$)[A-Za-z]+(?:[-_.][A-Za-z]+)*[0-9]?")
 _NOT_SHOWN = "(a name that is not shown)"
@@ -119,6 +113,6 @@ def _usual(request: Request) -> Iterator[tuple[Place, str, str]]:
     if any("urlencoded" in value for value in request.header("content-type")):
         found += [(Form, name, value) for name, value in request.form]
     for kind, name, value in found:
-        if value and _KEY_LIKE.fullmatch(name):
+        if value and KEY_LIKE.fullmatch(name):
             shown = name if _WORDS.fullmatch(name) else _NOT_SHOWN
             yield kind(name), place_name(kind(shown)), value

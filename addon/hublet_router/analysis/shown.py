@@ -11,16 +11,30 @@ _CLASSES = {"A-Z": "[A-Z]", "a-z": "[a-z]", "0-9": "[0-9]"}
 _SYMBOLS = "-_.:=/+~"
 PREFIX = re.compile(r"[A-Za-z0-9]{1,5}[-_.:](?=.{16})")
 
+KEY_LIKE = re.compile(
+    r"(?!sec-|idempotency)(?:.*[-_.])?(?:key|sid|sig)"
+    r"|.*(?:token|secret|apikey|auth(?!or)|jwt|session|passw|credential|signature|dsn).*",
+    re.IGNORECASE,
+)
+"""Names under which credentials usually stand that no rule may have thought of."""
+
 MASK = "***"
 """What is shown instead of a credential."""
 
 
 def masked(request: Request, places: Iterable[Place]) -> str:
-    """Return the path with its query in which every credential that a place finds is `***`."""
+    """Return the path with its query, in which `***` stands for each credential.
+
+    That is what a place finds, and what stands under a name like one.
+    """
     _, mark, query = request.target.partition("?")
     keys = {place.name for place in places if isinstance(place, Query)}
+
+    def is_secret(key: str) -> bool:
+        return key in keys or KEY_LIKE.fullmatch(key) is not None
+
     pairs = [
-        f"{key}={MASK}" if equals and unquote_plus(key) in keys else f"{key}{equals}{value}"
+        f"{key}={MASK}" if equals and is_secret(unquote_plus(key)) else f"{key}{equals}{value}"
         for key, equals, value in (pair.partition("=") for pair in query.split("&"))
     ]
     return masked_path(request, places) + mark + "&".join(pairs)
@@ -29,11 +43,13 @@ def masked(request: Request, places: Iterable[Place]) -> str:
 def masked_path(request: Request, places: Iterable[Place]) -> str:
     """Return the path alone, without its query.
 
-    One that holds a credential is shown as `Request.path` has it: that is where it was found.
+    One that holds a credential is shown as `Request.path` has it: that is where it was found. An
+    encoded slash may be one of the credential's own, and then the rest belongs to it, too.
     """
     path = request.target.partition("?")[0]
+    is_open = "%2f" in path.lower()
     hidden = [
-        found.span(1)
+        (found.start(1), len(request.path) if is_open else found.end(1))
         for place in places
         if isinstance(place, Path) and (found := place.pattern.search(request.path)) and found[1]
     ]
@@ -47,8 +63,17 @@ def masked_path(request: Request, places: Iterable[Place]) -> str:
 
 def masked_url(scheme: str, request: Request, places: Iterable[Place]) -> str:
     """Return the URL that a request asks for, `masked`; its host as sent, without userinfo."""
+    return f"{_origin(scheme, request)}{masked(request, places)}"
+
+
+def foreign_url(scheme: str, request: Request) -> str:
+    """Return the URL of a request to a foreign host: no rule tells where its secrets are."""
+    return f"{_origin(scheme, request)}/{MASK}"
+
+
+def _origin(scheme: str, request: Request) -> str:
     host = request.hosts[0].rpartition("@")[2] if request.hosts else ""
-    return f"{scheme}://{host}{masked(request, places)}"
+    return f"{scheme}://{host}"
 
 
 def printable(text: str) -> str:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from ..analysis.comparison import Changes, differ
 from ..analysis.misdirection import Mending
-from ..analysis.shown import masked_url, printable
-from ..core.decide import decide
+from ..analysis.shown import foreign_url, masked_url, printable
+from ..core.decide import Reason, decide
 from ..tablefile import load
 from .progress import watched_flows
 
@@ -49,7 +49,9 @@ def diff(options: argparse.Namespace) -> int:
         before, after = decide(old, request), decide(new, request)
         if not differ(before, after):
             continue
-        method, url = flow.request.method, masked_url(flow.request.scheme, request, places)
+        method, scheme = flow.request.method, flow.request.scheme
+        is_foreign = before.reason == after.reason == Reason.FOREIGN_HOST
+        url = foreign_url(scheme, request) if is_foreign else masked_url(scheme, request, places)
         changes.add(before, after, printable(f"{method} {url} (flow {flow.id})"))
         if options.json:
             change = {"old": before.as_json(), "new": after.as_json()}
