@@ -387,6 +387,15 @@ def test_errors_are_those_of_the_chain(
     assert ("Addon error: a bug" in caplog.text) == isinstance(error, ValueError)
 
 
+def test_a_user_may_call_an_addon_group() -> None:
+    class Mine:
+        name = "group"
+
+    with taddons.context() as context:
+        context.master.addons.add(Group([]), Mine())
+        assert isinstance(context.master.addons.get("group"), Mine)
+
+
 def test_a_fault_of_an_option_reaches_who_sets_it(stage: Stage) -> None:
     stage.upstream("eu1")
     stage.table()

@@ -60,6 +60,8 @@ class Group:
     error is logged, and the next hook goes on, as in mitmproxy's own chain.
     """
 
+    name = "hublet-router-group"  # else its class would name it, as it would a user's own `Group`
+
     def __init__(self, neighbours: Iterable[object]) -> None:
         self.neighbours = list(neighbours)
         for event in _LIFE_CYCLE - {"configure"}:
