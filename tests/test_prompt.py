@@ -202,6 +202,25 @@ def test_resend_shows_both_answers(routed: Stage, caplog: pytest.LogCaptureFixtu
         assert client.get("/a", bearer("eu1")).hublet == "eu1"  # nothing is left behind
 
 
+def test_law_1_a_copy_that_is_replayed_again_goes_where_it_names(routed: Stage) -> None:
+    routed.command("hublet.resend", routed.seen.flows, "na1")
+    wait_for(lambda: len(routed.seen.flows) == 2)
+    again = routed.seen.flows[1]
+    assert again.metadata["hublet_reason"] == "pinned"
+    wait_for(lambda: not again.live)
+    routed.command("replay.client", [again])
+    wait_for(lambda: len(routed.seen.flows) == 3)
+    assert again.metadata["hublet"] == "eu1"
+    assert again.metadata["hublet_reason"] == "credential"
+
+
+def test_law_1_nothing_stays_pinned_where_that_is_no_longer_allowed(routed: Stage) -> None:
+    routed.command("hublet.pin", routed.seen.flows, "na1")
+    routed.set_option(hublet_override=False)
+    with routed.client() as client:
+        assert client.get("/b", bearer("eu1")).hublet == "eu1"
+
+
 def test_resend_tells_where_nobody_answered(
     routed: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -81,6 +81,12 @@ class Prompt:
             "Let hublet.pin and hublet.resend work under mitmdump too, where nobody looks.",
         )
 
+    def configure(self, updated: set[str]) -> None:
+        """Override nothing any more where that is no longer allowed."""
+        if "hublet_override" in updated and not _is_allowed():
+            self.overrides.pins.clear()
+            self.overrides.resent.clear()
+
     def running(self) -> None:
         """Bind the keys, where there are keys that nobody bound yet."""
         if keymap := getattr(ctx.master, "keymap", None):
@@ -89,7 +95,8 @@ class Prompt:
                     keymap.add(key, words, CONTEXTS, help_)
 
     def response(self, flow: http.HTTPFlow) -> None:
-        """Show both answers, where a flow was resent."""
+        """Show both answers, where a flow was resent; replayed again, it goes where it names."""
+        self.overrides.resent.pop(flow, None)
         if asked := self.asked.pop(flow, None):
             then, now = _answer(asked), _answer(flow)
             first = asked.metadata.get("hublet", "nobody")
@@ -217,12 +224,16 @@ class Prompt:
 
     def _table_to_override(self) -> Table:
         """Return the table, where a person looks or an option says that none has to."""
-        if not (ctx.options.hublet_override or ctx.master.addons.get("view")):
+        if not _is_allowed():
             raise CommandError(
                 "nobody would see under mitmdump that a request goes where its credential does not"
                 " name; allow it with --set hublet_override=true, or use mitmproxy or mitmweb"
             )
         return self._table()
+
+
+def _is_allowed() -> bool:
+    return bool(ctx.options.hublet_override or ctx.master.addons.get("view"))
 
 
 def _requests(flows: Sequence[Flow]) -> list[http.HTTPFlow]:
