@@ -135,6 +135,7 @@ ACCOUNTS = Accounts((Query("q"),), (), {"1": "eu1"}, "moved.csv")
         pytest.param("\ufeff2,na1\n", {"2": "na1"}, id="a byte order mark"),
         pytest.param("\ufeffid,hublet\n2,na1\n", {"2": "na1"}, id="a mark and a head"),
         pytest.param('"2","na1"\n', {"2": "na1"}, id="quotes"),
+        pytest.param(" 2,na1\n\t03 ,eu1\n", {"2": "na1", "3": "eu1"}, id="white space"),
         pytest.param("002,na1\n2,na1\n", {"2": "na1"}, id="twice the same"),
         pytest.param("1,eu1\n", {}, id="the same as in the table"),
         pytest.param("acmé,na1\n", {"acmé": "na1"}, id="no number"),

@@ -85,7 +85,7 @@ def read_moved(name: str, text: bytes, accounts: Accounts, hublets: Container[st
         text.decode()
         for row in rows:
             if len(row) == 2 and row[1] in hublets:
-                account, hublet = account_id(row[0]), same.setdefault(row[1], row[1])
+                account, hublet = account_id(row[0].strip()), same.setdefault(row[1], row[1])
                 if account and moved.setdefault(account, hublet) == hublet:
                     continue
             elif not row or (rows.line_num == 1 and row[1:] == ["hublet"]):
