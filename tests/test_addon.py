@@ -631,21 +631,6 @@ def test_the_default_table_is_found_beside_the_addon(
     assert router.source.path == Path(__file__).parents[1] / "hublets.yaml"
 
 
-def test_a_misspelt_option_of_ours_is_an_error_and_others_are_not_ours(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    async def run() -> None:
-        router = HubletRouter()
-        with taddons.context(router) as context:
-            context.options.deferred.update({"hublet_dmo": "true", "other": "x"})
-            router.running()
-            router.done()
-
-    asyncio.run(run())
-    assert "unknown option hublet_dmo; did you mean hublet_demo?" in caplog.text
-    assert "other" not in caplog.text
-
-
 def test_the_demo_can_be_switched_on_and_off(stage: Stage, tmp_path: Path) -> None:
     port = free_port()
     table_in(tmp_path, f"https://127.0.0.1:{port}")

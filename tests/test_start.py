@@ -80,6 +80,14 @@ def test_a_misspelt_option_stops_the_start() -> None:
     assert "unknown option hublet_demonstrate; did you mean hublet_demo?" in said(ended)
 
 
+@pytest.mark.parametrize("tool", ["mitmdump", "mitmproxy", "mitmweb"])
+def test_law_1_an_option_that_cannot_be_taken_stops_the_start(tool: str) -> None:
+    ended = start(tool, "--set", "hublet_demo=true", "--set", "hublet_demo=false")
+    assert ended.returncode == 1
+    assert "Received multiple values for hublet_demo: ['true', 'false']" in said(ended)
+    assert "Traceback" not in said(ended)
+
+
 def test_an_unverified_upstream_stops_the_start() -> None:
     ended = start("mitmdump", "--ssl-insecure")
     assert ended.returncode == 1

@@ -1,7 +1,6 @@
 """The addon: mitmproxy's hooks, in the order of a life cycle, each a few lines around the core."""
 
 import asyncio
-import difflib
 import logging
 import signal
 import time
@@ -29,6 +28,7 @@ from .lean import Group, Lean
 from .log import DecisionLog
 from .metrics import Metrics
 from .misdirected import Misdirection
+from .options import GivenOptions, be_faithful
 from .overrides import Overrides
 from .prompt import Prompt, Usage
 from .refusal import send_refusal
@@ -68,7 +68,7 @@ class HubletRouter:
         self.addons = [
             Group([
                 self.door, self.misdirection, self.shadow, self.decision_log, self.metrics, status,
-                self.lean, self.prompt,
+                self.lean, self.prompt, GivenOptions(),
             ])
         ]  # fmt: skip
 
@@ -106,7 +106,7 @@ class HubletRouter:
                 " CA with --set ssl_verify_upstream_trusted_ca=FILE"
             )
             return
-        self._be_faithful()
+        be_faithful()
         try:
             self.door.take_options(updated)
             if "hublets" in updated:
@@ -120,12 +120,7 @@ class HubletRouter:
             self._complain(*str(error).splitlines())
 
     def running(self) -> None:
-        """Watch the table; stop the start where a misspelt option of ours would be ignored."""
-        known = [option for option, _ in ctx.options.items() if option.startswith("hublet")]
-        for option in ctx.options.deferred:
-            if option.startswith("hublet"):
-                near = difflib.get_close_matches(option, known, 1, cutoff=0)
-                logger.error("unknown option %s; did you mean %s?", option, *near)
+        """Watch the table."""
         self.is_running = True
         self._watch()
 
@@ -235,27 +230,7 @@ class HubletRouter:
         if self.table and not is_annotated(flow):
             annotate(flow, decide(self.table, view_whole(flow)))
 
-    # the table and the options
-
-    def _be_faithful(self) -> None:
-        """Set what routing needs, and say so; the user need not have typed it.
-
-        Without the first two Host is rewritten, or a connection made, before any hook. The third
-        is the limit of a body that a rule has to see: with less it would be refused, with more a
-        chunked one would be buffered beyond it. Without the last, framing that two servers read in
-        two ways hides a second request.
-        """
-        needed = {
-            "keep_host_header": True,
-            "connection_strategy": "lazy",
-            "stream_large_bodies": f"{MAX_BODY // 1024}k",
-            "validate_inbound_headers": True,
-        }
-        changed = {k: v for k, v in needed.items() if getattr(ctx.options, k) != v}
-        if changed:
-            settings = ", ".join(f"{k}={str(v).lower()}" for k, v in changed.items())
-            logger.info("set for faithful routing: %s", settings)
-            ctx.options.update(**changed)
+    # the table
 
     def _open(self, source: TableSource) -> None:
         self._replace(source, source.load())

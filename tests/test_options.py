@@ -1,0 +1,79 @@
+"""The options that were given: each is taken, or an error that stops the start."""
+
+import asyncio
+import logging
+
+import pytest
+from mitmproxy.addons.proxyserver import Proxyserver
+from mitmproxy.options import Options
+from mitmproxy.test import taddons
+
+from hublet_router.proxy.addon import HubletRouter
+from hublet_router.proxy.options import GivenOptions, be_faithful
+
+
+def started(*given: str) -> tuple[HubletRouter, Options]:
+    """An addon after a start with `--set` of each, and mitmproxy's options then."""
+
+    async def start() -> tuple[HubletRouter, Options]:
+        with taddons.context(loadcore=False) as context:
+            context.options.set(*given, defer=True)
+            router = HubletRouter()
+            context.master.addons.add(router)
+            GivenOptions().running()
+            router.done()
+            return router, context.options
+
+    return asyncio.run(start())
+
+
+def test_what_was_given_is_taken(caplog: pytest.LogCaptureFixture) -> None:
+    _, options = started("hublet_override", "hublet_connect_timeout=7", "another=x")
+    assert options.hublet_override is True
+    assert options.hublet_connect_timeout == 7
+    assert [*options.deferred] == ["another"]
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (["hublet_override=maybe"], "option hublet_override: boolean must be"),
+        (["hublet_connect_timeout=soon"], "hublet_connect_timeout: not an integer: soon"),
+        (["hublet_lean=true", "hublet_lean=false"], "multiple values for hublet_lean"),
+        (["hublets"], "Option is required: hublets"),
+    ],
+)
+def test_law_1_what_cannot_be_taken_is_an_error_and_the_addon_is_there(
+    given: list[str], sentence: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, options = started(*given, "hublet_log=decisions.jsonl")
+    (record,) = caplog.records
+    assert record.levelno == logging.ERROR
+    assert sentence in record.message
+    assert options.hublet_log == "decisions.jsonl"
+    assert not options.deferred
+
+
+def test_a_misspelt_option_of_ours_is_an_error_and_others_are_not_ours(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    started("hublet_dmo=true", "other=x")
+    assert "unknown option hublet_dmo; did you mean hublet_demo?" in caplog.text
+    assert "other" not in caplog.text
+
+
+def test_what_routing_needs_is_set_once_and_said(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    with taddons.context(Proxyserver()) as context:
+        context.options.update(validate_inbound_headers=False, stream_large_bodies="1m")
+        be_faithful()
+        be_faithful()
+        assert context.options.keep_host_header
+        assert context.options.connection_strategy == "lazy"
+        assert context.options.stream_large_bodies == "64k"
+        assert context.options.validate_inbound_headers
+    assert caplog.messages == [
+        "set for faithful routing: keep_host_header=true, connection_strategy=lazy,"
+        " stream_large_bodies=64k, validate_inbound_headers=true"
+    ]
