@@ -27,6 +27,8 @@ def passed_on(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         (["--help"], 0, "explain where a request goes, and why"),
         ([], 2, "the following arguments are required: COMMAND"),
         (["ruin"], 2, "invalid choice: 'ruin'"),
+        (["diff", "a", "b", "c", "--jason"], 2, "usage: hublet-router diff [-h]"),
+        (["diff", "a", "b", "c", "--jason"], 2, "unrecognized arguments: --jason"),
     ],
 )
 def test_help_and_mistakes(
@@ -86,6 +88,21 @@ def test_who_has_read_enough_may_go(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("sys.stdout", stdout)
         assert command_line(["explain", "--help"]) == 141
         stdout.write("nobody is told of this either")
+
+
+def test_what_cannot_be_written_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with os.fdopen(os.open(os.devnull, os.O_RDONLY), "w") as stdout:
+        monkeypatch.setattr("sys.stdout", stdout)
+        assert command_line(["explain", "--help"]) == 2
+    told = capsys.readouterr().err
+    assert told == "hublet-router: standard input or output: Bad file descriptor\n"
+
+
+def test_a_closed_standard_output_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout", None)
+    assert command_line(["explain", "--help"]) == 0
 
 
 def test_control_c_ends_it_quietly(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,6 +86,7 @@ def test_a_decision_that_would_change_is_told_and_nothing_is_written(
     [
         ("in", "in", "in: is IN itself; name another OUT"),
         ("in", "there", "there: exists already; name another OUT, or say --force"),
+        ("in", "", " is a folder; name a file in it"),
         ("in", "no/where", "no/where: cannot be written: No such file or directory"),
         ("nothing", "out", "nothing: cannot be read: No such file or directory"),
         ("there", "out", "there: not a whole flow file of mitmproxy, nor a HAR file"),

@@ -17,17 +17,18 @@ def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         "check",
         help="tell what is wrong with a table, and what is suspicious",
         description="Load a table, prove its examples, and tell each fault as"
-        " FILE:LINE:COLUMN: what, and what to do (exit code 1). Of a sound table, tell what is"
+        " FILE:LINE:COLUMN: what, and what to do. Of a sound table, tell what is"
         " suspicious, with samples for proof: rules that others take everything from, that"
-        " contradict each other or that nothing can satisfy, Hublets that nothing leads to.",
+        " contradict each other or that nothing can satisfy, Hublets that nothing leads to."
+        " Exit status: 0 the table is sound, 1 it is not, 2 an error.",
     )
     parser.add_argument(
         "table", metavar="TABLE", type=Path, nargs="?", default="hublets.yaml",
-        help="the table; without it, hublets.yaml in the working directory",
+        help="the table (default: hublets.yaml); it stands before --coverage and --moved",
     )  # fmt: skip
     parser.add_argument(
         "--coverage", metavar="FLOWS", type=Path, nargs="+", default=(),
-        help="decide the requests of these files (mitmproxy's own, or HAR); list the rules and"
+        help="decide the requests of flow files of mitmproxy, or HAR; list the rules and"
         " Hublets that none of them used, and how credentials look that no rule explains",
     )  # fmt: skip
     parser.add_argument(
@@ -35,7 +36,7 @@ def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         help="print what the table lacks to send requests where, in these files, an answer told"
         " that they belong: lines of accounts.moved",
     )  # fmt: skip
-    parser.add_argument("--strict", action="store_true", help="exit with 1 on warnings, too")
+    parser.add_argument("--strict", action="store_true", help="exit status 1 for warnings, too")
     parser.add_argument(
         "--json",
         action="store_true",

@@ -27,16 +27,22 @@ def command_line(arguments: Sequence[str]) -> int:
     )
     for module in (check, diff, explain, redact):
         module.declare(commands)
-    options = parser.parse_args(arguments)
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:  # argparse would show the usage of all commands instead of this one's
+        commands.choices[options.command].error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
         code = int(options.call(options))
-        sys.stdout.flush()
+        print(end="", flush=True)  # where standard output is closed, it does nothing
     except (TableError, FlowFileError) as error:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # whoever read it has seen enough; Python would try again at its exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python tries again at exit
+        if isinstance(error, BrokenPipeError):  # whoever read it has seen enough
+            return 141
+        where = error.filename or "standard input or output"
+        print(f"hublet-router: {where}: {error.strerror}", file=sys.stderr)
+        return 2
     return code

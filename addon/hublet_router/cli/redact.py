@@ -38,10 +38,14 @@ def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("source", metavar="IN", type=Path, help="a flow file, or HAR")
+    parser.add_argument("source", metavar="IN", type=Path, help="a flow file of mitmproxy, or HAR")
     parser.add_argument("target", metavar="OUT", type=Path, help="the flow file to write")
     parser.add_argument(
-        "--table", type=Path, default=Path("hublets.yaml"), help="the table (hublets.yaml)"
+        "--table",
+        metavar="FILE",
+        type=Path,
+        default=Path("hublets.yaml"),
+        help="the table (default: hublets.yaml)",
     )
     parser.add_argument(
         "--bodies",
@@ -61,6 +65,8 @@ def redact(options: argparse.Namespace) -> int:
     source, target = options.source, options.target
     if target.resolve() == source.resolve():
         raise FlowFileError(f"{target}: is IN itself; name another OUT")
+    if target.is_dir():
+        raise FlowFileError(f"{target}: is a folder; name a file in it")
     if target.exists() and not options.force:
         raise FlowFileError(f"{target}: exists already; name another OUT, or say --force")
     redaction = Redaction(load(options.table), token_bytes(32), bodies=options.bodies)
