@@ -23,6 +23,7 @@ from wsproto.events import AcceptConnection, Request, TextMessage
 import hublet_router.proxy.addon
 from hublet_router.core.decide import Reason
 from hublet_router.proxy.addon import HubletRouter
+from hublet_router.proxy.fingerprint import fingerprint
 from hublet_router.tablefile import loads
 from wire import (
     TABLE,
@@ -513,6 +514,16 @@ def test_the_three_layers_are_what_stops_it(stage: Stage) -> None:
 # options
 
 
+def test_a_pin_beats_the_credential(stage: Stage) -> None:
+    two_regions(stage)
+    router = HubletRouter()
+    stage.proxy(addon=router)
+    router.overrides.pins[fingerprint("pat-na1-pinned")] = "eu1"
+    with stage.client() as client:
+        assert client.get("/", "Authorization: Bearer pat-na1-pinned").hublet == "eu1"
+        assert client.get("/", bearer("na1")).hublet == "na1"
+
+
 def test_a_user_cannot_switch_faithful_routing_off(stage: Stage) -> None:
     _, eu1 = two_regions(stage)
     stage.proxy()
@@ -620,6 +631,23 @@ def test_before_it_runs_no_table_is_taken_beside_ssl_insecure(
     router = configured(hublets=table_in(tmp_path), ssl_insecure=True)
     assert router.table is None
     assert "ssl_insecure would take any server for a Hublet" in caplog.text
+
+
+def test_it_runs_without_a_table_that_could_be_watched() -> None:
+    router = HubletRouter()
+    router.running()
+    router.done()
+    assert router.is_running
+
+
+def test_a_table_can_be_read_at_once(tmp_path: Path) -> None:
+    path = table_in(tmp_path)
+    router = configured(hublets=path)
+    before = router.table
+    with Path(path).open("a") as file:
+        file.write("# changed\n")
+    assert router.reload() is router.table
+    assert router.table != before
 
 
 def test_the_default_table_is_found_beside_the_addon(

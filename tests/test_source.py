@@ -1,5 +1,6 @@
 """The table's file changes under a running proxy."""
 
+import asyncio
 import logging
 import os
 import time
@@ -172,6 +173,19 @@ def test_rows_that_came_while_the_table_was_read_are_not_missed(tmp_path: Path) 
         source = TableSource(table)
         source.load()
         assert (source._loaded != source._state()) is is_reread
+
+
+def test_nothing_is_left_running_by_a_source_that_is_closed(tmp_path: Path) -> None:
+    async def run() -> bool:
+        source = TableSource(tmp_path / "hublets.yaml")
+        source.close()
+        source.follow(lambda table: None)
+        (watcher,) = asyncio.all_tasks() - {asyncio.current_task()}
+        source.close()
+        await asyncio.wait([watcher])
+        return watcher.cancelled()
+
+    assert asyncio.run(run())
 
 
 def test_a_watch_survives_whatever_fails(

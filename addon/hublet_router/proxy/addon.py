@@ -33,13 +33,11 @@ from .overrides import Overrides
 from .prompt import Prompt, Usage
 from .refusal import send_refusal
 from .shadow import Shadow
-from .source import TableSource
+from .source import DEFAULT_TABLE, TableSource, table_path
 from .status import ProxyStatus
 from .upstream import UpstreamHost, frame, retarget
 
 logger = logging.getLogger(__name__)
-
-DEFAULT_TABLE = "hublets.yaml"
 
 
 class HubletRouter:
@@ -50,7 +48,6 @@ class HubletRouter:
     def __init__(self) -> None:
         self.table: Table | None = None
         self.source: TableSource | None = None
-        self.watcher: asyncio.Task[None] | None = None
         self.demo = DemoHublets()
         self.is_running = False
         self.decided: Ledger = WeakKeyDictionary()
@@ -110,7 +107,7 @@ class HubletRouter:
         try:
             self.door.take_options(updated)
             if "hublets" in updated:
-                self._open(TableSource(_table_path(ctx.options.hublets)))
+                self._open(TableSource(table_path(ctx.options.hublets)))
             elif "hublet_demo" in updated:
                 self._serve_demo()
             self.decision_log.take_options(updated)
@@ -122,14 +119,15 @@ class HubletRouter:
     def running(self) -> None:
         """Watch the table."""
         self.is_running = True
-        self._watch()
+        if self.source:
+            self.source.follow(partial(self._replace, self.source))
 
     def done(self) -> None:
         """Stop what runs beside the hooks."""
         with suppress(ValueError, RuntimeError, NotImplementedError):
             asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
-        if self.watcher:
-            self.watcher.cancel()
+        if self.source:
+            self.source.close()
         self.demo.close()
 
     # flows
@@ -234,9 +232,11 @@ class HubletRouter:
 
     def _open(self, source: TableSource) -> None:
         self._replace(source, source.load())
+        if self.source:
+            self.source.close()
         self.source = source
         if self.is_running:
-            self._watch()
+            source.follow(partial(self._replace, source))
 
     def reload(self) -> Table:
         """Read the table's file at once; raise TableError or OptionsError, and keep the old one."""
@@ -257,13 +257,6 @@ class HubletRouter:
         if not before or before.version != table.version:
             hublets = ", ".join(f"{name} at {up}" for name, up in table.hublets.items())
             logger.info("table %s from %s: %s", table.version, source.path, hublets)
-
-    def _watch(self) -> None:
-        if self.watcher:
-            self.watcher.cancel()
-        if self.source:
-            replace = partial(self._replace, self.source)
-            self.watcher = asyncio.create_task(self.source.watch(replace))
 
     def _hang_up(self) -> None:
         """Read the table again and open the log anew, as operators expect of SIGHUP."""
@@ -290,10 +283,3 @@ class HubletRouter:
             raise OptionsError("\n".join(sentences))
         for sentence in sentences:
             logger.error(sentence)
-
-
-def _table_path(option: str) -> Path:
-    """Find the table; the default one also beside the checkout, from whatever directory."""
-    path = Path(option).expanduser()
-    beside = Path(__file__).parents[3] / DEFAULT_TABLE
-    return beside if option == DEFAULT_TABLE and not path.exists() and beside.exists() else path

@@ -1,6 +1,5 @@
 """The shadow: a candidate table that decides beside the live one, and changes nothing."""
 
-import asyncio
 import logging
 from collections import Counter
 from dataclasses import replace
@@ -30,7 +29,7 @@ class Shadow:
     def __init__(self) -> None:
         self.table: Table | None = None
         self.counts: Counter[tuple[str, ...]] = Counter()  # Hublet and reason, of each
-        self._watcher: asyncio.Task[None] | None = None
+        self._source: TableSource | None = None
         self._waiting: WeakKeyDictionary[http.HTTPFlow, tuple[Request, Decision]]
         self._waiting = WeakKeyDictionary()
         self._logged: set[str] = set()
@@ -51,15 +50,15 @@ class Shadow:
             return
         self.done()
         if path := ctx.options.hublet_shadow:
-            source = TableSource(Path(path).expanduser(), logging.WARNING)
-            source.expire()
-            self._watcher = asyncio.create_task(source.watch(self._take))
+            self._source = TableSource(Path(path).expanduser(), logging.WARNING)
+            self._source.expire()
+            self._source.follow(self._take)
 
     def done(self) -> None:
         """Forget the candidate."""
-        if self._watcher:
-            self._watcher.cancel()
-        self._watcher = self.table = None
+        if self._source:
+            self._source.close()
+        self._source = self.table = None
         self._waiting.clear()
 
     def note(self, flow: http.HTTPFlow, request: Request, decision: Decision) -> None:

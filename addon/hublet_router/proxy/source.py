@@ -11,6 +11,7 @@ from ..tablefile import TableError, load
 
 logger = logging.getLogger(__name__)
 
+DEFAULT_TABLE = "hublets.yaml"
 INTERVAL = 0.5
 """Seconds between two looks at the file."""
 
@@ -27,6 +28,7 @@ class TableSource:
         self.bad = 0  # or was none
         self.read_at = time.monotonic()  # seconds, when it last was one
         self.is_current = True  # False while the last good table goes on
+        self._watcher: asyncio.Task[None] | None = None
         self._files = [path]
         self._loaded: _State = []
 
@@ -49,6 +51,15 @@ class TableSource:
     def expire(self) -> None:
         """Have the file read again at the next look, changed or not."""
         self._loaded = [(0, 0, 0)]
+
+    def follow(self, replace: Callable[[Table], None]) -> None:
+        """Begin to `watch`, until `close`."""
+        self._watcher = asyncio.create_task(self.watch(replace))
+
+    def close(self) -> None:
+        """Stop watching."""
+        if self._watcher:
+            self._watcher.cancel()
 
     async def watch(self, replace: Callable[[Table], None]) -> None:
         """Hand over each new good table, for ever; report each bad one once.
@@ -81,6 +92,13 @@ class TableSource:
 
     def _state(self) -> _State:
         return [_stat(file) for file in self._files]
+
+
+def table_path(option: str) -> Path:
+    """Find the table; the default one also beside the checkout, from whatever directory."""
+    path = Path(option).expanduser()
+    beside = Path(__file__).parents[3] / DEFAULT_TABLE
+    return beside if option == DEFAULT_TABLE and not path.exists() and beside.exists() else path
 
 
 def _stat(file: Path) -> tuple[int, int, int] | None:
