@@ -195,6 +195,7 @@ def test_a_candidate_that_cannot_be_loaded_disturbs_nothing(
         path.write_text(text)
     stage.proxy(hublet_shadow=str(path))
     wait_for(lambda: f"{path} is not used" in caplog.text)
+    assert "goes on" not in caplog.text
     assert f"{path}:1:" in caplog.text
     assert not [it for it in caplog.records if it.levelno >= logging.ERROR]
     with stage.client() as client:

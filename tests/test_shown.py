@@ -4,7 +4,15 @@ import re
 
 import pytest
 
-from hublet_router.analysis.shown import comment, masked, masked_url, place_name, printable, shape
+from hublet_router.analysis.shown import (
+    comment,
+    counted,
+    masked,
+    masked_url,
+    place_name,
+    printable,
+    shape,
+)
 from hublet_router.core.decide import Action, Decision, Reason, refuse
 from hublet_router.core.places import Cookie, Form, Header, Json, Path, Place, Query, Request
 from hublet_router.core.table import Upstream
@@ -105,6 +113,13 @@ def routed(reason: Reason = Reason.CREDENTIAL, rule: str | None = "api-key") -> 
 )
 def test_the_comment_is_one_readable_line(decision: Decision, expected: str) -> None:
     assert comment(decision) == expected
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"), [(0, "0 requests"), (1, "1 request"), (1234, "1,234 requests")]
+)
+def test_things_are_counted_as_people_do(count: int, shown: str) -> None:
+    assert counted(count, "request") == shown
 
 
 def test_nothing_acts_on_a_terminal() -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from ..core.decide import Decision
 from ..core.table import Upstream
-from .shown import comment
+from .shown import comment, counted
 
 EXAMPLES = 3
 """Requests that are shown of each kind of change."""
@@ -58,14 +58,10 @@ class Changes:
 
     def lines(self) -> list[str]:
         """Return the changes for people, the most frequent kind first."""
-        lines = [f"{self.count} of {self.requests} {_requests(self.requests)} would change"]
+        lines = [f"{self.count:,} of {counted(self.requests, 'request')} would change"]
         for (old, new), group in sorted(self.groups.items(), key=lambda it: -it[1].count):
-            lines += ["", f"{group.count} {_requests(group.count)}", f"- {old}", f"+ {new}"]
+            lines += ["", counted(group.count, "request"), f"- {old}", f"+ {new}"]
             lines += [f"  {example}" for example in group.examples]
             if rest := group.count - len(group.examples):
-                lines.append(f"  and {rest} more")
+                lines.append(f"  and {rest:,} more")
         return lines
-
-
-def _requests(count: int) -> str:
-    return "request" if count == 1 else "requests"

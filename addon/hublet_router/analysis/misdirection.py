@@ -10,7 +10,7 @@ from ..core.decide import decide, readings
 from ..core.places import Request
 from ..core.readers import json_strings
 from ..core.table import Table, account_id
-from .shown import comment
+from .shown import comment, counted
 
 MISDIRECTED = 421
 """Always understood (RFC 9110 section 15.5.20)."""
@@ -95,14 +95,14 @@ class Mending:
         if moves:
             yield from ("accounts:", "  moved:")
         for account, hublet in moves.items():
-            note = f"{_answers(self.moved[account].total())}; now {self._now[account]}"
+            note = f"{counted(self.moved[account].total(), 'answer')}; now {self._now[account]}"
             yield f"    {_key(account)}: {hublet}  # {note}"
         for account, counts in self.moved.items():
             if account not in moves:
                 told = ", ".join(f"{name} ({count})" for name, count in counts.items())
                 yield f"# {_key(account)}: the answers differ: {told}"
         for why, count in self._rest.items():
-            yield f"# {_answers(count)}: {why}"
+            yield f"# {counted(count, 'answer')}: {why}"
 
 
 def account_ids(table: Table, request: Request) -> set[str]:
@@ -117,7 +117,3 @@ def account_ids(table: Table, request: Request) -> set[str]:
 
 def _key(account: str) -> str:
     return account if _PLAIN_ID.fullmatch(account) else json.dumps(account)
-
-
-def _answers(count: int) -> str:
-    return "1 answer" if count == 1 else f"{count} answers"

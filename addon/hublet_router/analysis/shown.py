@@ -81,6 +81,11 @@ def printable(text: str) -> str:
     return re.sub("[^ -~]", lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
+def counted(count: int, what: str) -> str:
+    """Return a number of things: `1 request`, `1,000 requests`."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def shape(credential: str) -> str:
     """Return what a credential looks like, and nothing that it would be good for.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from ..analysis.coverage import Coverage
 from ..analysis.lint import Remark, lint
 from ..analysis.misdirection import Mending
+from ..analysis.shown import counted
 from ..core.table import Table
 from ..tablefile import TableError, load
 
@@ -77,16 +78,12 @@ def _tell(options: argparse.Namespace, level: str, remark: Remark, file: str | N
 
 def _summary(table: Table, warnings: int) -> str:
     parts = [
-        _counted(len(table.hublets), "Hublet"),
-        _counted(len(table.rules), "credential rule"),
-        _counted(len(table.examples), "example"),
+        counted(len(table.hublets), "Hublet"),
+        counted(len(table.rules), "credential rule"),
+        counted(len(table.examples), "example"),
         f"table {table.version}",
     ]
-    return f"sound: {', '.join(parts)}" + f"; {_counted(warnings, 'warning')}" * bool(warnings)
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+    return f"sound: {', '.join(parts)}" + f"; {counted(warnings, 'warning')}" * bool(warnings)
 
 
 def _cover(options: argparse.Namespace, table: Table) -> None:
@@ -105,7 +102,7 @@ def _cover(options: argparse.Namespace, table: Table) -> None:
             print(json.dumps({"level": "unexplained", "count": count, "text": text}))
         return
     decided = ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common())
-    print(f"{_counted(reasons.total(), 'request')}: {decided or 'nothing to decide'}")
+    print(f"{counted(reasons.total(), 'request')}: {decided or 'nothing to decide'}")
     left = "what no rule explains, most frequent first:"
     print(left if kinds else "nothing is left that no rule explains")
     for count, text in kinds:

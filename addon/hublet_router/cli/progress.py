@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..analysis.shown import counted
 from ..flows.files import read_flows
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def watched_flows(paths: Sequence[Path]) -> Iterator["HTTPFlow"]:
             print(_ERASE, end="", file=sys.stderr, flush=True)
     seconds = time.monotonic() - started
     rate = round(count / seconds) if seconds else count
-    print(f"{count:,} flows in {seconds:.1f} s: {rate:,} a second", file=sys.stderr)
+    print(f"{counted(count, 'flow')} in {seconds:.1f} s: {rate:,} a second", file=sys.stderr)
 
 
 class _Bar:

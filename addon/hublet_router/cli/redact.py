@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from secrets import token_bytes
 
+from ..analysis.shown import counted
 from ..flows.files import FlowFileError, read_flows
 from ..tablefile import load
 
@@ -88,9 +89,11 @@ def redact(options: argparse.Namespace) -> int:
     finally:
         draft.unlink(missing_ok=True)
     if changed:
-        print(f"{changed} of {flows} flows; {target} is not written", file=sys.stderr)
+        print(f"{changed:,} of {counted(flows, 'flow')}; {target} is not written", file=sys.stderr)
         return 1
-    print(f"{flows} flows, each decided as before; credentials replaced:", file=sys.stderr)
+    print(
+        f"{counted(flows, 'flow')}, each decided as before; credentials replaced:", file=sys.stderr
+    )
     for rule, count in redaction.count.most_common():
         print(f"{count:7} {rule}", file=sys.stderr)
     return 0

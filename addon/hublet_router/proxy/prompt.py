@@ -17,7 +17,7 @@ from mitmproxy.types import Choice, Data, Path
 
 from ..analysis.comparison import Changes, differ
 from ..analysis.explanation import NOT_HERE, explain
-from ..analysis.shown import comment, masked_url, place_name, printable
+from ..analysis.shown import comment, counted, masked_url, place_name, printable
 from ..core.decide import Decision, decide
 from ..core.table import Table
 from ..flows.view import view_whole
@@ -59,7 +59,7 @@ class Usage:
         if not (count := self.counts[kind, name]):
             return "no request"
         clock = time.strftime("%H:%M:%S", time.localtime(self.last[kind, name]))
-        return f"{count} request{'' if count == 1 else 's'}, {clock}"
+        return f"{counted(count, 'request')}, {clock}"
 
 
 class Prompt:
@@ -201,7 +201,7 @@ class Prompt:
         """Let every credential go where it names again."""
         count = len(self.overrides.pins)
         self.overrides.pins.clear()
-        logger.log(ALERT, "unpinned: %s credential%s", count, "" if count == 1 else "s")
+        logger.log(ALERT, "unpinned: %s", counted(count, "credential"))
 
     @command.command("hublet.resend")
     @command.argument("hublet", type=Choice("hublet.names"))

@@ -78,7 +78,8 @@ class TableSource:
                     self.is_current = False
                     for sentence in str(error).splitlines() or [type(error).__name__]:
                         logger.log(self.level, sentence)
-                    logger.log(self.level, "%s is not used; the last good table goes on", self.path)
+                    rest = "; the last good table goes on" if self.good else ""
+                    logger.log(self.level, "%s is not used%s", self.path, rest)
             before = now
 
     def _follow(self, files: set[str | None], since: int) -> None:
