@@ -233,7 +233,7 @@ class HubletRouter:
     def _open(self, source: TableSource) -> None:
         self._replace(source, source.load())
         if self.source:
-            self.source.close()
+            self.source.close()  # what its watch may be reading was there before
         self.source = source
         if self.is_running:
             source.follow(partial(self._replace, source))
@@ -241,8 +241,7 @@ class HubletRouter:
     def reload(self) -> Table:
         """Read the table's file at once; raise TableError or OptionsError, and keep the old one."""
         assert self.source
-        self._replace(self.source, self.source.load())
-        self._watch()  # anew: what the old one may be reading was there before
+        self._open(self.source)
         assert self.table
         return self.table
 
