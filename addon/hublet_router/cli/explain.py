@@ -79,11 +79,10 @@ def _explain(given: list[Given]) -> int:
             print(json.dumps(explanation.as_json()))
             continue
         if several:
-            foreign = (
-                explanation.decision.reason is Reason.FOREIGN_HOST
-            )  # no rule tells its secrets
+            # no rule tells the secrets of what is for a foreign host
+            is_foreign = explanation.decision.reason is Reason.FOREIGN_HOST
             path = masked_path(seen, table.places)
-            where = "to a foreign host" if foreign else f"{seen.host}{path}"
+            where = "to a foreign host" if is_foreign else f"{seen.host}{path}"
             print(printable(f"{seen.method} {where}"))
         print(explanation.as_text(), end="\n\n" if several else "\n")
     return code
