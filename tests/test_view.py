@@ -41,6 +41,16 @@ def test_every_name_that_a_request_gives_for_its_host(
     assert view(flow_of(mode, target, hosts, authority)).hosts == expected
 
 
+@pytest.mark.parametrize(
+    ("path", "hosts"),
+    [("/x", (API,)), ("*", (API,)), ("x", (API, "")), ("http://api.hubapi.com/x", (API, ""))],
+)
+def test_law_1_a_path_that_may_name_a_host_is_one_more(path: str, hosts: tuple[str, ...]) -> None:
+    flow = flow_of("reverse:https://x.invalid", "x.invalid", [], API.encode())
+    flow.request.data.path = path.encode()
+    assert view(flow).hosts == hosts
+
+
 @pytest.mark.parametrize("recorded", [True, False], ids=["from a file", "replayed"])
 def test_a_target_that_an_earlier_decision_wrote_is_no_name(recorded: bool) -> None:
     flow = flow_of("regular", "eu1.internal.example", [b"api.hubapi.com"])

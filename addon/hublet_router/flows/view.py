@@ -72,6 +72,8 @@ def _hosts(flow: http.HTTPFlow) -> list[str]:
     ]
     if request.data.authority:
         hosts.append(request.data.authority.decode("latin-1"))
+    if not request.data.path.startswith(b"/") and request.data.path != b"*":
+        hosts.append("")  # HTTP/2 lets a URL through, and HTTP/1 takes the host and path from that
     reverse = isinstance(flow.client_conn.proxy_mode, ReverseMode)
     is_asked = flow.live and not flow.is_replay and type(request.host) is str
     if is_asked and not reverse and not ip_address(request.host):
