@@ -122,12 +122,24 @@ def test_streams_of_one_connection_go_each_to_its_region(stage: Stage) -> None:
             assert raw.startswith(f"GET /{name} HTTP/1.1\r\nHost: {API}\r\n".encode())
 
 
-@pytest.mark.parametrize("path", ["oauth/v1/token", f"http://{API}/oauth/v1/token", "*x"])
-def test_law_1_a_path_that_servers_read_in_several_ways_is_refused(stage: Stage, path: str) -> None:
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "oauth/v1/token"),
+        ("POST", f"http://{API}/oauth/v1/token"),
+        ("POST", "*x"),
+        ("POST", "/a /oauth/v1/token"),
+        ("POST /oauth/v1/token", "/a"),
+        ("POST\t/oauth/v1/token", "/a"),
+    ],
+)
+def test_law_1_a_request_line_that_servers_read_in_several_ways_is_refused(
+    stage: Stage, method: str, path: str
+) -> None:
     start(stage)
     with Http2Client(stage.port) as client:
         body = b"refresh_token=eu1-0"
-        stream = client.start("POST", path, ("content-length", str(len(body))))
+        stream = client.start(method, path, ("content-length", str(len(body))))
         client.data(stream, body, end=True)
         assert client.answer(stream)[0] == "421"
         stream = client.start("OPTIONS", "*", end=True)

@@ -43,11 +43,19 @@ def test_every_name_that_a_request_gives_for_its_host(
 
 @pytest.mark.parametrize(
     ("path", "hosts"),
-    [("/x", (API,)), ("*", (API,)), ("x", (API, "")), ("http://api.hubapi.com/x", (API, ""))],
+    [
+        ("/x", (API,)),
+        ("*", (API,)),
+        ("x", (API, "")),
+        ("/ /x", (API, "")),
+        ("", (API, "")),
+        ("http://api.hubapi.com/x", (API, "")),
+    ],
 )
 def test_law_1_a_path_that_may_name_a_host_is_one_more(path: str, hosts: tuple[str, ...]) -> None:
     flow = flow_of("reverse:https://x.invalid", "x.invalid", [], API.encode())
     flow.request.data.path = path.encode()
+    flow.request.http_version = "HTTP/2.0"
     assert view(flow).hosts == hosts
 
 

@@ -72,8 +72,11 @@ def _hosts(flow: http.HTTPFlow) -> list[str]:
     ]
     if request.data.authority:
         hosts.append(request.data.authority.decode("latin-1"))
-    if not request.data.path.startswith(b"/") and request.data.path != b"*":
-        hosts.append("")  # HTTP/2 lets a URL through, and HTTP/1 takes the host and path from that
+    method, path = request.data.method, request.data.path
+    is_path = path.startswith(b"/") or path == b"*"
+    if not is_path or (not request.is_http11 and len(b" ".join((method, path)).split()) != 2):
+        # HTTP/2 lets a URL and blanks through: HTTP/1 would take host and path from elsewhere
+        hosts.append("")
     reverse = isinstance(flow.client_conn.proxy_mode, ReverseMode)
     is_asked = flow.live and not flow.is_replay and type(request.host) is str
     if is_asked and not reverse and not ip_address(request.host):
