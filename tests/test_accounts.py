@@ -170,6 +170,14 @@ NO_ROW = "not account,hublet; mend the line"
             id="twice, and different",
         ),
         pytest.param(
+            "2.0,na1\n+2,na1\n\uff12,na1\n2 2,na1\n".encode(),
+            [
+                f"{at}:1: no request names an account '{odd}'; write the plain number or id"
+                for at, odd in enumerate(("2.0", "+2", "\uff12", "2 2"), 1)
+            ],
+            id="what a spreadsheet makes of numbers",
+        ),
+        pytest.param(
             b"1,na1\n",
             ["1:1: account 1 is there twice, with different Hublets; keep one"],
             id="not as in the table",

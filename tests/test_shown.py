@@ -33,6 +33,9 @@ from synthetic import UUID, private_app_token
         ("/a%2Fb", "/a%2Fb"),
         ("/maybe/", "/maybe/"),
         ("/tokens/secret/to/secret", "/tokens/***/to/***"),
+        ("/tokens/secret/../x", "/tokens/***"),
+        ("/tokens/secret/..?y", "/tokens/?y"),
+        ("/tokens/secret/%2E%2e", "/tokens/"),
         ("/a", "/a"),
     ],
 )

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from urllib.parse import unquote_plus
+from urllib.parse import unquote, unquote_plus
 
 from ..core.decide import Action, Decision, Reason
 from ..core.places import Cookie, Form, Header, Json, Path, Place, Query, Request
@@ -53,7 +53,7 @@ def masked_path(request: Request, places: Iterable[Place]) -> str:
         for place in places
         if isinstance(place, Path) and (found := place.pattern.search(request.path)) and found[1]
     ]
-    if hidden:
+    if hidden or ".." in unquote(path):  # what `..` takes away may be a credential as well
         path = request.path
         for start, end in hidden:  # of one length, so that the next span still fits
             path = path[:start] + "\0" * (end - start) + path[end:]

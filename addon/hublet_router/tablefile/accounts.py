@@ -1,6 +1,7 @@
 """The accounts of a table: where a request names one, and which have moved."""
 
 import csv
+import re
 from collections.abc import Container
 from io import BytesIO, TextIOWrapper
 
@@ -14,6 +15,7 @@ from .nodes import Faults
 from .rules import parse_field, parse_path
 
 _KINDS = ("query", "path", "protobuf")
+_ODD = re.compile(r"\+.*|[0-9]+\.[0-9]*|(?![0-9]+$)\d+|.*\s.*", re.DOTALL)  # mostly a spreadsheet's
 _MAX_FAULTS = 20  # of a file; whoever exported it wrong did so in each line
 _UNLISTED = "'{}' is not listed in 'hublets'; add it or mend the name"
 
@@ -86,7 +88,8 @@ def read_moved(name: str, text: bytes, accounts: Accounts, hublets: Container[st
         for row in rows:
             if len(row) == 2 and row[1] in hublets:
                 account, hublet = account_id(row[0].strip()), same.setdefault(row[1], row[1])
-                if account and moved.setdefault(account, hublet) == hublet:
+                is_plain = account and not _ODD.fullmatch(account)
+                if is_plain and moved.setdefault(account, hublet) == hublet:
                     continue
             elif not row or (rows.line_num == 1 and row[1:] == ["hublet"]):
                 continue
@@ -109,4 +112,6 @@ def _wrong(row: list[str], hublets: Container[str]) -> str:
         return "not account,hublet; mend the line"
     if row[1] not in hublets:
         return _UNLISTED.format(row[1])
+    if _ODD.fullmatch(row[0].strip()):
+        return f"no request names an account '{row[0]}'; write the plain number or id"
     return f"account {row[0]} is there twice, with different Hublets; keep one"
