@@ -102,9 +102,17 @@ def test_it_is_told_in_a_word(answer: Told, text: str) -> None:
         (asked("/accounts/a-b?portalId=7"), {"a-b", "7"}),
         (asked("/x", access_token(None)), {"62515"}),
         (asked(f"/x?portalId={api_key('na1')}&hapikey={api_key('na1')}"), set()),
+        (asked("/x?portalId=0123&hapikey=0123"), set()),
         (asked("/x"), set()),
     ],
-    ids=["one number", "two places", "in the credential", "law 4: no credential", "none"],
+    ids=[
+        "one number",
+        "two places",
+        "in the credential",
+        "law 4: no credential",
+        "law 4: nor its number",
+        "none",
+    ],
 )
 def test_the_accounts_of_a_request(request_: Request, ids: set[str]) -> None:
     assert account_ids(TABLE, request_) == ids

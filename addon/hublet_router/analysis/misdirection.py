@@ -112,7 +112,7 @@ def account_ids(table: Table, request: Request) -> set[str]:
     read = readings(table, request)
     found = [value for place in table.accounts.places for value in place.values(request)]
     found += [account for *_, accounts in read for account in accounts]
-    return {account_id(text) for text in found} - {credential for _, credential, *_ in read}
+    return {account_id(text) for text in found} - {account_id(text) for _, text, *_ in read if text}
 
 
 def _key(account: str) -> str:
