@@ -269,6 +269,12 @@ def test_equal_places_are_one_key(one: Place, other: Place, equal: bool) -> None
     assert len({one, other}) == (1 if equal else 2)
 
 
+@pytest.mark.parametrize("target", ["/?a=b=c", "/?a=b=c&%20"])
+def test_a_name_with_an_equals_sign_is_read_in_one_way(target: str) -> None:
+    assert list(Query("a=b").values(request(target))) == []
+    assert list(Query("a").values(request(target))) == ["b=c"]
+
+
 def test_a_body_is_read_up_to_64_kib() -> None:
     assert MAX_BODY == 65536
 

@@ -184,6 +184,23 @@ def test_a_pinned_credential_goes_elsewhere_until_it_is_unpinned(
     assert UUID not in caplog.text
 
 
+def test_law_1_pins_that_differ_refuse_an_upload_of_unknown_length(
+    routed: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    with routed.client() as client:
+        assert client.get("/b?hapikey=eu1-0").hublet == "eu1"
+    wait_for(lambda: len(routed.seen.flows) == 2)
+    routed.command("hublet.pin", routed.seen.flows[:1], "na1")
+    routed.command("hublet.pin", routed.seen.flows[1:], "eu1")
+    before = {name: len(up.requests) for name, up in routed.upstreams.items()}
+    fields = f"Host: api.hubapi.com\r\n{bearer('eu1')}\r\nTransfer-Encoding: chunked\r\n"
+    upload = f"POST /oauth/v1/token?hapikey=eu1-0 HTTP/1.1\r\n{fields}\r\n3\r\na=b\r\n0\r\n\r\n"
+    with routed.client() as client:
+        assert client.send(upload.encode()).status in {400, 502}
+    assert {name: len(up.requests) for name, up in routed.upstreams.items()} == before
+    assert "Error at" not in caplog.text
+
+
 def test_what_carries_no_credential_cannot_be_pinned(routed: Stage) -> None:
     with pytest.raises(CommandError, match="these flows carry no credential"):
         routed.command("hublet.pin", [tflow.tflow()], "na1")

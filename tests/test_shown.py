@@ -36,6 +36,8 @@ from synthetic import UUID, private_app_token
         ("/tokens/secret/../x", "/tokens/***"),
         ("/tokens/secret/..?y", "/tokens/?y"),
         ("/tokens/secret/%2E%2e", "/tokens/"),
+        ("/tokens/;secret", "/tokens/"),
+        ("/tokens/%3bsecret", "/tokens/***"),
         ("/a", "/a"),
     ],
 )

@@ -53,7 +53,7 @@ def masked_path(request: Request, places: Iterable[Place]) -> str:
         for place in places
         if isinstance(place, Path) and (found := place.pattern.search(request.path)) and found[1]
     ]
-    if hidden or ".." in unquote(path):  # what `..` takes away may be a credential as well
+    if hidden or re.search(r"\.\.|;", unquote(path)):  # what these take away may be one, too
         path = request.path
         for start, end in hidden:  # of one length, so that the next span still fits
             path = path[:start] + "\0" * (end - start) + path[end:]

@@ -144,13 +144,9 @@ class Query:
     def values(self, request: Request) -> Iterable[str]:
         """Return each value of that parameter, decoded, in order."""
         target = request.target
-        if "%" in target or "+" in target:
-            return [value for name, value in request.query if name == self.name and value]
-        if self.name not in target:
-            return ()
-        start = self.name + "="
-        pairs = target.partition("?")[2].split("&")
-        return [pair[len(start) :] for pair in pairs if pair.startswith(start) and pair != start]
+        if self.name not in target and "%" not in target and "+" not in target:
+            return ()  # the usual answer, for much less work
+        return [value for name, value in request.query if name == self.name and value]
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,8 +150,8 @@ class HubletRouter:
                     if size is None and decide(table, request).upstream:
                         asked = flow.request.host
                         self._apply(flow, request)
-                        assert isinstance(flow.request.host, UpstreamHost)
-                        flow.request.host.asked = asked
+                        if isinstance(flow.request.host, UpstreamHost):  # no pin refused it
+                            flow.request.host.asked = asked
                     return
             self._apply(flow, request)
 
