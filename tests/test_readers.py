@@ -6,6 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hublet_router.core.readers import (
+    LEN,
+    VARINT,
     Base64,
     Jwt,
     Protobuf,
@@ -25,6 +27,7 @@ from synthetic import (
     jwt,
     personal_access_key,
     private_app_token,
+    varint,
     varint_field,
 )
 
@@ -177,7 +180,11 @@ def test_a_token_cut_at_any_character_names_its_own_hublet_or_none() -> None:
 def test_protobuf_fields_keep_order_and_value() -> None:
     message = varint_field(1, 300) + bytes_field(2, b"ab") + varint_field(1, 0)
 
-    assert list(protobuf_fields(message)) == [(1, 300), (2, b"ab"), (1, 0)]
+    assert protobuf_fields(message) == [
+        (1, VARINT, varint(300)),
+        (2, LEN, b"ab"),
+        (1, VARINT, b"\0"),
+    ]
 
 
 REGION = Jwt("region")

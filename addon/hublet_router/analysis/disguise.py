@@ -9,7 +9,7 @@ from operator import eq
 from string import ascii_lowercase, ascii_uppercase, digits
 
 from ..core.decide import MAX_CREDENTIAL
-from ..core.readers import Jwt, Protobuf, decode_base64, protobuf_fields
+from ..core.readers import LEN, Jwt, Protobuf, decode_base64, protobuf_fields
 from ..core.table import Table, account_id
 from .documents import rewritten
 from .shown import PREFIX
@@ -169,7 +169,7 @@ def _structure(token: str) -> list[tuple[int, int]] | None:
         fields = protobuf_fields(decode_base64(token, url_only=True))
     except ValueError:
         return None
-    known = [(number, -1 if isinstance(value, int) else len(value)) for number, value in fields]
+    known = [(number, len(value) if kind == LEN else -1) for number, kind, value in fields]
     return known if any(number == 1 for number, _ in known) else None
 
 

@@ -80,8 +80,9 @@ def decide(table: Table, request: Request) -> Decision:
     accounts = table.accounts
     beside = accounts.named_by(request) if accounts else ()
     moved: tuple[str | None, str | None] | None = None  # to which Hublet, and the rule
-    firm: set[str | None] = set()  # by credentials that tell their account: nothing overrides them
-    named: dict[str, str] = {}  # the name of a Hublet -> the rule that named it first
+    firm: list[str | None] = []  # by credentials that tell their account: nothing overrides them
+    named: tuple[str, str] | None = None  # the first name of a Hublet, and the rule that found it
+    is_torn = False  # whether there was another name
     silent: str | None = None  # the first rule whose credential names none
     unread: str | None = None  # the first rule whose body cannot be read
     for look in table.plan.looks(request.path):
@@ -95,18 +96,18 @@ def decide(table: Table, request: Request) -> Decision:
             if ids and accounts:
                 owners = accounts.owners(ids)
                 names = tuple(name for owner in owners for name in ((owner,) if owner else names))
-                firm.update(names or (table.default,))
+                firm += names or (table.default,)
                 moved = moved or next(((owner, rule.name) for owner in owners if owner), None)
             for name in names:
-                if name not in named:
-                    named[name] = rule.name
+                named = named or (name, rule.name)
+                is_torn = is_torn or name != named[0]
             if not names:
                 silent = silent or rule.name
-    if not (beside or moved) and len(named) < 2:
+    if not (beside or moved or is_torn):
         return _settle(table, named, silent, unread)
     sure = {*beside, *firm} if beside else ()
-    by = next(iter(named.values()), None)
-    if (len(named) > 1 or len(sure) > 1) and table.policy.conflict == "refuse":
+    by = named[1] if named else None
+    if (is_torn or len(sure) > 1) and table.policy.conflict == "refuse":
         return refuse(Reason.CONFLICT, by, table.version)
     hublet, rule_name = moved or (beside[0] if beside else None, by or silent)
     if hublet:
@@ -115,11 +116,11 @@ def decide(table: Table, request: Request) -> Decision:
 
 
 def _settle(
-    table: Table, named: dict[str, str], silent: str | None, unread: str | None
+    table: Table, named: tuple[str, str] | None, silent: str | None, unread: str | None
 ) -> Decision:
     """Apply the table's policy to what the credentials named."""
     if named:
-        name, rule = next(iter(named.items()))
+        name, rule = named
         if name in table.hublets:
             return _route(table, name, Reason.CREDENTIAL, rule)
         return _default(table, table.policy.unknown, Reason.UNKNOWN_HUBLET, rule)

@@ -42,7 +42,7 @@ class Request:
         names = {host_name(host) for host in self.hosts}
         return names.pop() if len(names) == 1 else None
 
-    @cached_property
+    @property
     def path(self) -> str:
         """The path without its query, as a server that normalises would read it.
 

@@ -3,8 +3,7 @@
 import re
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
-from secrets import token_bytes
+from secrets import token_hex
 
 from .places import Path, Place
 from .readers import Protobuf, Reader, Regex
@@ -18,7 +17,7 @@ MAX_NAMES = 64
 MAX_PLANS = 64
 """Sets of rules that a plan remembers, since a path may choose among many."""
 
-_KEY = token_bytes(32)
+_SALT = token_hex(16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ type Found = tuple[Rule, tuple[str, ...], tuple[str, ...]]
 class Look:
     """The rules that read one place, and what they made of the last credentials there.
 
-    Only a keyed hash of a credential is kept, and only where reading it takes longer than that.
+    Of a credential two keyed hashes of 64 bits are kept, and only where reading it takes longer.
     """
 
     def __init__(self, place: Place, rules: Sequence[Rule], accounts: Sequence[Protobuf]) -> None:
@@ -58,15 +57,15 @@ class Look:
         self._accounts = accounts
         first = rules[0].reader
         self._fast = first.pattern.search if isinstance(first, Regex) else None
-        self._memory: dict[bytes, Found] | None = None if self._fast and len(rules) == 1 else {}
+        self._memory: dict[object, Found] | None = None if self._fast and len(rules) == 1 else {}
 
     def read(self, credential: str) -> Found:
         """Read a credential: of the rules, the first that finds a name decides for it."""
-        if self._fast and (match := self._fast(credential)) and match[1]:
-            return self.rules[0], (match[1],), ()
+        if self._fast and (match := self._fast(credential)) and (name := match[1]):
+            return self.rules[0], (name,), ()
         if self._memory is None:
             return self.rules[0], (), ()
-        key = sha256(_KEY + credential.encode("utf-8", "surrogatepass")).digest()
+        key = hash(credential), hash(_SALT + credential)
         found = self._memory.get(key)
         if found is None:
             found = self._read(credential)

@@ -17,8 +17,7 @@ MAX_NESTING = 1000
 deep the caller stands; a document with more names nothing, as to most servers."""
 
 _JSON_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
-_TO_STANDARD_ALPHABET = bytes.maketrans(b"-_", b"+/")
-_FIXED = {1: 8, 5: 4}  # protobuf's wire types of fixed width -> bytes
+VARINT, LEN, _FIXED = 0, 2, {1: 8, 5: 4}  # protobuf's wire types; of fixed width -> bytes
 
 
 class Reader(Protocol):
@@ -59,30 +58,34 @@ class Protobuf:
     field: int
 
     def names(self, credential: str) -> tuple[str, ...]:
-        """Return the field's values."""
+        """Return the field's texts."""
         try:
-            values = [v.decode() for v in self._values(credential) or () if isinstance(v, bytes)]
-            return tuple(values) if all(values) else ()  # to a server, the last one may count
+            texts = [it.decode() for kind, it in self._values(credential) or () if kind == LEN]
         except ValueError:
             return ()
+        return tuple(texts) if all(texts) else ()  # to a server, the last one may count
 
     def ids(self, credential: str) -> tuple[str, ...]:
         """Return the field's numbers as text: an account is usually one."""
-        return tuple(str(v) for v in self._values(credential) or () if isinstance(v, int))
+        return tuple(
+            str(_varint(it, 0)[0] if kind == VARINT else int.from_bytes(it, "little"))
+            for kind, it in self._values(credential) or ()
+            if kind != LEN
+        )
 
     def recognises(self, credential: str) -> bool:
         """Tell whether the credential is such a message."""
         return self._values(credential) is not None
 
-    def _values(self, credential: str) -> list[int | bytes] | None:
-        """Return each value of the field; None where the credential is no such message."""
+    def _values(self, credential: str) -> list[tuple[int, bytes]] | None:
+        """Return wire type and bytes of each such field; None where it is no such message."""
         try:
             fields = protobuf_fields(decode_base64(credential, url_only=True))
         except ValueError:
             return None
-        if 1 not in dict(fields):
+        if not any(number == 1 for number, _, _ in fields):
             return None
-        return [value for number, value in fields if number == self.field]
+        return [(kind, value) for number, kind, value in fields if number == self.field]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,51 +136,53 @@ def decode_base64(text: str, *, url_only: bool = False) -> bytes:
     """Decode base64url, and base64 unless `url_only`; raise ValueError on anything else."""
     if url_only and ("+" in text or "/" in text):
         raise ValueError("not base64url")
-    plain = text.rstrip("=").encode("ascii").translate(_TO_STANDARD_ALPHABET)
+    plain = text.rstrip("=").replace("-", "+").replace("_", "/")
     # strict_mode: Python otherwise drops what is outside the alphabet, so that junk would decode.
-    return binascii.a2b_base64(plain + b"=" * (-len(plain) % 4), strict_mode=True)
+    return binascii.a2b_base64(plain + "=" * (-len(plain) % 4), strict_mode=True)
 
 
-def protobuf_fields(message: bytes) -> list[tuple[int, int | bytes]]:
-    """Return (field number, value) for each field, bounds checked; ValueError where it breaks.
+def protobuf_fields(message: bytes) -> list[tuple[int, int, bytes]]:
+    """Return (field number, wire type, bytes) for each field, bounds checked; else ValueError.
 
-    A varint or a fixed-width field is an int, a length-delimited one bytes.
+    The bytes of a number are as they stand there: a varint, or little-endian.
     """
-    fields: list[tuple[int, int | bytes]] = []
+    fields: list[tuple[int, int, bytes]] = []
     at, end = 0, len(message)
-    while at < end:
-        tag, at = message[at], at + 1
-        if tag > 0x7F:  # most have one byte
-            tag, at = _varint(message, at - 1)
-        number, wire_type = tag >> 3, tag & 7
-        if not 0 < number < 1 << 29:
-            raise ValueError("field number out of range")
-        if wire_type in {0, 2}:
-            value, at = message[at] if at < end else 0x80, at + 1
-            if value > 0x7F:
-                value, at = _varint(message, at - 1)
-            if wire_type == 0:
-                fields.append((number, value))
-                continue
-        elif (value := _FIXED.get(wire_type, -1)) < 0:
-            raise ValueError("unknown wire type")
-        field = message[at : at + value]
-        at += value
-        if at > end:
-            raise ValueError("a field ends after the message")
-        fields.append((number, field if wire_type == 2 else int.from_bytes(field, "little")))
+    try:
+        while at < end:
+            tag, at = message[at], at + 1
+            if tag > 0x7F:  # most have one byte
+                tag, at = _varint(message, at - 1)
+            start, kind = at, tag & 7
+            if kind == VARINT:
+                while message[at] > 0x7F:
+                    at += 1
+                at += 1
+            elif kind == LEN:
+                size, start = message[at], at + 1
+                if size > 0x7F:
+                    size, start = _varint(message, at)
+                at = start + size
+            else:
+                at += _FIXED[kind]
+            if not 8 <= tag < 1 << 32 or (kind == VARINT and at - start > 10):
+                raise ValueError("a number that is out of range")
+            fields.append((tag >> 3, kind, message[start:at]))
+    except LookupError:
+        raise ValueError("an unknown wire type, or a number that does not end") from None
+    if at > end:
+        raise ValueError("a field ends after the message")
     return fields
 
 
 def _varint(message: bytes, at: int) -> tuple[int, int]:
     """Return the number that begins there, and where the next thing does."""
-    value = shift = 0
-    for byte in message[at : at + 10]:  # ten bytes hold 64 bits; more is not a varint
-        at += 1
+    value = 0
+    for shift in range(0, 70, 7):  # ten bytes hold 64 bits; more is not a varint
+        byte, at = message[at], at + 1
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
             return value, at
-        shift += 7
     raise ValueError("a varint that does not end")
 
 

@@ -75,7 +75,7 @@ class Group:
 
     def listen(self) -> None:
         """Make the hooks that are needed as the options stand."""
-        awake = [addon for addon in traverse(self.neighbours) if _is_awake(addon)]
+        awake = [addon for addon in _all_of(self.neighbours) if _is_awake(addon)]
         for event in hooks.all_hooks.keys() - _LIFE_CYCLE:
             self._listen(event, awake)
 
@@ -159,20 +159,35 @@ def _without_groups(chain: list[object]) -> Iterator[object]:
         yield from addon.neighbours if isinstance(addon, Group) else [addon]
 
 
+def _all_of(addons: Iterable[object]) -> Iterator[object]:
+    """Yield addons and those within them, the neighbours of a group in its place."""
+    for addon in traverse(addons):
+        yield from _all_of(addon.neighbours) if isinstance(addon, Group) else [addon]
+
+
 def _offer(listening: list[Hook]) -> Hook:
-    """Return one hook in place of several; as mitmproxy does, it asks each whether to wait."""
+    """Return one hook in place of several; as mitmproxy does, it asks each whether to wait.
+
+    `safecall` deals with what is raised, and costs nothing where nothing is.
+    """
 
     def offer(*arguments: object) -> None:
         for hook in listening:
-            with safecall():
+            try:
                 hook(*arguments)
+            except Exception:
+                with safecall():
+                    raise
 
     async def offer_and_wait(*arguments: object) -> None:
         for hook in listening:
-            with safecall():
+            try:
                 result = hook(*arguments)
                 if result is not None and isawaitable(result):
                     await result
+            except Exception:
+                with safecall():
+                    raise
 
     return offer_and_wait if any(map(iscoroutinefunction, listening)) else offer
 
