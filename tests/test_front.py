@@ -15,14 +15,26 @@ from hublet_router.proxy.front import MAX_UNREAD, ClientReader, unread, withhold
 
 
 def test_what_is_not_understood_yet_is_bounded() -> None:
-    async def main() -> list[bytes]:
-        stream = asyncio.StreamReader()
-        stream.feed_data(b"one two")
-        kept = [0, MAX_UNREAD, MAX_UNREAD + 1]
-        reader = ClientReader(stream, lambda: kept.pop(0))
-        return [await reader.read(3), await reader.read(3), await reader.read(3)]
+    kept = [MAX_UNREAD, 5, MAX_UNREAD + 1]
 
-    assert asyncio.run(main()) == [b"one", b" tw", b""]
+    async def main() -> list[int]:
+        stream = asyncio.StreamReader()
+        stream.feed_data(bytes(MAX_UNREAD * 4))
+        reader = ClientReader(stream, lambda: kept.pop(0))
+        return [len(await reader.read(size)) for size in (MAX_UNREAD, 1, 7, MAX_UNREAD, 1)]
+
+    assert asyncio.run(main()) == [MAX_UNREAD, 1, 7, MAX_UNREAD, 0]
+    assert kept == []
+
+
+def test_no_look_is_taken_before_there_can_be_too_much() -> None:
+    async def main() -> list[int]:
+        stream = asyncio.StreamReader()
+        stream.feed_data(bytes(MAX_UNREAD + 1))
+        reader = ClientReader(stream, lambda: pytest.fail("it looked"))
+        return [len(await reader.read(size)) for size in (1, MAX_UNREAD)]
+
+    assert asyncio.run(main()) == [1, MAX_UNREAD]
 
 
 def test_a_client_waits_while_its_upstream_connects() -> None:

@@ -40,9 +40,9 @@ def test_every_metric_is_there_and_described_before_anything_happened() -> None:
 
 def test_the_labels_and_buckets_that_are_listed_are_those_of_the_metric() -> None:
     instruments = Instruments(router())
-    instruments.requests.labels("eu1", "credential", "api-key", "2xx").inc()
-    instruments.first_byte_seconds.labels("eu1").observe(1)
-    instruments.connections.labels("eu1", "opened").inc()
+    instruments.requests("eu1", "credential", "api-key", "2xx").inc()
+    instruments.first_byte_seconds("eu1").observe(1)
+    instruments.connections("eu1", "opened").inc()
     rows = {row.name.removesuffix("_total"): row for row in instruments.listed}
     for family in instruments.registry.collect():
         row = rows[family.name]
@@ -98,7 +98,7 @@ def test_the_state_is_looked_at_when_somebody_asks() -> None:
 
 def test_openmetrics_is_spoken_to_those_who_accept_it_and_holds_exemplars() -> None:
     instruments = Instruments(router())
-    instruments.refusals.labels("conflict").inc(exemplar={"trace_id": "4bf92f35"})
+    instruments.refusals("conflict").inc(exemplar={"trace_id": "4bf92f35"})
     accept = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3"
     text, kind = instruments.exposition(accept)
     assert kind.startswith("application/openmetrics-text; version=")

@@ -78,7 +78,7 @@ def hooks_of(addon: object) -> set[str]:
 def test_every_addon_of_mitmdump_is_judged() -> None:
     """Where this fails, a release brought or took an addon: judge it, and list it in lean.py."""
     judged = [*SLEEPS, *(name for names in STAYS.values() for name in names)]
-    ours = ["hublet-router-log", "hublet-router-shadow"]
+    ours = ["hublet-router-log", "hublet-router-proxy-status", "hublet-router-shadow"]
     assert sorted([*judged, "scriptloader"]) == sorted([*addons_of_mitmdump(), *ours])
 
 
@@ -321,16 +321,20 @@ class Holds:
         self.addons = [*addons]
 
 
-def test_the_loader_of_scripts_keeps_its_place_where_it_loads_anything_else() -> None:
+@pytest.mark.parametrize("is_lean", [True, False], ids=["lean", "plain"])
+def test_the_loader_of_scripts_keeps_its_place_where_it_loads_anything_else(
+    *, is_lean: bool
+) -> None:
     with taddons.context() as context:
         manager, heard = context.master.addons, list[str]()
         lean = Lean()
         script = Holds("script", Holds("hublet-router", Speaks("ours", heard), Group([lean])))
         loader = Holds("scriptloader", script)
         manager.chain = whole = [loader, block.Block()]
-        lean.is_wanted = True
+        lean.is_wanted = is_lean
         lean.running()
-        assert [type(addon).__name__ for addon in manager.chain] == ["Group"]
+        rest = [] if is_lean else ["Block"]
+        assert [type(addon).__name__ for addon in manager.chain] == ["Group", *rest]
         asyncio.run(manager.trigger_event(HttpRequestHook(tflow.tflow())))
         assert heard == ["ours"]
         loader.addons.append(Speaks("another", heard))

@@ -198,6 +198,25 @@ def test_a_file_that_cannot_be_opened_leaves_the_old_one(
     assert len(lines(log, 1)) == 1
 
 
+def test_what_has_ended_is_written_before_its_file_is_let_go(stage: Stage, log: Path) -> None:
+    with stage.client() as client:
+        client.get("/", bearer("eu1"))
+        stage.set_option(hublet_log=None)
+        assert len(log.read_text().splitlines()) == 1
+
+
+def test_a_line_that_cannot_be_made_is_the_only_one_that_is_lost(
+    stage: Stage, log: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = iter([{"line": 1}, {"line": object()}, {"line": 3}])
+    monkeypatch.setattr("hublet_router.proxy.log.entry", lambda *_: next(made))
+    with stage.client() as client:
+        for _ in range(3):
+            client.get("/", bearer("eu1"))
+    assert lines(log, 2) == [{"line": 1}, {"line": 3}]
+    assert "Addon error: Object of type object is not JSON serializable" in caplog.text
+
+
 def test_a_file_that_was_moved_away_is_opened_anew_at_once(
     stage: Stage, log: Path, tmp_path: Path
 ) -> None:

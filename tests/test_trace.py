@@ -1,16 +1,16 @@
 """Which trace a request belongs to, by a header that anybody can write."""
 
 import pytest
-from mitmproxy import http
 
+from hublet_router.core.places import Request
 from hublet_router.flows.trace import trace_id
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
 
-def request(*values: str) -> http.Request:
-    fields = [(b"Traceparent", value.encode()) for value in values]
-    return http.Request.make("GET", "http://api.hubapi.com/", headers=fields)
+def request(*values: str) -> Request:
+    fields = tuple(("traceparent", value) for value in values)
+    return Request("GET", ("api.hubapi.com",), "/", fields)
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,8 @@ def masked_path(request: Request, places: Iterable[Place]) -> str:
         for place in places
         if isinstance(place, Path) and (found := place.pattern.search(request.path)) and found[1]
     ]
-    if hidden or re.search(r"\.\.|;", unquote(path)):  # what these take away may be one, too
+    # what these take away may be one, too
+    if hidden or re.search(r"\.\.|;", unquote(path) if "%" in path else path):
         path = request.path
         for start, end in hidden:  # of one length, so that the next span still fits
             path = path[:start] + "\0" * (end - start) + path[end:]

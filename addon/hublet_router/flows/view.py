@@ -13,16 +13,13 @@ _PLAIN = {b"", b"identity", b"chunked"}
 def view(flow: http.HTTPFlow, body: bytes | None = b"") -> Request:
     """Return what a decision may look at; a body that cannot be read is None."""
     request = flow.request
-    return Request(
-        method=request.method,
-        hosts=tuple(_hosts(flow)),
-        target=request.data.path.decode("latin-1"),
-        headers=tuple(
-            (name.decode("latin-1").lower(), value.decode("latin-1"))
-            for name, value in request.headers.fields
-        ),
-        body=body,
-    )
+    headers = [
+        (name.decode("latin-1").lower(), value.decode("latin-1"))
+        for name, value in request.headers.fields
+    ]
+    hosts = [value.strip() for name, value in headers if name == "host"] + _other_hosts(flow)
+    target = request.data.path.decode("latin-1")
+    return Request(request.method, tuple(hosts), target, tuple(headers), body)
 
 
 def view_whole(flow: http.HTTPFlow) -> Request:
@@ -57,19 +54,15 @@ def is_framed(request: http.Request) -> bool:
     )
 
 
-def _hosts(flow: http.HTTPFlow) -> list[str]:
-    """Return each name that the request gives for its host.
+def _other_hosts(flow: http.HTTPFlow) -> list[str]:
+    """Return each name that the request gives for its host beside the Host fields.
 
     The target of an explicit proxy (a CONNECT, an absolute URL) is one of them; it is not where
     it only says how mitmproxy was started (reverse mode), where an earlier decision wrote it
     (a recorded flow, a replay, a stamp), or where it is an address that the client looked up.
     """
     request = flow.request
-    hosts = [
-        value.decode("latin-1").strip()
-        for name, value in request.headers.fields
-        if name.lower() == b"host"
-    ]
+    hosts = []
     if request.data.authority:
         hosts.append(request.data.authority.decode("latin-1"))
     method, path = request.data.method, request.data.path

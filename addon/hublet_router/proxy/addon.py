@@ -5,8 +5,7 @@ import logging
 import signal
 import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from weakref import WeakKeyDictionary
@@ -140,7 +139,7 @@ class HubletRouter:
             self._annotate_recorded(flow)
             return
         flow.request.data.host = str(flow.request.host)  # a replayed flow has the stamp it got then
-        with self._refusing_on_failure(flow):
+        try:
             request, table = view(flow), self.table
             if table and table.reads_body(request.path) and (size := body_size(flow.request)) != 0:
                 request = view(flow, body=None)
@@ -154,18 +153,22 @@ class HubletRouter:
                             flow.request.host.asked = asked
                     return
             self._apply(flow, request)
+        except Exception as error:
+            self._fail(flow, error)
 
     def request(self, flow: http.HTTPFlow) -> None:
         """Decide what waited for its body, and whatever else bears no stamp of this addon."""
         if flow.error or flow.response or not flow.live:
             return
-        with self._refusing_on_failure(flow):
+        try:
             host = flow.request.host
             if isinstance(host, UpstreamHost) and host.asked and not flow.request.stream:
                 flow.request.data.host = host.asked  # the body has come
             if not isinstance(flow.request.host, UpstreamHost):
                 self._apply(flow, view_whole(flow))
             frame(flow.request)
+        except Exception as error:
+            self._fail(flow, error)
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         """End what switches to another protocol than WebSocket: that would be an unread tunnel."""
@@ -194,8 +197,7 @@ class HubletRouter:
         ):
             decision = refuse(decision.reason, table=decision.table)  # no way round the decision
         if decision.upstream:
-            name = decision.upstream.server_name(flow.client_conn.sni, request.host or "")
-            retarget(flow, decision.upstream, name)
+            retarget(flow, decision.upstream, request)
         elif decision.action is Action.PASS:
             sni = flow.client_conn.sni  # what mitmproxy would use where the target stays
             flow.request.data.host = UpstreamHost(flow.request.host, flow.request.port, sni)
@@ -208,20 +210,16 @@ class HubletRouter:
         self.usage.count(decided.decision)
         self.decided[flow] = decided
 
-    @contextmanager
-    def _refusing_on_failure(self, flow: http.HTTPFlow) -> Iterator[None]:
-        """Refuse the request when the block raises; mitmproxy would send it on."""
-        try:
-            yield
-        except Exception as error:
-            # Not the error's text, which can hold what the client sent, but where, innermost first.
-            frames = reversed(traceback.extract_tb(error.__traceback__))
-            where = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
-            logger.error("%s at %s; the request is refused", type(error).__name__, where)
-            flow.request.data.host = str(flow.request.host)
-            decision = refuse(Reason.INTERNAL_ERROR)
-            send_refusal(flow, decision)
-            self._record(flow, Decided(decision, None, 0))
+    def _fail(self, flow: http.HTTPFlow, error: Exception) -> None:
+        """Refuse a request over which the router failed; mitmproxy would send it on."""
+        # Not the error's text, which can hold what the client sent, but where, innermost first.
+        frames = reversed(traceback.extract_tb(error.__traceback__))
+        where = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
+        logger.error("%s at %s; the request is refused", type(error).__name__, where)
+        flow.request.data.host = str(flow.request.host)
+        decision = refuse(Reason.INTERNAL_ERROR)
+        send_refusal(flow, decision)
+        self._record(flow, Decided(decision, None, 0))
 
     def _annotate_recorded(self, flow: http.HTTPFlow) -> None:
         """Say what the table decides for a flow from a file; what was decided then stays."""

@@ -37,11 +37,11 @@ def annotate(flow: http.HTTPFlow, decision: Decision) -> None:
 
     A comment or a marker that somebody else made stays.
     """
+    if flow.metadata:
+        for key in _KEYS + _REMARKS:
+            flow.metadata.pop(key, None)
     values = (decision.hublet, decision.reason.value, decision.credential, decision.table)
-    for key in _REMARKS:
-        flow.metadata.pop(key, None)
     for key, value in zip(_KEYS, values, strict=True):
-        flow.metadata.pop(key, None)
         if value is not None:
             flow.metadata[key] = value
     if not flow.comment or _OURS.match(flow.comment):

@@ -25,6 +25,7 @@ class ClientReader:
     def __init__(self, reader: asyncio.StreamReader, unread: Callable[[], int]) -> None:
         self._reader = reader
         self._unread = unread
+        self._unread_at_most = 0
         self._may_read = asyncio.Event()
         self.go_on()
 
@@ -39,7 +40,13 @@ class ClientReader:
     async def read(self, size: int) -> bytes:
         """Return what has come, or b"" at the end: the one method that mitmproxy calls."""
         await self._may_read.wait()
-        return b"" if self._unread() > MAX_UNREAD else await self._reader.read(size)
+        if self._unread_at_most > MAX_UNREAD:  # else there is no need to look
+            self._unread_at_most = self._unread()
+            if self._unread_at_most > MAX_UNREAD:
+                return b""
+        data = await self._reader.read(size)
+        self._unread_at_most += len(data)
+        return data
 
 
 def unread(context: Context | None, client: Client) -> int:

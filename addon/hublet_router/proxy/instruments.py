@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import NamedTuple, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -63,16 +64,17 @@ class Instruments:
         )  # fmt: skip
         self.refusals = self._counter("hublet_refusals", "Requests that were refused.", "reason")
         for reason in ANSWERS:  # at 0 from the start: an alert sees the first of them, too
-            self.refusals.labels(reason.value)
+            self.refusals(reason.value)
         self.decision_seconds = self._histogram(
             "hublet_decision_seconds", "Time to decide.", DECISION_SECONDS
         )
-        self.first_byte_seconds = self._histogram(
+        first_byte_seconds = self._histogram(
             "hublet_upstream_first_byte_seconds",
             "Time from the end of a request to the first byte of its Hublet's answer.",
             FIRST_BYTE_SECONDS,
             "hublet",
         )
+        self.first_byte_seconds = cache(first_byte_seconds.labels)
         self.connections = self._counter(
             "hublet_upstream_connections",
             "Upstream connections: `opened`, `failed` (TLS included), or `reused` by a request.",
@@ -138,9 +140,10 @@ class Instruments:
             return openmetrics.generate_latest(self.registry), openmetrics.CONTENT_TYPE_LATEST
         return generate_latest(self.registry), PLAIN
 
-    def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
+    def _counter(self, name: str, meaning: str, *labels: str) -> Callable[..., Counter]:
+        """Return what finds the counter of some labels, each time after the first at once."""
         self.listed.append(Row(f"{name}_total", "counter", labels, meaning))
-        return Counter(name, meaning, labels, registry=self.registry)
+        return cache(Counter(name, meaning, labels, registry=self.registry).labels)
 
     def _histogram(
         self, name: str, meaning: str, buckets: tuple[float, ...], *labels: str

@@ -4,7 +4,6 @@ import logging
 import os
 import queue
 import threading
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,11 +11,8 @@ from mitmproxy.exceptions import OptionsError
 
 logger = logging.getLogger(__name__)
 
-MAX_WAITING = 10_000
-"""Lines that wait for the disk; one more is dropped, and counted."""
-
-GATHER = 0.05
-"""Seconds in which lines gather that are written together: each write disturbs the event loop."""
+MAX_WAITING = 200
+"""Writes that wait for the disk; the lines of one more are dropped, and counted."""
 
 
 class LogFile:
@@ -25,7 +21,7 @@ class LogFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.dropped = 0
-        self._lines: queue.Queue[bytes | None] = queue.Queue(MAX_WAITING)
+        self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._is_full = False
         try:
             self._fd = self._open()
@@ -37,17 +33,16 @@ class LogFile:
         self._thread = threading.Thread(target=self._run, name="hublet_log", daemon=True)
         self._thread.start()
 
-    def write(self, line: str) -> None:
-        """Hand a line over; never waits."""
-        try:
-            self._lines.put_nowait(line.encode() + b"\n")
-        except queue.Full:
-            self.dropped += 1
+    def write(self, lines: str) -> None:
+        """Hand lines over, the last one without its end; never waits."""
+        if self._lines.qsize() < MAX_WAITING:
+            self._lines.put(lines.encode() + b"\n")
+        else:
+            self.dropped += lines.count("\n") + 1
 
     def reopen(self) -> None:
         """Follow a rotation now, and not with the next line."""
-        with suppress(queue.Full):  # the lines that wait do it
-            self._lines.put_nowait(b"")
+        self._lines.put(b"")
 
     def close(self) -> None:
         """Write what waits, and end."""
@@ -58,7 +53,6 @@ class LogFile:
         going = True
         while going:
             lines = [self._lines.get()]
-            time.sleep(GATHER)
             lines += [self._lines.get() for _ in range(self._lines.qsize())]
             going = None not in lines
             if some := [line for line in lines if line is not None]:
@@ -70,7 +64,7 @@ class LogFile:
             self._follow_rotation()
             self._append(b"".join(lines))
         except OSError as error:
-            self.dropped += sum(line != b"" for line in lines)
+            self.dropped += sum(some.count(b"\n") for some in lines)
             if not self._is_full:
                 reason = error.strerror
                 logger.error("%s cannot be written: %s; lines are dropped", self.path, reason)

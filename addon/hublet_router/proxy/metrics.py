@@ -13,6 +13,7 @@ from mitmproxy.tls import TlsData
 from ..core.decide import Action
 from ..core.table import Table
 from ..flows.trace import trace_id
+from ..flows.view import view
 from .annotate import Ledger
 from .endpoint import Endpoint
 from .status import is_forwarded
@@ -88,21 +89,19 @@ class Metrics:
         hublet = decision.hublet or NONE
         status = f"{response.status_code // 100}xx" if response and not flow.error else "error"
         reason, rule = decision.reason.value, decision.credential or NONE
-        trace = trace_id(flow.request)
+        trace = trace_id(decided.request or view(flow))
         exemplar = {"trace_id": trace} if trace else None
-        self.counts.requests.labels(hublet, reason, rule, status).inc(exemplar=exemplar)
+        self.counts.requests(hublet, reason, rule, status).inc(exemplar=exemplar)
         self.counts.decision_seconds.observe(decided.seconds, exemplar)
         if decision.action is Action.REFUSE:
-            self.counts.refusals.labels(reason).inc()
+            self.counts.refusals(reason).inc()
         elif response and is_forwarded(flow, decision):
             answered = response.timestamp_start
             asked = flow.request.timestamp_end or answered  # an answer need not wait for its body
-            self.counts.first_byte_seconds.labels(hublet).observe(
-                max(answered - asked, 0), exemplar
-            )
+            self.counts.first_byte_seconds(hublet).observe(max(answered - asked, 0), exemplar)
             opened = flow.server_conn.timestamp_start
             if decision.hublet and opened and opened < flow.request.timestamp_start:
-                self.counts.connections.labels(hublet, "reused").inc()
+                self.counts.connections(hublet, "reused").inc()
 
     error = response
 
@@ -126,4 +125,4 @@ class Metrics:
             self.names = {(it.host, it.port): name for name, it in table.hublets.items()}
         host, port = getattr(server, "address", None) or ("", 0)
         if name := self.names.get((str(host), port)):
-            self.counts.connections.labels(name, event).inc()
+            self.counts.connections(name, event).inc()

@@ -96,6 +96,8 @@ class Prompt:
 
     def response(self, flow: http.HTTPFlow) -> None:
         """Show both answers, where a flow was resent; replayed again, it goes where it names."""
+        if not flow.is_replay:
+            return
         self.overrides.resent.pop(flow, None)
         if asked := self.asked.pop(flow, None):
             then, now = _answer(asked), _answer(flow)

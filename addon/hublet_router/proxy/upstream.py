@@ -3,6 +3,7 @@
 from mitmproxy import http
 from mitmproxy.connection import Server
 
+from ..core.places import Request
 from ..core.table import Upstream
 from ..flows.view import is_framed
 
@@ -52,7 +53,7 @@ class UpstreamHost(str):
     __hash__ = str.__hash__
 
 
-def retarget(flow: http.HTTPFlow, upstream: Upstream, server_name: str) -> None:
+def retarget(flow: http.HTTPFlow, upstream: Upstream, asked: Request) -> None:
     """Send a request to an upstream and change nothing else of it.
 
     `request.host` and `request.port` would rewrite Host and `:authority` (`http.py`,
@@ -60,7 +61,9 @@ def retarget(flow: http.HTTPFlow, upstream: Upstream, server_name: str) -> None:
     the target in the same way. The setter of `scheme` touches no header.
     """
     request = flow.request
-    name = server_name if upstream.scheme == "https" else None
+    name = None
+    if upstream.scheme == "https":
+        name = upstream.server_name(flow.client_conn.sni, asked.host or "")
     stream = flow.id if request.is_http3 else None
     request.data.host = UpstreamHost(upstream.host, upstream.port, name, stream)
     request.data.port = upstream.port
