@@ -14,7 +14,7 @@ from mitmproxy.tools.console import defaultkeys
 from mitmproxy.tools.console.keymap import Keymap
 from mitmproxy.types import CommandTypes
 
-from hublet_router.core.decide import Reason, refuse
+from hublet_router.core.decide import Action, Decision, Reason, refuse
 from hublet_router.core.table import Table
 from hublet_router.proxy import source
 from hublet_router.proxy.prompt import CONTEXTS, KEYS, Usage
@@ -84,6 +84,9 @@ def test_usage_tells_how_often_and_when_last(monkeypatch: pytest.MonkeyPatch) ->
     assert usage.told("rule", "api-key") == "1 request, 00:00:00"
     usage.count(refuse(Reason.CONFLICT, "api-key"))
     assert usage.told("rule", "api-key") == "2 requests, 00:00:00"
+    usage.count(Decision(Action.ROUTE, "na1", None, Reason.LEGACY, "api-key", None))
+    assert usage.told("rule", "api-key") == "3 requests, 00:00:00"
+    assert usage.told("Hublet", "na1") == "1 request, 00:00:00"
     assert usage.told("Hublet", "eu1") == "no request"
 
 

@@ -155,4 +155,4 @@ class Table:
 
     def reads_body(self, path: str) -> bool:
         """Tell whether a rule has to read the body of a request for that path."""
-        return any(look.place.in_body for look in self.plan.looks(path))
+        return True in [look.in_body for look in self.plan.looks(path)]

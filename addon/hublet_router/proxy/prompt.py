@@ -3,7 +3,6 @@
 import logging
 import pathlib
 import time
-from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 from weakref import WeakKeyDictionary
@@ -43,23 +42,23 @@ class Usage:
     """How often each Hublet and rule decided, and when last."""
 
     def __init__(self) -> None:
-        self.counts: Counter[tuple[str, str]] = Counter()
-        self.last: dict[tuple[str, str], float] = {}
+        # Hublet and rule -> how many, and when the last one came
+        self.decided: dict[tuple[str | None, str | None], tuple[int, float]] = {}
 
     def count(self, decision: Decision) -> None:
         """Count a decision of the live path."""
-        now = time.time()
-        for kind, name in (("Hublet", decision.hublet), ("rule", decision.credential)):
-            if name is not None:
-                self.counts[kind, name] += 1
-                self.last[kind, name] = now
+        key = decision.hublet, decision.credential
+        count, _ = self.decided.get(key, (0, 0))
+        self.decided[key] = count + 1, time.time()
 
     def told(self, kind: str, name: str) -> str:
         """Return `12 requests, 14:40:18`: how many, and when the last one came."""
-        if not (count := self.counts[kind, name]):
+        at = ("Hublet", "rule").index(kind)
+        them = [one for key, one in self.decided.items() if key[at] == name]
+        if not them:
             return "no request"
-        clock = time.strftime("%H:%M:%S", time.localtime(self.last[kind, name]))
-        return f"{counted(count, 'request')}, {clock}"
+        clock = time.strftime("%H:%M:%S", time.localtime(max(last for _, last in them)))
+        return f"{counted(sum(count for count, _ in them), 'request')}, {clock}"
 
 
 class Prompt:
