@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench import costs, decisions, rounds
-from bench.rounds import MAIN, SCENARIOS, Round, Rounds
+from bench.rounds import BARE, SCENARIOS, Round, Rounds
 from bench.subjects import Setting
 
 type Figures = dict[str, object]
@@ -87,9 +87,10 @@ def requests(setting: Setting) -> Figures:
     for subject in subjects[1:]:
         subject.stop()
     print()
+    launched = measured["launched"] = rounds.launched(setting, tell)
+    tell()
     for name, limit in (("router", 1.05), ("router, lean", 0.60)):
-        times = rounds.ratio(measured[MAIN.shown], name, "bare mitmdump")
-        judge(f"CPU of the {name}, in that of bare mitmdump", times, limit)
+        judge(f"CPU of the {name}, in that of {BARE}", rounds.ratio(launched, name, BARE), limit)
     wrong = sum(one.wrong for found in measured.values() for them in found.values() for one in them)
     print(f"{wrong} answers were wrong\n")
     raw = {

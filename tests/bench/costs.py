@@ -35,7 +35,7 @@ def watched(setting: Setting, tell: Callable[[str], None]) -> float:
         setting.mitmdump("router"),
         setting.mitmdump("watched", "--set", "hublet_metrics=:0", "--set", log),
     ]
-    rounds = in_turn(replace(MAIN, rounds=9), subjects, str(setting.authority), tell)
+    rounds = in_turn(replace(MAIN, rounds=15), subjects, str(setting.authority), tell)
     for subject in subjects:
         subject.stop()
     return ratio(rounds, "watched", "router") - 1

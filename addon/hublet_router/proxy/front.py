@@ -39,7 +39,8 @@ class ClientReader:
 
     async def read(self, size: int) -> bytes:
         """Return what has come, or b"" at the end: the one method that mitmproxy calls."""
-        await self._may_read.wait()
+        if not self._may_read.is_set():
+            await self._may_read.wait()
         if self._unread_at_most > MAX_UNREAD:  # else there is no need to look
             self._unread_at_most = self._unread()
             if self._unread_at_most > MAX_UNREAD:
