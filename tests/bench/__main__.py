@@ -87,7 +87,7 @@ def requests(setting: Setting) -> Figures:
     for subject in subjects[1:]:
         subject.stop()
     print()
-    launched = measured["launched"] = rounds.launched(setting, tell)
+    launched = measured["launched"] = rounds.launched(setting, rounds.mitmdumps, tell)
     tell()
     for name, limit in (("router", 1.05), ("router, lean", 0.60)):
         judge(f"CPU of the {name}, in that of {BARE}", rounds.ratio(launched, name, BARE), limit)

@@ -4,10 +4,9 @@ import socket
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 from bench.load import API, TOKEN, Job
-from bench.rounds import LEAN, MAIN, Scenario, in_turn, measure, ratio
+from bench.rounds import LEAN, Scenario, launched, measure, ratio
 from bench.subjects import Setting, Subject, memory
 
 MIB = 1 << 20
@@ -30,15 +29,13 @@ def start_seconds(setting: Setting) -> tuple[float, float]:
 
 def watched(setting: Setting, tell: Callable[[str], None]) -> float:
     """Return how much of its CPU a request needs for metrics and the decision log."""
+    return ratio(launched(setting, _watched, tell), "watched", "router") - 1
+
+
+def _watched(setting: Setting) -> list[Subject]:
     log = f"hublet_log={setting.folder / 'decisions.jsonl'}"
-    subjects = [
-        setting.mitmdump("router"),
-        setting.mitmdump("watched", "--set", "hublet_metrics=:0", "--set", log),
-    ]
-    rounds = in_turn(replace(MAIN, rounds=15), subjects, str(setting.authority), tell)
-    for subject in subjects:
-        subject.stop()
-    return ratio(rounds, "watched", "router") - 1
+    watched = ("--set", "hublet_metrics=:0", "--set", log)
+    return [setting.mitmdump("router"), setting.mitmdump("watched", *watched)]
 
 
 def growth(setting: Setting, tell: Callable[[str], None]) -> list[tuple[int, float]]:

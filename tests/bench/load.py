@@ -54,6 +54,7 @@ class Clients:
         self.answers = 0
         self.wrong = 0
         self.connecting: set[asyncio.Task[None]] = set()
+        self.is_over = False
         self.context: ssl.SSLContext | None = None
         if job.authority:
             self.context = ssl.create_default_context(cafile=job.authority)
@@ -67,6 +68,7 @@ class Clients:
         begun, before = time.perf_counter(), self.answers
         print("begun", flush=True)
         await asyncio.sleep(self.job.seconds)
+        self.is_over = True
         return Done(self.answers - before, self.wrong, time.perf_counter() - begun)
 
     async def connect(self, hublet: str) -> None:
@@ -144,6 +146,7 @@ class Http1(Client):
             self.clients.count(self.status, self.fields.get("hublet", ""), self.hublet, self.size)
             if self.job.fresh:
                 self.transport.close()
+            if self.job.fresh and not self.clients.is_over:
                 self.clients.connect_soon(HUBLETS[HUBLETS.index(self.hublet) - 1])
             elif not self.transport.is_closing():
                 self._send()

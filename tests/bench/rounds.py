@@ -108,15 +108,17 @@ def subjects(setting: Setting) -> list[Subject]:
     return [it for it in found if it]
 
 
-def launched(setting: Setting, tell: Callable[[str], None]) -> Rounds:
-    """Compare the mitmdumps in the main scenario, each started anew several times.
+def launched(
+    setting: Setting, start: Callable[[Setting], list[Subject]], tell: Callable[[str], None]
+) -> Rounds:
+    """Compare what is started in the main scenario, anew several times.
 
     Where in memory a process has what is luck: the same program needs 5 % more or less for it.
     """
     found: Rounds = {}
     for launch in range(LAUNCHES):
-        started = mitmdumps(setting)
-        scenario = replace(MAIN, shown=f"launch {launch + 1} of {LAUNCHES}", rounds=4)
+        started = start(setting)
+        scenario = replace(MAIN, shown=f"launch {launch + 1} of {LAUNCHES}")
         for name, them in in_turn(scenario, started, str(setting.authority), tell).items():
             found.setdefault(name, []).extend(them)
         for subject in started:

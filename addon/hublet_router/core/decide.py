@@ -104,7 +104,7 @@ def decide(table: Table, request: Request) -> Decision:
             if not names:
                 silent = silent or rule.name
     if not (beside or moved or is_torn):
-        return _settle(table, named, silent, unread)
+        return table.routes.get(named) or _settle(table, named, silent, unread)
     sure = {*beside, *firm} if beside else ()
     by = named[1] if named else None
     if (is_torn or len(sure) > 1) and table.policy.conflict == "refuse":
@@ -162,7 +162,7 @@ def _default(table: Table, policy: str, reason: Reason, rule: str | None) -> Dec
 
 
 def _route(table: Table, hublet: str, reason: Reason, rule: str | None) -> Decision:
-    key = hublet, rule, reason
+    key = (hublet, rule) if reason is Reason.CREDENTIAL else (hublet, rule, reason)
     if (decision := table.routes.get(key)) is None:
         upstream = table.hublets[hublet]
         decision = Decision(Action.ROUTE, hublet, upstream, reason, rule, table.version)
