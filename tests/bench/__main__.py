@@ -93,11 +93,12 @@ def requests(setting: Setting) -> Figures:
         judge(f"CPU of the {name}, in that of {BARE}", rounds.ratio(launched, name, BARE), limit)
     wrong = sum(one.wrong for found in measured.values() for them in found.values() for one in them)
     print(f"{wrong} answers were wrong\n")
-    raw = {
-        shown: {name: [asdict(one) for one in them] for name, them in found.items()}
-        for shown, found in measured.items()
-    }
-    return {"rounds": raw, "wrong": wrong}
+    return {"rounds": {shown: raw(found) for shown, found in measured.items()}, "wrong": wrong}
+
+
+def raw(found: Rounds) -> dict[str, list[dict[str, float]]]:
+    """Return rounds as they are written."""
+    return {name: [asdict(one) for one in them] for name, them in found.items()}
 
 
 def cell(them: list[Round]) -> str:
@@ -127,11 +128,12 @@ def start(setting: Setting) -> Figures:
     """Time the start, and what being watched costs."""
     bare, router = costs.start_seconds(setting)
     judge(f"start, beyond the {bare:.2f} s of bare mitmdump", router - bare, 0.25, " s")
-    share = costs.watched(setting, tell)
+    found = rounds.launched(setting, costs.watched, tell)
     tell()
+    share = rounds.ratio(found, "watched", "router") - 1
     judge("metrics and decision log, of the CPU of a request", share * 100, 3, " %")
     print()
-    return {"bare": bare, "router": router, "watched": share}
+    return {"bare": bare, "router": router, "rounds": raw(found)}
 
 
 def memory(setting: Setting) -> Figures:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from bench.load import API, TOKEN, Job
-from bench.rounds import LEAN, Scenario, launched, measure, ratio
+from bench.rounds import LEAN, Scenario, measure
 from bench.subjects import Setting, Subject, memory
 
 MIB = 1 << 20
@@ -27,12 +27,8 @@ def start_seconds(setting: Setting) -> tuple[float, float]:
     return statistics.median(taken[False]), statistics.median(taken[True])
 
 
-def watched(setting: Setting, tell: Callable[[str], None]) -> float:
-    """Return how much of its CPU a request needs for metrics and the decision log."""
-    return ratio(launched(setting, _watched, tell), "watched", "router") - 1
-
-
-def _watched(setting: Setting) -> list[Subject]:
+def watched(setting: Setting) -> list[Subject]:
+    """Start the router without and with metrics and the decision log."""
     log = f"hublet_log={setting.folder / 'decisions.jsonl'}"
     watched = ("--set", "hublet_metrics=:0", "--set", log)
     return [setting.mitmdump("router"), setting.mitmdump("watched", *watched)]
