@@ -142,6 +142,21 @@ def test_law_4_a_credential_is_a_fingerprint(stage: Stage, log: Path) -> None:
     assert _KEY.hex() not in log.read_text()
 
 
+def test_law_4_a_path_is_masked_where_its_rule_did_not_apply(stage: Stage, tmp_path: Path) -> None:
+    stage.upstream("eu1")
+    rule = (
+        '  - {name: key-in-path, paths: "^/v1/", in: {path: "/keys/([^/]+)"},'
+        ' hublet: {regex: "^(eu1)-"}}\n'
+    )
+    stage.table(stage.table_text() + rule)
+    log = tmp_path / "decisions.jsonl"
+    stage.proxy(hublet_log=str(log))
+    with stage.client() as client:
+        client.get(f"/v2/keys/eu1-{SECRET}")
+    (line,) = lines(log, 1)
+    assert (line["reason"], line["path"]) == ("anonymous", "/v2/keys/***")
+
+
 def test_the_domain_is_what_was_asked_for_also_of_an_explicit_proxy(
     stage: Stage, tmp_path: Path
 ) -> None:

@@ -45,6 +45,7 @@ class Subject:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
             except OSError:
                 if self.process.poll() is not None or time.monotonic() > until:
+                    self.process.kill()
                     said = self.process.stderr.read().decode() if self.process.stderr else ""
                     raise RuntimeError(f"{self.name} does not listen: {said}") from None
                 time.sleep(0.005)
@@ -57,21 +58,23 @@ class Subject:
         return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
     def stop(self) -> None:
-        """End the process."""
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(30)
+        """End the process, where nobody did."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(30)
         if self.process.stderr:
             self.process.stderr.close()
 
 
 class Setting:
-    """A folder with the table and the configurations, and the upstreams that they name."""
+    """A folder with the table and the configurations, the upstreams, and all that was started."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.started: list[Subject] = []
         self.ports = {region: free_port() for region in REGIONS}
         pairs = [str(it) for pair in self.ports.items() for it in pair]
-        self.upstream = Subject(
+        self.upstream = self._start(
             "upstream alone", [sys.executable, "-m", "bench.upstream", *pairs],
             self.ports["eu1"], None, "eu1",
         )  # fmt: skip
@@ -90,8 +93,9 @@ class Setting:
         self.certificate.write_bytes(entry.cert.to_pem() + key)
 
     def stop(self) -> None:
-        """End the upstreams."""
-        self.upstream.stop()
+        """End what still runs, also where a measurement was given up."""
+        for subject in self.started:
+            subject.stop()
 
     def url(self, region: str) -> str:
         """Return where a Hublet is."""
@@ -110,7 +114,7 @@ class Setting:
             "--set",
             f"hublets={self.table}",
         ]
-        return Subject(
+        return self._start(
             name,
             [
                 BIN / "mitmdump", "--mode", mode, "--listen-host", "127.0.0.1",
@@ -129,7 +133,7 @@ class Setting:
         path.write_text(
             HAPROXY.format(port=port, tls=tls, certificate=self.certificate, **self.ports)
         )
-        return Subject("haproxy", [program, "-db", "-f", path], port, tls, None)
+        return self._start("haproxy", [program, "-db", "-f", path], port, tls, None)
 
     def nginx(self) -> Subject | None:
         """Start nginx in one process, where it is installed."""
@@ -141,7 +145,14 @@ class Setting:
                 port=port, tls=tls, certificate=self.certificate, folder=self.folder, **self.ports
             )
         )
-        return Subject("nginx", [program, "-p", self.folder, "-c", path], port, tls, None)
+        return self._start("nginx", [program, "-p", self.folder, "-c", path], port, tls, None)
+
+    def _start(
+        self, name: str, command: list[str | Path], port: int, tls: int | None, only: str | None
+    ) -> Subject:
+        subject = Subject(name, command, port, tls, only)
+        self.started.append(subject)
+        return subject
 
 
 def memory(process: int | str, line: str) -> float:

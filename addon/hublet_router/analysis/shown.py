@@ -46,16 +46,15 @@ def masked_path(request: Request, places: Iterable[Place]) -> str:
     One that holds a credential is shown as `Request.path` has it: that is where it was found. An
     encoded slash may be one of the credential's own, and then the rest belongs to it, too.
     """
-    path = request.target.partition("?")[0]
+    path, seen = request.target.partition("?")[0], request.path
     is_open = "%2f" in path.lower()
     hidden = [
-        (found.start(1), len(request.path) if is_open else found.end(1))
+        (found.start(1), len(seen) if is_open else found.end(1))
         for place in places
-        if isinstance(place, Path) and (found := place.pattern.search(request.path)) and found[1]
+        if isinstance(place, Path) and (found := place.pattern.search(seen)) and found[1]
     ]
-    # what these take away may be one, too
-    if hidden or re.search(r"\.\.|;", unquote(path) if "%" in path else path):
-        path = request.path
+    if hidden or re.search(r"\.\.|;", unquote(path)):  # what these take away may be one, too
+        path = seen
         for start, end in hidden:  # of one length, so that the next span still fits
             path = path[:start] + "\0" * (end - start) + path[end:]
         path = re.sub("\0+", MASK, path)

@@ -96,7 +96,8 @@ def entry(flow: http.HTTPFlow, decided: Decided) -> dict[str, object]:
         "trace": trace_id(request),
         "domain": request.host and request.host.rpartition("@")[2],
         "method": request.method,
-        "path": _path(table, request) if table else None,
+        # Without a table nobody can tell where a credential stands in it.
+        "path": masked_path(request, table.places) if table else None,
         **_written(decision),
         "fingerprint": _fingerprint(table, request, decision) if table else None,
         "status": response.status_code if response else None,
@@ -119,11 +120,6 @@ def _second(time: int) -> str:
 @lru_cache
 def _written(decision: Decision) -> dict[str, str | None]:
     return decision.as_json()  # many requests get the same
-
-
-def _path(table: Table, request: Request) -> str:
-    """Return the path; where a credential stands in it, only a table can tell."""
-    return masked_path(request, [look.place for look in table.plan.looks(request.path)])
 
 
 def _fingerprint(table: Table, request: Request, decision: Decision) -> str | None:
