@@ -453,6 +453,7 @@ def test_a_second_script_hears_everything_and_is_reloaded(stage: Stage) -> None:
             script.write_text(SCRIPT.replace("1", version))
             later = script.stat().st_mtime + int(version)
             os.utime(script, (later, later))
+            # the lambda is called before the loop goes on
             wait_for(lambda: proxy.routes() and f"X-Script: {version}".encode() in eu1.requests[-1])  # noqa: B023
     finally:
         proxy.stop()

@@ -7,6 +7,7 @@ import pytest
 from mitmproxy.flowfilter import match
 from mitmproxy.http import HTTPFlow
 
+from hublet_router.core.places import Request
 from hublet_router.core.table import Table
 from hublet_router.proxy import shadow
 from synthetic import api_key
@@ -114,6 +115,7 @@ def test_no_difference_is_invented(stage: Stage, mode: str) -> None:
         with stage.client() as client:
             client.socket.sendall(raw.replace(b" /", b" http://api.hubapi.com/", mode == "regular"))
             client.receive_until(b"\r\n\r\n")
+            # the lambda is called before the loop goes on
             wait_for(lambda: len(stage.seen.flows) > count)  # noqa: B023
     assert not stage.router.shadow.counts
     assert not any("hublet_shadow" in flow.metadata for flow in stage.seen.flows)
@@ -210,8 +212,8 @@ def test_a_candidate_that_cannot_be_loaded_disturbs_nothing(
 def test_a_candidate_that_fails_disturbs_nothing_and_law_4_its_error_is_not_shown(
     stage: Stage, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def failing(_: Table, asked: object) -> None:
-        raise ValueError(asked.headers)  # type: ignore[attr-defined]
+    def failing(_: Table, asked: Request) -> None:
+        raise ValueError(asked.headers)
 
     start(stage)
     monkeypatch.setattr(shadow, "decide", failing)
