@@ -22,8 +22,8 @@ from ..demo.hublets import DemoHublets
 from ..flows.view import body_size, view, view_whole
 from ..tablefile import TableError
 from .annotate import Decided, Ledger, annotate, is_annotated
+from .chain import Chain, Group
 from .door import Door
-from .lean import Group, Lean
 from .log import DecisionLog
 from .metrics import Metrics
 from .misdirected import Misdirection
@@ -58,13 +58,13 @@ class HubletRouter:
         self.shadow = Shadow()
         self.usage = Usage()
         self.overrides = Overrides()
-        self.lean = Lean()
+        self.chain = Chain()
         status = ProxyStatus(self.decided)
         self.prompt = Prompt(self, self.overrides)
         self.addons = [
             Group([
                 self.door, self.misdirection, self.shadow, self.decision_log, self.metrics, status,
-                self.lean, self.prompt, GivenOptions(),
+                self.chain, self.prompt, GivenOptions(),
             ])
         ]  # fmt: skip
 
@@ -111,7 +111,7 @@ class HubletRouter:
                 self._serve_demo()
             self.decision_log.take_options(updated)
             self.metrics.take_options(updated)
-            self.lean.take_options(updated)
+            self.chain.take_options(updated)
         except (TableError, OptionsError) as error:
             self._complain(*str(error).splitlines())
 

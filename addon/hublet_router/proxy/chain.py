@@ -1,6 +1,6 @@
-"""The event chain: an addon is offered only what it has a use for; ours always, all in lean mode.
+"""The event chain: who listens to an event is known before it comes; in lean mode, the idle sleep.
 
-mitmproxy offers each event to each of some forty addons, and then the news of it to each again
+mitmproxy asks each of some forty addons whether it listens to an event, and then to the news of it
 (`handle_lifecycle` in addonmanager.py): more than 40 % of the work for a small request.
 """
 
@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any
 
 from mitmproxy import ctx, hooks
-from mitmproxy.addonmanager import Loader, safecall, traverse
+from mitmproxy.addonmanager import AddonManager, Loader, safecall, traverse
 from mitmproxy.exceptions import OptionsError
 
 type Hook = Callable[..., Any]
@@ -29,11 +29,15 @@ SLEEPS = {
     "savehar": "hardump",
     "stickyauth": "stickyauth",
     "stickycookie": "stickycookie",
+}
+"""Addons that do nothing with a flow while an option of theirs is off, and which that is."""
+
+OURS = {
     "hublet-router-log": "hublet_log",
     "hublet-router-proxy-status": "hublet_proxy_status",
     "hublet-router-shadow": "hublet_shadow",
 }
-"""Addons that do nothing with a flow while an option of theirs is off, and which that is."""
+"""Those of this package, which sleep in any mode."""
 
 STAYS = {
     "it guards": {"block", "disableh2c"},
@@ -76,7 +80,12 @@ class Group:
 
     def listen(self) -> None:
         """Make the hooks that are needed as the options stand."""
-        awake = [addon for addon in _all_of(self.neighbours) if _is_awake(addon)]
+        sleeps = OURS | SLEEPS if ctx.options.hublet_lean else OURS
+        awake = [
+            addon
+            for addon in _all_of(self.neighbours)
+            if not (option := sleeps.get(_name(addon))) or getattr(ctx.options, option)
+        ]
         for event in hooks.all_hooks.keys() - _LIFE_CYCLE:
             self._listen(event, awake)
 
@@ -86,17 +95,16 @@ class Group:
             setattr(self, event, needed[0] if len(needed) == 1 else _offer(needed))
 
 
-class Lean:
+class Chain:
     """Puts mitmproxy's addons in groups, from the start of the proxy to its end.
 
-    The loader of scripts is one by itself: an event would go down five levels to reach ours.
+    The loader of scripts is in one, too: an event would go down five levels to reach ours.
     """
 
-    name = "hublet-router-lean"
+    name = "hublet-router-chain"
 
     def __init__(self) -> None:
         self.is_running = False
-        self.is_wanted = False
 
     def load(self, loader: Loader) -> None:
         """Declare the option."""
@@ -109,35 +117,32 @@ class Lean:
 
     def take_options(self, updated: set[str]) -> None:
         """Raise OptionsError where a person looks on, who can ask an addon for anything."""
-        if "hublet_lean" not in updated:
-            if "scripts" in updated:
-                self._arrange()
-            return
-        self.is_wanted = False
-        if ctx.options.hublet_lean and ctx.master.addons.get("view") is not None:
+        is_wanted = "hublet_lean" in updated and ctx.options.hublet_lean
+        if is_wanted and ctx.master.addons.get("view") is not None:
             raise OptionsError(
                 "hublet_lean is for routing under mitmdump, and takes away what you would look at"
                 " here; leave it out"
             )
-        self.is_wanted = ctx.options.hublet_lean
-        self._arrange()
+        if "scripts" in updated:
+            self._arrange()
 
     def running(self) -> None:
         """Begin: everybody has started."""
         self.is_running = True
+        # mitmproxy's own looks for what it removes in the chain alone
+        vars(ctx.master.addons).update(remove=self._remove)
         self._arrange()
 
     def done(self) -> None:
         """Leave the chain as it was, for the end or for the next version of this package."""
         self.is_running = False
+        vars(ctx.master.addons).pop("remove", None)
         self._arrange()
 
     def _arrange(self) -> None:
         """Replace the chain, which may be under way: who goes through the old one meets all."""
         chain = list(_without_groups(ctx.master.addons.chain))
-        if self.is_running:
-            chain = list(self._with_groups(chain))
-        ctx.master.addons.chain = chain
+        ctx.master.addons.chain = list(self._with_groups(chain)) if self.is_running else chain
 
     def _with_groups(self, chain: list[object]) -> Iterator[object]:
         for is_judged, neighbours in groupby(chain, self._is_judged):
@@ -149,16 +154,22 @@ class Lean:
             yield group
 
     def _is_judged(self, addon: object) -> bool:
-        """Tell whether an addon goes in a group: our own loader always, the others on demand.
-
-        Of the scripts we know only what this package does.
-        """
+        """Tell whether we know what an addon does: of the scripts, what this package does."""
         if _name(addon) != "scriptloader":
-            return self.is_wanted and _name(addon) in _JUDGED
+            return _name(addon) in _JUDGED
         groups = [part for part in traverse([addon]) if isinstance(part, Group)]
         return len(getattr(addon, "addons", ())) == 1 and any(
             self in it.neighbours for it in groups
         )
+
+    def _remove(self, addon: object) -> None:
+        """Remove an addon that may be in a group, or be this one."""
+        manager = ctx.master.addons
+        manager.chain = list(_without_groups(manager.chain))
+        try:
+            AddonManager.remove(manager, addon)
+        finally:
+            self._arrange()
 
 
 def _without_groups(chain: list[object]) -> Iterator[object]:
@@ -201,11 +212,6 @@ def _offer(listening: list[Hook]) -> Hook:
 
 def _hooks(event: str, addons: list[object]) -> list[Hook]:
     return [getattr(addon, event) for addon in addons if callable(getattr(addon, event, None))]
-
-
-def _is_awake(addon: object) -> bool:
-    option = SLEEPS.get(_name(addon))
-    return option is None or bool(getattr(ctx.options, option))
 
 
 def _name(addon: object) -> str:

@@ -1,16 +1,17 @@
-"""Lean mode: who sleeps, who wakes when, and that nobody who is needed is missed."""
+"""The event chain: who sleeps in lean mode, who wakes when, and that nobody needed is missed."""
 
 import asyncio
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mitmproxy import hooks, http
+from mitmproxy.addonmanager import Loader
 from mitmproxy.addons import block, dumper, view
-from mitmproxy.exceptions import AddonHalt, OptionsError
+from mitmproxy.exceptions import AddonHalt, AddonManagerError, OptionsError
 from mitmproxy.io import FlowWriter, read_flows_from_paths
 from mitmproxy.options import Options
 from mitmproxy.proxy.layers.http._hooks import (
@@ -23,7 +24,7 @@ from mitmproxy.proxy.server_hooks import ClientConnectedHook
 from mitmproxy.test import taddons, tflow, tutils
 from mitmproxy.tools.dump import DumpMaster
 
-from hublet_router.proxy.lean import SLEEPS, STAYS, Group, Lean
+from hublet_router.proxy.chain import SLEEPS, STAYS, Chain, Group
 from test_start import TABLE, said, start
 from test_streams import Mitmdump
 from wire import Answer, Stage, bearer, confdir, read_request, request, wait_for
@@ -76,10 +77,9 @@ def hooks_of(addon: object) -> set[str]:
 
 
 def test_every_addon_of_mitmdump_is_judged() -> None:
-    """Where this fails, a release brought or took an addon: judge it, and list it in lean.py."""
+    """Where this fails, a release brought or took an addon: judge it, and list it in chain.py."""
     judged = [*SLEEPS, *(name for names in STAYS.values() for name in names)]
-    ours = ["hublet-router-log", "hublet-router-proxy-status", "hublet-router-shadow"]
-    assert sorted([*judged, "scriptloader"]) == sorted([*addons_of_mitmdump(), *ours])
+    assert sorted([*judged, "scriptloader"]) == sorted(addons_of_mitmdump())
 
 
 def test_what_sleeps_is_what_was_judged() -> None:
@@ -133,8 +133,7 @@ def test_awake_with_its_option_off_it_would_do_nothing(name: str) -> None:
 
 @pytest.fixture(params=["from the start", "later"])
 def proxy(stage: Stage, request: pytest.FixtureRequest) -> Callable[..., None]:
-    """Start a lean proxy in front of na1 and eu1, with options from the start or set later."""
-    stage.lean = True
+    """Start a proxy in front of na1 and eu1, with options from the start or set later."""
     eu1 = stage.upstream("eu1")
     stage.upstream("na1")
     stage.table()
@@ -275,42 +274,65 @@ def test_the_guard_against_strangers_stays(stage: Stage, proxy: Callable[..., No
     assert stranger.error == "Connection killed by block_global."
 
 
-def test_what_is_printed_is_printed() -> None:
+@pytest.fixture
+def context(lean: bool) -> Iterator[taddons.context]:
+    """Where addons live, in the middle of a run."""
+    with taddons.context() as it:
+        Chain().load(Loader(it.master))
+        it.options.hublet_lean = lean
+        yield it
+
+
+def test_what_is_printed_is_printed(context: taddons.context, lean: bool) -> None:
     printed = io.StringIO()
-    with taddons.context(dumper.Dumper(printed)) as context:
-        group = Group([context.master.addons.get("dumper")])
-        context.master.addons.chain = [group]
-        for detail, count in ((0, 0), (1, 1), (0, 1)):
-            context.options.flow_detail = detail
-            asyncio.run(
-                context.master.addons.trigger_event(HttpResponseHook(tflow.tflow(resp=True)))
-            )
-            assert printed.getvalue().count("200 OK") == count
+    context.master.addons.add(dumper.Dumper(printed))
+    group = Group([context.master.addons.get("dumper")])
+    context.master.addons.chain = [group]
+    for detail, count in ((0, 0), (1, 1), (0, 1)):
+        context.options.flow_detail = detail
+        assert hasattr(group, "response") == bool(detail or not lean)
+        asyncio.run(context.master.addons.trigger_event(HttpResponseHook(tflow.tflow(resp=True))))
+        assert printed.getvalue().count("200 OK") == count
 
 
 # the chain
 
 
-def test_the_chain_is_short_while_it_is_lean_and_whole_otherwise(stage: Stage) -> None:
+def test_the_chain_is_short_while_the_proxy_runs(stage: Stage, lean: bool) -> None:
     stage.upstream("eu1")
     stage.table()
     stage.proxy()
     assert stage.master
     manager = stage.master.addons
-    whole = list(manager.chain)
-    stage.set_option(hublet_lean=True)
-    assert [type(addon).__name__ for addon in manager.chain] == [
-        "Group", "ScriptLoader", "Group", "HubletRouter", "Seen",
-    ]  # fmt: skip
+    short = ["Group", "ScriptLoader", "Group", "HubletRouter", "Seen"]
+    assert [type(addon).__name__ for addon in manager.chain] == short
     assert len(manager.lookup) > 30
-    added = view.View()  # as another script might
-    stage.set_option(hublet_lean=False)
-    assert manager.chain == whole
-    stage.set_option(hublet_lean=True)
-    stage.loop.call_soon_threadsafe(manager.add, added)
+    stage.set_option(hublet_lean=not lean)
+    assert [type(addon).__name__ for addon in manager.chain] == short
+    stage.loop.call_soon_threadsafe(manager.add, added := view.View())  # as a script might
     stage.loop.call_soon_threadsafe(manager.remove, stage.router)
-    rest = [addon for addon in whole if addon is not stage.router]
-    wait_for(lambda: manager.chain == [*rest, added])
+    wait_for(lambda: added in manager.chain and stage.router not in manager.chain)
+    names = {name for name, addon in manager.lookup.items() if addon in manager.chain}
+    assert names == manager.lookup.keys()
+    assert "remove" not in vars(manager)
+
+
+def test_who_is_removed_hears_no_more(stage: Stage, proxy: Callable[..., None]) -> None:
+    proxy(modify_headers=["/~q/X-Added/yes"])
+    assert b"X-Added: yes" in arrived(stage)
+    assert stage.master
+    manager = stage.master.addons
+
+    async def remove(addon: object) -> None:
+        manager.remove(addon)
+
+    gone = manager.get("modifyheaders")
+    stage.call(remove(gone))
+    assert b"X-Added" not in arrived(stage)
+    with pytest.raises(AddonManagerError, match="No such addon: modifyheaders"):
+        stage.call(remove(gone))
+    assert [type(addon).__name__ for addon in manager.chain].count("Group") == 2
+    assert b"X-Added" not in arrived(stage)
 
 
 class Holds:
@@ -321,32 +343,28 @@ class Holds:
         self.addons = [*addons]
 
 
-@pytest.mark.parametrize("is_lean", [True, False], ids=["lean", "plain"])
 def test_the_loader_of_scripts_keeps_its_place_where_it_loads_anything_else(
-    *, is_lean: bool
+    context: taddons.context,
 ) -> None:
-    with taddons.context() as context:
-        manager, heard = context.master.addons, list[str]()
-        lean = Lean()
-        script = Holds("script", Holds("hublet-router", Speaks("ours", heard), Group([lean])))
-        loader = Holds("scriptloader", script)
-        manager.chain = whole = [loader, block.Block()]
-        lean.is_wanted = is_lean
-        lean.running()
-        rest = [] if is_lean else ["Block"]
-        assert [type(addon).__name__ for addon in manager.chain] == ["Group", *rest]
-        asyncio.run(manager.trigger_event(HttpRequestHook(tflow.tflow())))
-        assert heard == ["ours"]
-        loader.addons.append(Speaks("another", heard))
-        lean.take_options({"scripts"})
-        assert manager.chain[0] is loader
-        asyncio.run(manager.trigger_event(HttpRequestHook(tflow.tflow())))
-        assert heard == ["ours", "ours", "another"]
-        loader.addons.remove(script)
-        lean.take_options({"scripts"})
-        assert manager.chain[0] is loader
-        lean.done()
-        assert manager.chain == whole
+    manager, heard = context.master.addons, list[str]()
+    chain = Chain()
+    script = Holds("script", Holds("hublet-router", Speaks("ours", heard), Group([chain])))
+    loader = Holds("scriptloader", script)
+    manager.chain = whole = [loader, block.Block()]
+    chain.running()
+    assert [type(addon).__name__ for addon in manager.chain] == ["Group"]
+    asyncio.run(manager.trigger_event(HttpRequestHook(tflow.tflow())))
+    assert heard == ["ours"]
+    loader.addons.append(Speaks("another", heard))
+    chain.take_options({"scripts"})
+    assert manager.chain[0] is loader
+    asyncio.run(manager.trigger_event(HttpRequestHook(tflow.tflow())))
+    assert heard == ["ours", "ours", "another"]
+    loader.addons.remove(script)
+    chain.take_options({"scripts"})
+    assert manager.chain[0] is loader
+    chain.done()
+    assert manager.chain == whole
 
 
 class Speaks:
@@ -379,14 +397,17 @@ class Waits(Speaks):
     ("error", "heard"), [(ValueError("a bug"), ["a", "b", "c", "d"]), (AddonHalt(), ["a", "b"])]
 )
 def test_errors_are_those_of_the_chain(
-    caplog: pytest.LogCaptureFixture, kind: type[Speaks], error: Exception, heard: list[str]
+    context: taddons.context,
+    caplog: pytest.LogCaptureFixture,
+    kind: type[Speaks],
+    error: Exception,
+    heard: list[str],
 ) -> None:
     said: list[str] = []
-    with taddons.context() as context:
-        group = Group([Speaks("a", said), kind("b", said, error), Speaks("c", said)])
-        context.master.addons.chain = [group, Speaks("d", said)]
-        group.listen()
-        asyncio.run(context.master.addons.trigger_event(HttpRequestHook(tflow.tflow())))
+    group = Group([Speaks("a", said), kind("b", said, error), Speaks("c", said)])
+    context.master.addons.chain = [group, Speaks("d", said)]
+    group.listen()
+    asyncio.run(context.master.addons.trigger_event(HttpRequestHook(tflow.tflow())))
     assert said == heard
     assert ("Addon error: a bug" in caplog.text) == isinstance(error, ValueError)
 
@@ -403,7 +424,6 @@ def test_a_user_may_call_an_addon_group() -> None:
 def test_a_fault_of_an_option_reaches_who_sets_it(stage: Stage) -> None:
     stage.upstream("eu1")
     stage.table()
-    stage.lean = True
     stage.proxy()
     with pytest.raises(OptionsError, match="Invalid proxyauth specification"):
         stage.set_option(proxyauth="nonsense")
@@ -425,12 +445,15 @@ def test_the_interactive_tools_refuse_it(tool: str, tmp_path: Path) -> None:
 def test_it_is_refused_while_they_run(stage: Stage) -> None:
     stage.upstream("eu1")
     stage.table()
+    stage.lean = False
     stage.proxy()
     assert stage.master
     stage.loop.call_soon_threadsafe(stage.master.addons.add, view.View())
     with pytest.raises(OptionsError, match="hublet_lean is for routing under mitmdump"):
         stage.set_option(hublet_lean=True)
-    assert not any(isinstance(addon, Group) for addon in stage.master.addons.chain)
+    assert not stage.master.options.hublet_lean
+    stage.set_option(modify_headers=["/~q/X-Added/yes"])
+    assert b"X-Added: yes" in arrived(stage)
 
 
 # with other scripts
@@ -447,7 +470,7 @@ def test_a_second_script_hears_everything_and_is_reloaded(stage: Stage) -> None:
     stage.table()
     script = stage.folder / "second.py"
     script.write_text(SCRIPT)
-    proxy = Mitmdump(stage, "--set", "hublet_lean=true", "-s", str(script))
+    proxy = Mitmdump(stage, "--set", f"hublet_lean={str(stage.lean).lower()}", "-s", str(script))
     try:
         for version in ("1", "2"):
             script.write_text(SCRIPT.replace("1", version))
