@@ -241,7 +241,7 @@ def test_invalid_streams_are_not_kept(stage: Stage) -> None:
     _, door = start(stage, API)
     with Http2Client(stage.port) as client:
         for _ in range(20):
-            client.answer(client.start("CONNECT", "/", end=True))
+            client.answer(client.start("GET", "/", end=True, scheme="ftp"))
         assert client.get("/", ("authorization", bearer("eu1").partition(": ")[2])) == (
             "200",
             b"eu1",

@@ -38,10 +38,17 @@ class Http2Client:
     def __exit__(self, *_: object) -> None:
         self.socket.close()
 
-    def start(self, method: str, path: str, *fields: tuple[str, str], end: bool = False) -> int:
+    def start(
+        self,
+        method: str,
+        path: str,
+        *fields: tuple[str, str],
+        end: bool = False,
+        scheme: str = "https",
+    ) -> int:
         """Send the head of a request, and return its stream."""
         stream = self.http.get_next_available_stream_id()
-        pseudo = [(":method", method), (":scheme", "https"), (":path", path), (":authority", API)]
+        pseudo = [(":method", method), (":scheme", scheme), (":path", path), (":authority", API)]
         self.http.send_headers(stream, [*pseudo, *fields], end_stream=end)
         self.flush()
         return stream
