@@ -7,9 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from mitmproxy.exceptions import OptionsError
+from mitmproxy.flow import Error
+from mitmproxy.test import tflow
 
+from hublet_router.analysis.shown import masked_path
+from hublet_router.core.decide import decide
+from hublet_router.core.places import Request
+from hublet_router.proxy.annotate import Decided
 from hublet_router.proxy.fingerprint import _KEY
+from hublet_router.proxy.log import line as line_of
+from hublet_router.tablefile import loads
+from test_start import TABLE
 from wire import Stage, bearer, read_request, request, wait_for
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
@@ -223,13 +234,38 @@ def test_what_has_ended_is_written_before_its_file_is_let_go(stage: Stage, log: 
 def test_a_line_that_cannot_be_made_is_the_only_one_that_is_lost(
     stage: Stage, log: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    made = iter([{"line": 1}, {"line": object()}, {"line": 3}])
-    monkeypatch.setattr("hublet_router.proxy.log.entry", lambda *_: next(made))
+    made = iter(["1", "", "3"])
+
+    def line(*_: object) -> str:
+        if not (text := next(made)):
+            raise ValueError("no line")
+        return text
+
+    monkeypatch.setattr("hublet_router.proxy.log.line", line)
     with stage.client() as client:
         for _ in range(3):
             client.get("/", bearer("eu1"))
-    assert lines(log, 2) == [{"line": 1}, {"line": 3}]
-    assert "Addon error: Object of type object is not JSON serializable" in caplog.text
+    wait_for(lambda: log.exists() and log.read_text() == "1\n3\n")
+    assert "Addon error: no line" in caplog.text
+
+
+@given(text=st.text(), error=st.text(), flow_id=st.text())
+def test_whatever_a_request_says_it_is_one_line_of_json(
+    text: str, error: str, flow_id: str
+) -> None:
+    flow = tflow.tflow(resp=True)
+    flow.id, flow.error = flow_id, Error(error)
+    hosts = (f"{text}.example",)
+    request = Request(text, hosts, f"/{text}", (("traceparent", text),))
+    table = loads(TABLE.replace("PORT", "9").encode())
+    said = line_of(flow, Decided(decide(table, request), table, 1e-6, request))
+    assert len(said.splitlines()) == 1
+    read = json.loads(said)
+    assert list(read) == SHOWN
+    assert (read["flow"], read["method"]) == (flow_id, text)
+    assert read["domain"] == (request.host and request.host.rpartition("@")[2])
+    assert read["path"] == masked_path(request, table.places)
+    assert (read["trace"], read["error"]) == (None, error.partition(":")[0])
 
 
 def test_a_file_that_was_moved_away_is_opened_anew_at_once(

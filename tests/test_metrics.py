@@ -176,7 +176,7 @@ def test_it_can_be_switched_off_and_on_and_counts_on(stage: Stage, port: int) ->
     stage.set_option(hublet_metrics=":0")
     endpoint = stage.router.metrics.endpoint
     assert endpoint
-    assert sum(counted(endpoint.port, "hublet_requests_total").values()) == 2
+    wait_for(lambda: sum(counted(endpoint.port, "hublet_requests_total").values()) == 2)
 
 
 def test_without_the_package_it_is_a_sentence(

@@ -109,7 +109,7 @@ def account_ids(table: Table, request: Request) -> set[str]:
     """Return the accounts that a request names; nothing that is a credential as well."""
     if table.accounts is None:
         return set()
-    read = readings(table, request)
+    read = list(readings(table, request))
     found = [value for place in table.accounts.places for value in place.values(request)]
     found += [account for *_, accounts in read for account in accounts]
     return {account_id(text) for text in found} - {account_id(text) for _, text, *_ in read if text}

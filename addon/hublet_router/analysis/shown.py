@@ -47,13 +47,18 @@ def masked_path(request: Request, places: Iterable[Place]) -> str:
     encoded slash may be one of the credential's own, and then the rest belongs to it, too.
     """
     path, seen = request.target.partition("?")[0], request.path
-    is_open = "%2f" in path.lower()
+    is_coded = "%" in path
+    is_open = is_coded and "%2f" in path.lower()
     hidden = [
         (found.start(1), len(seen) if is_open else found.end(1))
         for place in places
-        if isinstance(place, Path) and (found := place.pattern.search(seen)) and found[1]
+        if isinstance(place, Path)
+        and seen.startswith(place.prefix)
+        and (found := place.pattern.search(seen))
+        and found[1]
     ]
-    if hidden or re.search(r"\.\.|;", unquote(path)):  # what these take away may be one, too
+    plain = unquote(path) if is_coded else path
+    if hidden or ".." in plain or ";" in plain:  # what these take away may be one, too
         path = seen
         for start, end in hidden:  # of one length, so that the next span still fits
             path = path[:start] + "\0" * (end - start) + path[end:]

@@ -1,5 +1,6 @@
 """The decision: a pure function of a table and a request."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -131,15 +132,13 @@ def _settle(
     return _default(table, table.policy.anonymous, Reason.ANONYMOUS, None)
 
 
-def readings(table: Table, request: Request) -> list[Reading]:
-    """Return each credential: None for one in a body that is not there, no name if too long."""
-    found: list[Reading] = []
+def readings(table: Table, request: Request) -> Iterator[Reading]:
+    """Yield each credential: None for one in a body that is not there, no name if too long."""
     for look in table.plan.looks(request.path):
         unread = look.rules[0], (), ()
         for text in [None] if look.in_body and request.body is None else look.values(request):
             rule, names, ids = look.read(text) if text and len(text) <= MAX_CREDENTIAL else unread
-            found.append((rule, text, names, ids))
-    return found
+            yield rule, text, names, ids
 
 
 def _elsewhere(table: Table, request: Request) -> Decision | None:

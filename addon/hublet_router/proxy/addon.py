@@ -24,6 +24,7 @@ from ..tablefile import TableError
 from .annotate import Decided, Ledger, annotate, is_annotated
 from .chain import Chain, Group
 from .door import Door
+from .endings import Endings
 from .log import DecisionLog
 from .metrics import Metrics
 from .misdirected import Misdirection
@@ -51,8 +52,9 @@ class HubletRouter:
         self.is_running = False
         self.decided: Ledger = WeakKeyDictionary()
         # mitmproxy calls the hooks of these too
-        self.decision_log = DecisionLog(self.decided)
-        self.metrics = Metrics(self.decided, self)
+        endings = Endings(self.decided)
+        self.decision_log = DecisionLog(endings)
+        self.metrics = Metrics(endings, self)
         self.door = Door()
         self.misdirection = Misdirection(self.decided)
         self.shadow = Shadow()
@@ -63,8 +65,8 @@ class HubletRouter:
         self.prompt = Prompt(self, self.overrides)
         self.addons = [
             Group([
-                self.door, self.misdirection, self.shadow, self.decision_log, self.metrics, status,
-                self.chain, self.prompt, GivenOptions(),
+                self.door, self.misdirection, self.shadow, endings, self.decision_log,
+                self.metrics, status, self.chain, self.prompt, GivenOptions(),
             ])
         ]  # fmt: skip
 

@@ -33,7 +33,6 @@ SLEEPS = {
 """Addons that do nothing with a flow while an option of theirs is off, and which that is."""
 
 OURS = {
-    "hublet-router-log": "hublet_log",
     "hublet-router-proxy-status": "hublet_proxy_status",
     "hublet-router-shadow": "hublet_shadow",
 }

@@ -14,7 +14,8 @@ from ..core.decide import Action
 from ..core.table import Table
 from ..flows.trace import trace_id
 from ..flows.view import view
-from .annotate import Ledger
+from .annotate import Decided
+from .endings import Ended, Endings, each
 from .endpoint import Endpoint
 from .status import is_forwarded
 
@@ -30,8 +31,8 @@ class Metrics:
 
     name = "hublet-router-metrics"
 
-    def __init__(self, ledger: Ledger, router: "Router") -> None:
-        self.ledger = ledger
+    def __init__(self, endings: Endings, router: "Router") -> None:
+        self.endings = endings
         self.router = router
         self.endpoint: Endpoint | None = None
         self.counts: Instruments | None = None
@@ -61,6 +62,7 @@ class Metrics:
                     f" {sys.executable} -m pip install prometheus-client"
                 ) from error
             self.counts = Instruments(self.router)
+            self.endings.takers.append(self._take)
         self.done()
         if address and self.counts:
             self.endpoint = Endpoint(
@@ -80,11 +82,16 @@ class Metrics:
 
     def response(self, flow: http.HTTPFlow) -> None:
         """Count a request out."""
-        if not self.counts:
-            return
-        self.counts.in_flight.discard(flow.id)
-        if not (decided := self.ledger.get(flow)):  # its client left before its body had come
-            return
+        if self.counts:
+            self.counts.in_flight.discard(flow.id)
+
+    error = response
+
+    def _take(self, ended: Ended) -> None:
+        each(self._count_ended, ended)
+
+    def _count_ended(self, flow: http.HTTPFlow, decided: Decided) -> None:
+        assert self.counts
         decision, response = decided.decision, flow.response
         hublet = decision.hublet or NONE
         status = f"{response.status_code // 100}xx" if response and not flow.error else "error"
@@ -102,8 +109,6 @@ class Metrics:
             opened = flow.server_conn.timestamp_start
             if decision.hublet and opened and opened < flow.request.timestamp_start:
                 self.counts.connections(hublet, "reused").inc()
-
-    error = response
 
     def server_connected(self, data: ServerConnectionHookData) -> None:
         """Count a connection that was opened."""
