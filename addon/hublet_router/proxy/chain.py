@@ -1,6 +1,6 @@
-"""The event chain: who listens to an event is known before it comes; in lean mode, the idle sleep.
+"""The event chain: who cannot hear an event is not asked, and in lean mode, nor is who is idle.
 
-mitmproxy asks each of some forty addons whether it listens to an event, and then to the news of it
+mitmproxy offers each event to each of some forty addons, and then the news of it to each again
 (`handle_lifecycle` in addonmanager.py): more than 40 % of the work for a small request.
 """
 
@@ -29,14 +29,10 @@ SLEEPS = {
     "savehar": "hardump",
     "stickyauth": "stickyauth",
     "stickycookie": "stickycookie",
-}
-"""Addons that do nothing with a flow while an option of theirs is off, and which that is."""
-
-OURS = {
     "hublet-router-proxy-status": "hublet_proxy_status",
     "hublet-router-shadow": "hublet_shadow",
 }
-"""Those of this package, which sleep in any mode."""
+"""Addons that do nothing with a flow while an option of theirs is off, and which that is."""
 
 STAYS = {
     "it guards": {"block", "disableh2c"},
@@ -44,16 +40,20 @@ STAYS = {
     "without it nothing is proxied": {"dnsresolver", "nextlayer", "proxyserver", "tlsconfig"},
     "it edits answers unasked": {"stripdnshttpsrecords", "updatealtsvc"},
     "a command can ask it, too": {"serverplayback"},
-    "it has commands, tasks or options, but no hook that is offered anything": {
-        "browser", "clientplayback", "commandhistory", "comment", "core", "cut", "errorcheck",
-        "export", "keepserving", "readfilestdin", "termlog",
-    },
-}  # fmt: skip
-"""The others of mitmdump, by why they do not sleep. Only `scriptloader` is in neither table: what
-it loads can change at any time. Where it loads anything but this package, it keeps its place in the
-chain, like whatever is not ours to judge."""
+}
+"""Others of mitmdump, by why they do not sleep."""
 
-_JUDGED = SLEEPS.keys() | set().union(*STAYS.values())
+DEAF = {
+    "browser", "clientplayback", "commandhistory", "comment", "core", "cut", "errorcheck",
+    "export", "keepserving", "readfilestdin", "termlog",
+}  # fmt: skip
+"""Those with commands, tasks or options, but no hook that is offered anything.
+
+Only `scriptloader` is in no table: what it loads can change at any time. Where it loads anything
+but this package, it keeps its place in the chain, like whatever is not ours to judge.
+"""
+
+_JUDGED = DEAF | SLEEPS.keys() | set().union(*STAYS.values())
 _LIFE_CYCLE = {"load", "configure", "running", "done"}
 
 
@@ -79,12 +79,7 @@ class Group:
 
     def listen(self) -> None:
         """Make the hooks that are needed as the options stand."""
-        sleeps = OURS | SLEEPS if ctx.options.hublet_lean else OURS
-        awake = [
-            addon
-            for addon in _all_of(self.neighbours)
-            if not (option := sleeps.get(_name(addon))) or getattr(ctx.options, option)
-        ]
+        awake = [addon for addon in _all_of(self.neighbours) if _is_awake(addon)]
         for event in hooks.all_hooks.keys() - _LIFE_CYCLE:
             self._listen(event, awake)
 
@@ -95,7 +90,7 @@ class Group:
 
 
 class Chain:
-    """Puts mitmproxy's addons in groups, from the start of the proxy to its end.
+    """Puts addons in groups, from the start of the proxy to its end; in lean mode all that we know.
 
     The loader of scripts is in one, too: an event would go down five levels to reach ours.
     """
@@ -116,13 +111,13 @@ class Chain:
 
     def take_options(self, updated: set[str]) -> None:
         """Raise OptionsError where a person looks on, who can ask an addon for anything."""
-        is_wanted = "hublet_lean" in updated and ctx.options.hublet_lean
-        if is_wanted and ctx.master.addons.get("view") is not None:
+        is_new = "hublet_lean" in updated
+        if is_new and ctx.options.hublet_lean and ctx.master.addons.get("view") is not None:
             raise OptionsError(
                 "hublet_lean is for routing under mitmdump, and takes away what you would look at"
                 " here; leave it out"
             )
-        if "scripts" in updated:
+        if is_new or "scripts" in updated:
             self._arrange()
 
     def running(self) -> None:
@@ -144,18 +139,18 @@ class Chain:
         ctx.master.addons.chain = list(self._with_groups(chain)) if self.is_running else chain
 
     def _with_groups(self, chain: list[object]) -> Iterator[object]:
-        for is_judged, neighbours in groupby(chain, self._is_judged):
-            if not is_judged:
+        for is_known, neighbours in groupby(chain, self._is_known):
+            if not is_known:
                 yield from neighbours
                 continue
             group = Group(neighbours)
             group.listen()
             yield group
 
-    def _is_judged(self, addon: object) -> bool:
-        """Tell whether we know what an addon does: of the scripts, what this package does."""
+    def _is_known(self, addon: object) -> bool:
+        """Tell whether we know what an addon hears: of the scripts, what this package does."""
         if _name(addon) != "scriptloader":
-            return _name(addon) in _JUDGED
+            return _name(addon) in (_JUDGED if ctx.options.hublet_lean else DEAF)
         groups = [part for part in traverse([addon]) if isinstance(part, Group)]
         return len(getattr(addon, "addons", ())) == 1 and any(
             self in it.neighbours for it in groups
@@ -211,6 +206,11 @@ def _offer(listening: list[Hook]) -> Hook:
 
 def _hooks(event: str, addons: list[object]) -> list[Hook]:
     return [getattr(addon, event) for addon in addons if callable(getattr(addon, event, None))]
+
+
+def _is_awake(addon: object) -> bool:
+    option = SLEEPS.get(_name(addon))
+    return option is None or bool(getattr(ctx.options, option))
 
 
 def _name(addon: object) -> str:
