@@ -40,9 +40,9 @@ def test_every_metric_is_there_and_described_before_anything_happened() -> None:
 
 def test_the_labels_and_buckets_that_are_listed_are_those_of_the_metric() -> None:
     instruments = Instruments(router())
-    instruments.requests("eu1", "credential", "api-key", "2xx").inc()
-    instruments.first_byte_seconds("eu1").observe(1)
-    instruments.connections("eu1", "opened").inc()
+    instruments.requests.count(("eu1", "credential", "api-key", "2xx"), None)
+    instruments.first_byte_seconds["eu1"].observe(1, None)
+    instruments.connections["eu1", "opened"] += 1
     rows = {row.name.removesuffix("_total"): row for row in instruments.listed}
     for family in instruments.registry.collect():
         row = rows[family.name]
@@ -98,7 +98,7 @@ def test_the_state_is_looked_at_when_somebody_asks() -> None:
 
 def test_openmetrics_is_spoken_to_those_who_accept_it_and_holds_exemplars() -> None:
     instruments = Instruments(router())
-    instruments.refusals("conflict").inc(exemplar={"trace_id": "4bf92f35"})
+    instruments.requests.count(("-", "conflict", "-", "4xx"), "4bf92f35")
     accept = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3"
     text, kind = instruments.exposition(accept)
     assert kind.startswith("application/openmetrics-text; version=")
@@ -109,3 +109,20 @@ def test_openmetrics_is_spoken_to_those_who_accept_it_and_holds_exemplars() -> N
         if sample.exemplar
     )
     assert exemplar.labels == {"trace_id": "4bf92f35"}
+
+
+def test_a_histogram_counts_to_the_bound_and_keeps_the_last_trace_of_each_bucket() -> None:
+    instruments = Instruments(router())
+    seen = instruments.first_byte_seconds["eu1"]
+    for amount, trace in ((0.005, "a"), (0.004, "b"), (0.006, None), (31, "c")):
+        seen.observe(amount, trace)
+    text, _ = instruments.exposition("application/openmetrics-text")
+    (family,) = (
+        it for it in read_openmetrics(text.decode()) if it.name.endswith("first_byte_seconds")
+    )
+    buckets = [it for it in family.samples if it.name.endswith("_bucket")]
+    assert [it.value for it in buckets] == [2, *[3] * 11, 4]
+    traces = {it.labels["le"]: it.exemplar.labels["trace_id"] for it in buckets if it.exemplar}
+    assert traces == {"0.005": "b", "+Inf": "c"}
+    rest = {it.name.rpartition("_")[2]: it.value for it in family.samples if it not in buckets}
+    assert rest == {"count": 4, "sum": 31.015}

@@ -91,24 +91,23 @@ class Metrics:
         each(self._count_ended, ended)
 
     def _count_ended(self, flow: http.HTTPFlow, decided: Decided) -> None:
-        assert self.counts
-        decision, response = decided.decision, flow.response
+        counts, decision, response = self.counts, decided.decision, flow.response
+        assert counts
         hublet = decision.hublet or NONE
         status = f"{response.status_code // 100}xx" if response and not flow.error else "error"
         reason, rule = decision.reason.value, decision.credential or NONE
         trace = trace_id(decided.request or view(flow))
-        exemplar = {"trace_id": trace} if trace else None
-        self.counts.requests(hublet, reason, rule, status).inc(exemplar=exemplar)
-        self.counts.decision_seconds.observe(decided.seconds, exemplar)
+        counts.requests.count((hublet, reason, rule, status), trace)
+        counts.decision_seconds.observe(decided.seconds, trace)
         if decision.action is Action.REFUSE:
-            self.counts.refusals(reason).inc()
+            counts.refusals[reason,] += 1
         elif response and is_forwarded(flow, decision):
             answered = response.timestamp_start
             asked = flow.request.timestamp_end or answered  # an answer need not wait for its body
-            self.counts.first_byte_seconds(hublet).observe(max(answered - asked, 0), exemplar)
+            counts.first_byte_seconds[hublet].observe(max(answered - asked, 0), trace)
             opened = flow.server_conn.timestamp_start
             if decision.hublet and opened and opened < flow.request.timestamp_start:
-                self.counts.connections(hublet, "reused").inc()
+                counts.connections[hublet, "reused"] += 1
 
     def server_connected(self, data: ServerConnectionHookData) -> None:
         """Count a connection that was opened."""
@@ -130,4 +129,4 @@ class Metrics:
             self.names = {(it.host, it.port): name for name, it in table.hublets.items()}
         host, port = getattr(server, "address", None) or ("", 0)
         if name := self.names.get((str(host), port)):
-            self.counts.connections(name, event).inc()
+            self.counts.connections[name, event] += 1
