@@ -72,6 +72,7 @@ def test_a_full_disk_is_told_once_and_the_loss_is_counted(
     path.symlink_to("/dev/full")
     file = LogFile(path)
     file.write("one")
+    wait_for(lambda: file.dropped == 1)
     file.write("two\nthree")
     wait_for(lambda: file.dropped == 3)
     assert caplog.text.count("cannot be written: No space left on device; lines are dropped") == 1

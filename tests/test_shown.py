@@ -7,6 +7,7 @@ import pytest
 from hublet_router.analysis.shown import (
     comment,
     counted,
+    foreign_url,
     masked,
     masked_url,
     place_name,
@@ -65,6 +66,7 @@ def test_law_4_credentials_of_the_url_are_masked(target: str, shown: str) -> Non
 def test_law_4_a_url_shows_its_host_without_userinfo(host: str | None, shown: str) -> None:
     request = Request("GET", (host,) if host else (), "/x?hapikey=secret")
     assert masked_url("http", request, [Query("hapikey")]) == shown
+    assert foreign_url("http", request) == shown.partition("/x")[0] + "/***"
 
 
 @pytest.mark.parametrize(

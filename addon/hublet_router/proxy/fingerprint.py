@@ -6,8 +6,11 @@ from hashlib import blake2b
 _KEY = secrets.token_bytes(32)
 """Of this process: the fingerprints of two runs tell nothing together."""
 
+_KEYED = blake2b(key=_KEY, digest_size=6)
+
 
 def fingerprint(credential: str) -> str:
     """Return 12 hex digits that stand for a credential."""
-    plain = credential.encode(errors="surrogatepass")  # JSON can hold lone surrogates
-    return blake2b(plain, key=_KEY, digest_size=6).hexdigest()
+    keyed = _KEYED.copy()
+    keyed.update(credential.encode(errors="surrogatepass"))  # JSON can hold lone surrogates
+    return keyed.hexdigest()

@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 from functools import lru_cache
+from json.encoder import encode_basestring_ascii
 from pathlib import Path
 
 from mitmproxy import ctx, http
@@ -102,11 +103,8 @@ def line(flow: http.HTTPFlow, decided: Decided) -> str:
     )
 
 
-_quoted = json.JSONEncoder().encode
-
-
 def _json(text: str | None) -> str:
-    return "null" if text is None else _quoted(text)
+    return "null" if text is None else encode_basestring_ascii(text)
 
 
 @lru_cache
@@ -121,7 +119,7 @@ def _written(decision: Decision) -> str:
 
 def _fingerprint(table: Table, request: Request, decision: Decision) -> str | None:
     """Return the fingerprint of the credential that decided."""
-    for rule, credential, *_ in readings(table, request):
+    for rule, credential, _, _ in readings(table, request):
         if credential and rule.name == decision.credential:
             return fingerprint(credential)
     return None

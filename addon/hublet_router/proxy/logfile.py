@@ -14,6 +14,9 @@ logger = logging.getLogger(__name__)
 MAX_WAITING = 200
 """Writes that wait for the disk; the lines of one more are dropped, and counted."""
 
+GATHER = 0.5
+"""Seconds between writes: for each, the thread and the event loop change places several times."""
+
 
 class LogFile:
     """Whole lines, or none: what the disk does not take is dropped, counted and told once."""
@@ -23,6 +26,7 @@ class LogFile:
         self.dropped = 0
         self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._is_full = False
+        self._is_closing = threading.Event()
         try:
             self._fd = self._open()
         except OSError as error:
@@ -47,12 +51,14 @@ class LogFile:
     def close(self) -> None:
         """Write what waits, and end."""
         self._lines.put(None)
+        self._is_closing.set()
         self._thread.join()
 
     def _run(self) -> None:
         going = True
         while going:
             lines = [self._lines.get()]
+            self._is_closing.wait(GATHER)
             lines += [self._lines.get() for _ in range(self._lines.qsize())]
             going = None not in lines
             if some := [line for line in lines if line is not None]:
