@@ -47,7 +47,7 @@ def test_every_answer_is_right(setting: Setting, job: Job, tls: bool) -> None:
 
 
 def test_an_answer_of_another_hublet_is_wrong(setting: Setting) -> None:
-    bare = setting.mitmdump("bare", router=False)
+    bare = setting.mitmdump("bare", script=None)
     bare.only = None  # as if it routed
     once = measure(bare, Scenario("", Job(0, BRIEF)), str(setting.authority))
     bare.stop()
@@ -62,6 +62,14 @@ def test_what_is_timed_is_routed(kind: str, hublets: int) -> None:
     assert len(table.hublets) == hublets
     request = next(decisions.requests(kind))
     assert decide(table, request).hublet == ("na1" if kind == "no credential" else "eu1")
+
+
+def test_log_and_metrics_have_every_other_turn(setting: Setting) -> None:
+    taken = costs.watched(setting, seconds=1)
+    log = setting.folder / "decisions.jsonl"
+    assert len(log.read_text().splitlines()) > 0
+    assert abs(len(taken["with"]) - len(taken["without"])) <= 2
+    assert all(microseconds > 0 for them in taken.values() for microseconds in them)
 
 
 def test_a_body_that_is_streamed_is_seen_whole(setting: Setting) -> None:

@@ -87,7 +87,7 @@ def requests(setting: Setting) -> Figures:
     for subject in subjects[1:]:
         subject.stop()
     print()
-    launched = measured["launched"] = rounds.launched(setting, rounds.mitmdumps, tell)
+    launched = measured["launched"] = rounds.launched(setting, tell)
     tell()
     for name, limit in (("router", 1.05), ("router, lean", 0.60)):
         judge(f"CPU of the {name}, in that of {BARE}", rounds.ratio(launched, name, BARE), limit)
@@ -128,12 +128,14 @@ def start(setting: Setting) -> Figures:
     """Time the start, and what being watched costs."""
     bare, router = costs.start_seconds(setting)
     judge(f"start, beyond the {bare:.2f} s of bare mitmdump", router - bare, 0.25, " s")
-    found = rounds.launched(setting, costs.watched, tell)
+    tell("metrics and decision log")
+    taken = costs.watched(setting)
     tell()
-    share = rounds.ratio(found, "watched", "router") - 1
+    pairs = zip(taken["without"], taken["with"], strict=False)  # each of two turns together
+    share = statistics.median(watched / without for without, watched in pairs) - 1
     judge("metrics and decision log, of the CPU of a request", share * 100, 3, " %")
     print()
-    return {"bare": bare, "router": router, "rounds": raw(found)}
+    return {"bare": bare, "router": router, "turns": taken}
 
 
 def memory(setting: Setting) -> Figures:

@@ -1,37 +1,51 @@
 """What there is beside requests: the time to start, the cost of being watched, and memory."""
 
+import json
+import os
 import socket
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from bench.load import API, TOKEN, Job
 from bench.rounds import LEAN, Scenario, measure
-from bench.subjects import Setting, Subject, memory
+from bench.subjects import ROUTER, Setting, Subject, memory
 
 MIB = 1 << 20
 PIECE = bytes(MIB)
+TURNS = Path(__file__).with_name("turns.py")
+WATCHED = 75  # seconds
 WARM = 5_000
 ALL = WARM + 200_000
 
 
 def start_seconds(setting: Setting) -> tuple[float, float]:
     """Return the seconds until bare mitmdump listens, and until it does with the router."""
-    taken: dict[bool, list[float]] = {False: [], True: []}
+    bare: list[float] = []
+    router: list[float] = []
     for _ in range(5):
-        for router, seconds in taken.items():
+        for script, seconds in ((None, bare), (ROUTER, router)):
             begun = time.perf_counter()
-            subject = setting.mitmdump("start", router=router)
+            subject = setting.mitmdump("start", script=script)
             seconds.append(time.perf_counter() - begun)
             subject.stop()
-    return statistics.median(taken[False]), statistics.median(taken[True])
+    return statistics.median(bare), statistics.median(router)
 
 
-def watched(setting: Setting) -> list[Subject]:
-    """Start the router without and with metrics and the decision log."""
+def watched(setting: Setting, seconds: float = WATCHED) -> dict[str, list[float]]:
+    """Return what a request costs without the decision log and the metrics, and with them."""
+    found = setting.folder / "turns.json"
+    os.environ["TURNS"] = str(found)
     log = f"hublet_log={setting.folder / 'decisions.jsonl'}"
-    watched = ("--set", "hublet_metrics=:0", "--set", log)
-    return [setting.mitmdump("router"), setting.mitmdump("watched", *watched)]
+    subject = setting.mitmdump(
+        "turns", "--set", "hublet_metrics=:0", "--set", log, script=TURNS
+    )  # fmt: skip
+    once = measure(subject, Scenario("", Job(0, seconds)), str(setting.authority))
+    assert not once.wrong
+    subject.stop()
+    taken: dict[str, list[float]] = json.loads(found.read_text())
+    return taken
 
 
 def growth(setting: Setting, tell: Callable[[str], None]) -> list[tuple[int, float]]:

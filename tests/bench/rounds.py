@@ -96,7 +96,7 @@ def ratio(rounds: Rounds, name: str, base: str) -> float:
 def mitmdumps(setting: Setting) -> list[Subject]:
     """Start what is judged."""
     return [
-        setting.mitmdump(BARE, "--set", "stream_large_bodies=64k", router=False),
+        setting.mitmdump(BARE, "--set", "stream_large_bodies=64k", script=None),
         setting.mitmdump("router"),
         setting.mitmdump("router, lean", *LEAN),
     ]
@@ -108,16 +108,14 @@ def subjects(setting: Setting) -> list[Subject]:
     return [it for it in found if it]
 
 
-def launched(
-    setting: Setting, start: Callable[[Setting], list[Subject]], tell: Callable[[str], None]
-) -> Rounds:
-    """Compare what is started in the main scenario, anew several times.
+def launched(setting: Setting, tell: Callable[[str], None]) -> Rounds:
+    """Compare what is judged in the main scenario, started anew several times.
 
     Where in memory a process has what is luck: the same program needs 5 % more or less for it.
     """
     found: Rounds = {}
     for launch in range(LAUNCHES):
-        started = start(setting)
+        started = mitmdumps(setting)
         shown = f"launch {launch + 1} of {LAUNCHES}"
         scenario = Scenario(shown, Job(0, seconds=0.4), rounds=6)
         for name, them in in_turn(scenario, started, str(setting.authority), tell).items():

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from mitmproxy.certs import CertStore
 
 ROOT = Path(__file__).parents[2]
+ROUTER = ROOT / "addon" / "router.py"
 BIN = Path(sys.executable).parent
 API = "api.hubapi.com"
 REGIONS = ("na1", "eu1")
@@ -32,7 +33,7 @@ class Subject:
         self.port = port
         self.tls = tls
         self.only = only
-        environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests")}
+        environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'addon'}:{ROOT / 'tests'}"}
         self.process = subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=ROOT, env=environment
         )
@@ -101,28 +102,25 @@ class Setting:
         """Return where a Hublet is."""
         return f"http://127.0.0.1:{self.ports[region]}"
 
-    def mitmdump(self, name: str, *arguments: str, router: bool = True) -> Subject:
-        """Start mitmdump with the flags that all of them share; without the router, to eu1.
+    def mitmdump(self, name: str, *arguments: str, script: Path | None = ROUTER) -> Subject:
+        """Start mitmdump with the flags that all of them share; without a script, to eu1.
 
         The mode is one without TLS for all: a mode with it has one more layer, used or not.
         """
         port = free_port()
-        mode = "reverse:http://unrouted.invalid" if router else f"reverse:{self.url('eu1')}"
-        script: list[str | Path] = [
-            "-s",
-            ROOT / "addon" / "router.py",
-            "--set",
-            f"hublets={self.table}",
-        ]
+        mode = "reverse:http://unrouted.invalid" if script else f"reverse:{self.url('eu1')}"
+        routed: list[str | Path] = []
+        if script:
+            routed = ["-s", script, "--set", f"hublets={self.table}"]
         return self._start(
             name,
             [
                 BIN / "mitmdump", "--mode", mode, "--listen-host", "127.0.0.1",
                 "--listen-port", str(port), "--set", f"confdir={self.folder}",
                 "--set", "flow_detail=0", "--set", "keep_host_header=true",
-                "--set", "connection_strategy=lazy", *(script if router else []), *arguments,
+                "--set", "connection_strategy=lazy", *routed, *arguments,
             ],
-            port, port, None if router else "eu1",
+            port, port, None if script else "eu1",
         )  # fmt: skip
 
     def haproxy(self) -> Subject | None:
