@@ -29,7 +29,7 @@ from test_start import TABLE, said, start
 from test_streams import Mitmdump
 from wire import Answer, Stage, bearer, confdir, read_request, request, wait_for
 
-# Judged in mitmproxy 12.2.3 when they had these: options; hooks; commands.
+# Judged in mitmproxy 12.2.3 and 12.3.1, when they had these: options; hooks; commands.
 SLEEPERS = {
     "anticache": ("anticache", "load request", ""),
     "anticomp": ("anticomp", "load request", ""),

@@ -91,12 +91,14 @@ class Upstream:
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections.append(bytearray())
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            if self.behaviour:
-                await self.behaviour(reader, writer)
-            else:
-                await self.answer_all(reader, writer)
-        writer.close()
+        try:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                if self.behaviour:
+                    await self.behaviour(reader, writer)
+                else:
+                    await self.answer_all(reader, writer)
+        finally:  # also where the stage is taken down
+            writer.close()
 
     async def answer_all(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         received = self.connections[-1]
@@ -294,6 +296,7 @@ class Stage:
         for task in rest:
             task.cancel()
         await asyncio.gather(*rest, return_exceptions=True)
+        await asyncio.sleep(0)  # what was closed is gone one turn later
 
     def upstream(
         self, name: str, *certified: str, behaviour: Behaviour | None = None, port: int = 0
