@@ -1,6 +1,7 @@
 """A file that lines are appended to, and what its disk does to them."""
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from mitmproxy.exceptions import OptionsError
 
 from hublet_router.proxy import logfile
 from hublet_router.proxy.logfile import LogFile
-from wire import wait_for
+from wire import SECONDS, wait_for
 
 
 def test_lines_are_appended_to_what_is_there(tmp_path: Path) -> None:
@@ -19,6 +20,19 @@ def test_lines_are_appended_to_what_is_there(tmp_path: Path) -> None:
     file.write("zwei ü")
     file.close()
     assert path.read_text() == "before\none\nzwei ü\n"
+
+
+def test_who_closes_it_does_not_wait_for_the_next_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logfile, "GATHER", 3600)
+    file = LogFile(tmp_path / "log")
+    file.write("one")
+    closing = threading.Thread(target=file.close, daemon=True)
+    closing.start()
+    closing.join(SECONDS)
+    assert not closing.is_alive()
+    assert (tmp_path / "log").read_text() == "one\n"
 
 
 def test_a_new_file_is_not_for_everybody(tmp_path: Path) -> None:
