@@ -1,4 +1,4 @@
-"""The event chain: who cannot hear an event is not asked, and in lean mode, nor is who is idle.
+"""The event chain: who hears nothing of traffic is not asked; in lean mode, nor is who is idle.
 
 mitmproxy offers each event to each of some forty addons, and then the news of it to each again
 (`handle_lifecycle` in addonmanager.py): more than 40 % of the work for a small request.
@@ -92,7 +92,8 @@ class Group:
 class Chain:
     """Puts addons in groups, from the start of the proxy to its end; in lean mode all that we know.
 
-    The loader of scripts is in one, too: an event would go down five levels to reach ours.
+    The loader of scripts is in one where it loads ours alone: else an event goes down five
+    levels to reach it.
     """
 
     name = "hublet-router-chain"
