@@ -33,6 +33,24 @@ SMUGGLED = b"0\r\n\r\n" + request("GET", "/smuggled", TOKEN)
 # status, and the reason of a problem document or words of mitmproxy's own answer
 type Rows = dict[str, tuple[bytes, str, str]]
 
+CONTROLS: Rows = {
+    "a bare CR before a length": (
+        posted("X-A: a\rContent-Length: 0", f"Content-Length: {len(SMUGGLED)}", body=SMUGGLED),
+        "400", "unreadable",
+    ),
+    "a bare CR before a credential": (
+        head("/", f"Host: {API}", "X-A: a\rAuthorization: Bearer pat-na1-0"), "400", "unreadable",
+    ),
+    "a NUL in a value": (head("/", f"Host: {API}", "X-A: a\0b"), "400", "unreadable"),
+    "a folded value": (head("/", f"Host: {API}", "X-A: a\r\n b"), "400", "unreadable"),
+    "an escape in a credential": (
+        head("/", f"Host: {API}", "X-A: \x1b[2J"), "400", "unreadable",
+    ),
+    "a DEL in a value": (head("/", f"Host: {API}", "X-A: a\x7f"), "400", "unreadable"),
+    "a NUL in the target": (head("/\0", f"Host: {API}"), "400", "unreadable"),
+    "a host that is foreign, too": (head("/", "Host: a.example", "X-A: \0"), "400", "unreadable"),
+}  # fmt: skip
+
 HOSTS: Rows = {
     "foreign": (host("api.example.com"), "421", "foreign-host"),
     "no Host": (head("/"), "421", "foreign-host"),
@@ -55,10 +73,10 @@ HOSTS: Rows = {
     "our name in brackets": (host(f"[{API}]"), "421", "foreign-host"),
     "half an IPv6 literal": (host("[::1"), "421", "foreign-host"),
     "an IPv4 address": (host("127.0.0.1"), "421", "foreign-host"),
-    "a NUL": (host(f"{API}\0.a.example"), "421", "foreign-host"),
+    "a NUL": (host(f"{API}\0.a.example"), "400", "unreadable"),
     "a space": (host(f"{API} a.example"), "421", "foreign-host"),
     "a tab": (host(f"{API}\ta.example"), "421", "foreign-host"),
-    "a folded line": (host(f"{API}\r\n a.example"), "421", "foreign-host"),
+    "a folded line": (host(f"{API}\r\n a.example"), "400", "unreadable"),
     "a letter that folds to ours": (host("api.hubap\N{LATIN SMALL LETTER DOTLESS I}.com"),
                                     "421", "foreign-host"),
     "percent-encoding": (host("api%2ehubapi.com"), "421", "foreign-host"),
@@ -129,6 +147,24 @@ def answered(client: Client, raw: bytes) -> tuple[str, str]:
     except ConnectionError:
         return CLOSED, ""
     return str(answer.status), answer.body.decode()
+
+
+@pytest.mark.parametrize(("raw", "status", "said"), CONTROLS.values(), ids=CONTROLS)
+def test_control_characters_are_refused_before_anything_is_forwarded(
+    closed: Stage, raw: bytes, status: str, said: str
+) -> None:
+    with closed.client() as client:
+        got, text = answered(client, raw)
+    assert got == status
+    assert f'"reason": "{said}"' in text
+
+
+def test_a_tab_in_a_value_is_no_control_character(stage: Stage) -> None:
+    stage.upstream("eu1")
+    stage.table()
+    stage.proxy()
+    with stage.client() as client:
+        assert client.send(head("/", f"Host: {API}", "X-A: a\tb\xe9")).hublet == "eu1"
 
 
 @pytest.mark.parametrize(("raw", "status", "said"), HOSTS.values(), ids=HOSTS)

@@ -5,6 +5,7 @@ import logging
 
 import pytest
 from mitmproxy.addons.proxyserver import Proxyserver
+from mitmproxy.addons.update_alt_svc import UpdateAltSvc
 from mitmproxy.options import Options
 from mitmproxy.test import taddons
 
@@ -65,15 +66,15 @@ def test_a_misspelt_option_of_ours_is_an_error_and_others_are_not_ours(
 
 def test_what_routing_needs_is_set_once_and_said(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    with taddons.context(Proxyserver()) as context:
+    with taddons.context(Proxyserver(), UpdateAltSvc()) as context:
         context.options.update(validate_inbound_headers=False, stream_large_bodies="1m")
         be_faithful()
         be_faithful()
         assert context.options.keep_host_header
         assert context.options.connection_strategy == "lazy"
-        assert context.options.stream_large_bodies == "64k"
+        assert context.options.stream_large_bodies == "65536"
         assert context.options.validate_inbound_headers
     assert caplog.messages == [
-        "set for faithful routing: keep_host_header=true, connection_strategy=lazy,"
-        " stream_large_bodies=64k, validate_inbound_headers=true"
+        "set for faithful routing: keep_host_header=true, keep_alt_svc_header=true,"
+        " connection_strategy=lazy, stream_large_bodies=65536, validate_inbound_headers=true"
     ]

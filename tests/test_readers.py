@@ -13,6 +13,7 @@ from hublet_router.core.readers import (
     Protobuf,
     Reader,
     Regex,
+    _nesting,
     decode_base64,
     json_strings,
     protobuf_fields,
@@ -437,3 +438,23 @@ def test_every_access_token_names_its_hublet(hublet: str, scopes: bytes, signatu
 
     assert Protobuf(9).names(token) == (hublet,)
     assert Protobuf(9).names(access_token(None, scopes=scopes, signature=signature)) == ()
+
+
+# A string that does not end, and more brackets than may be nested: each `"` once was searched to
+# the end of the text.
+HOSTILE = b'"a\\' * 21000 + b"[" * 1001
+
+
+@pytest.mark.parametrize(
+    ("document", "depth"),
+    [
+        (HOSTILE, 0),
+        (b"[" * 1200 + HOSTILE, 1200),
+        (b'["\\\\",' * 1100, 1100),
+        (b'["\\"[[[",' * 1100, 1100),
+        (b"[]" * 1100, 1),
+    ],
+    ids=["open string", "brackets first", "escaped backslash", "escaped quote", "side by side"],
+)
+def test_brackets_in_strings_do_not_nest(document: bytes, depth: int) -> None:
+    assert _nesting(document) == depth

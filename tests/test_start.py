@@ -166,3 +166,26 @@ def is_open(port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def test_clients_that_call_during_the_start_are_served_and_do_not_end_it(tmp_path: Path) -> None:
+    table = tmp_path / "hublets.yaml"
+    table.write_text(TABLE.replace("PORT", str(free_port())))
+    port = free_port()
+    command: list[str | Path] = [
+        BIN / "mitmdump", "-s", SCRIPT, "--mode", "reverse:https://unrouted.invalid",
+        "--listen-host", "127.0.0.1", "--listen-port", str(port),
+        "--set", f"hublets={table}", "--set", f"confdir={confdir()}",
+    ]  # fmt: skip
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as proxy:
+        statuses: list[int] = []
+        while len(statuses) < 5 and proxy.poll() is None:
+            try:
+                with Client(port) as client:
+                    statuses.append(client.get("/", bearer("zz9")).status)
+            except OSError:
+                continue  # it does not listen yet
+        proxy.terminate()
+        log, _ = proxy.communicate()
+    assert statuses == [421] * 5
+    assert b"Addon error" not in log

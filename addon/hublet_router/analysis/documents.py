@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable
 
-_TOKEN = re.compile(r'("(?:[^"\\]|\\.)*")(\s*:)?|-?[0-9]+(?:\.[0-9]+)?([eE][+-]?[0-9]+)?|[\[\]{}]')
+_TOKEN = re.compile(r'("(?:[^"\\]|\\.)*+")(\s*:)?|-?[0-9]+(?:\.[0-9]+)?([eE][+-]?[0-9]+)?|[\[\]{}]')
 
 
 def rewritten(

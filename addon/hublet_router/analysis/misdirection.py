@@ -9,14 +9,8 @@ from typing import NamedTuple
 from ..core.decide import decide, readings
 from ..core.places import Request
 from ..core.readers import json_strings
-from ..core.table import Table, account_id
+from ..core.table import MIGRATING, MISDIRECTED, Table, account_id
 from .shown import comment, counted
-
-MISDIRECTED = 421
-"""Always understood (RFC 9110 section 15.5.20)."""
-
-MIGRATING = 477
-"""HubSpot's: the account is on its way to another Hublet; ask again later."""
 
 _OURS = "hublet-router; error="  # a router's own answer tells nothing of a Hublet
 _PLAIN_ID = re.compile(r"[A-Za-z0-9]+")
@@ -41,7 +35,7 @@ def told(
     status may mean other things too: it needs a name, where the table says that there is one.
     """
     how = table.misdirected
-    if status not in {MISDIRECTED, MIGRATING, how.status}:
+    if status not in how.statuses:
         return None
     fields = list(headers)
     if any(name == "proxy-status" and _OURS in value for name, value in fields):

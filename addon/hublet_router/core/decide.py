@@ -33,6 +33,7 @@ class Reason(StrEnum):
     UNKNOWN_HUBLET = "unknown-hublet"
     CONFLICT = "conflict"
     FOREIGN_HOST = "foreign-host"
+    UNREADABLE = "unreadable"
     TOO_LARGE = "too-large"
     NO_TABLE = "no-table"
     INTERNAL_ERROR = "internal-error"
@@ -143,6 +144,8 @@ def readings(table: Table, request: Request) -> Iterator[Reading]:
 
 def _elsewhere(table: Table, request: Request) -> Decision | None:
     """Return the decision for a request whose host is not ours, or not one; None for the others."""
+    if request.has_control_characters:
+        return refuse(Reason.UNREADABLE, None, table.version)
     hosts = request.hosts
     if hosts and hosts[0] in table.domains and hosts.count(hosts[0]) == len(hosts):
         return None  # the usual spelling needs no reading

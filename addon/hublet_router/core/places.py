@@ -13,6 +13,7 @@ from .readers import json_strings
 MAX_BODY = 64 * 1024
 """Bytes of a body that are read for a credential; a longer one is not read at all."""
 
+_CONTROL = re.compile(r"[\0-\x08\n-\x1f\x7f]")
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:@/\[\]]+)(?::[0-9]*)?")
 
 
@@ -65,6 +66,15 @@ class Request:
     def form(self) -> list[tuple[str, str]]:
         """The pairs of an urlencoded body, whatever its Content-Type says: a server may not ask."""
         return _pairs((self.body or b"").decode("latin-1"))
+
+    @cached_property
+    def has_control_characters(self) -> bool:
+        """Whether the target or a field value has one but a tab (RFC 9110 section 5.5).
+
+        Some servers end a line at a bare CR, and read a field, or a second request, behind it.
+        """
+        text = self.target + "".join([value for _, value in self.headers])
+        return not text.isprintable() and _CONTROL.search(text) is not None
 
     def header(self, name: str) -> list[str]:
         """Return the value of each field with that lower-case name."""

@@ -9,6 +9,7 @@ from .places import Place, Request, host_name, ip_address
 from .plan import Plan, Rule
 from .readers import Protobuf
 
+MISDIRECTED, MIGRATING = 421, 477
 _NUMBER = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+))*")
 
 
@@ -108,6 +109,14 @@ class Misdirected:
     status: int | None = None
     header: str | None = None
     json: str | None = None
+
+    @property
+    def statuses(self) -> set[int | None]:
+        """The statuses of such an answer: the table's own, 421, and HubSpot's 477.
+
+        421 is always understood (RFC 9110 section 15.5.20); 477 says that an account is migrating.
+        """
+        return {self.status, MISDIRECTED, MIGRATING}
 
 
 @dataclass(frozen=True, slots=True)

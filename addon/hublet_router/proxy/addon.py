@@ -30,6 +30,7 @@ from .metrics import Metrics
 from .misdirected import Misdirection
 from .options import GivenOptions, be_faithful
 from .overrides import Overrides
+from .passing import keep_copy, pass_on
 from .prompt import Prompt, Usage
 from .refusal import send_refusal
 from .shadow import Shadow
@@ -80,6 +81,11 @@ class HubletRouter:
         if not hasattr(ctx.options, "console_layout"):
             with suppress(ValueError, RuntimeError, NotImplementedError):  # a thread, or Windows
                 asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hang_up)
+        tls = ctx.master.addons.get("tlsconfig")
+        if tls and tls.certstore is None:
+            # mitmproxy makes the store in `running`, but listens before: the request of an early
+            # client would fail for want of it, and end the process (`TlsConfig.request`).
+            tls.configure({"confdir"})
         ctx.master.commands.collect_commands(self.prompt)  # mitmproxy does not look into a group
         loader.add_option(
             "hublets",
@@ -173,13 +179,22 @@ class HubletRouter:
             self._fail(flow, error)
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
-        """End what switches to another protocol than WebSocket: that would be an unread tunnel."""
+        """Pass an answer on, unless it opens a tunnel that nobody reads: all but WebSocket."""
         response = flow.response
-        if flow.live and response and response.status_code == 101:
+        if not (flow.live and response):
+            return
+        if response.status_code != 101:
+            pass_on(response, self.table)
+        else:
             upgrade = response.headers.get("upgrade", "").lower()
             version = flow.request.headers.get("sec-websocket-version")
             if upgrade != "websocket" or version != "13" or not ctx.options.websocket:
                 flow.kill()
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        """Keep a short answer that was passed on, for those who look at it."""
+        if flow.response:
+            keep_copy(flow.response)
 
     # one way to do each thing
 

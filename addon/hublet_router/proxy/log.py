@@ -19,6 +19,7 @@ from .annotate import Decided
 from .endings import Ended, Endings, each
 from .fingerprint import fingerprint
 from .logfile import LogFile
+from .passing import Passing
 from .status import is_forwarded
 
 
@@ -136,6 +137,8 @@ def _size(message: http.Message | None) -> int | str:
     """Return the bytes of a body; of a streamed one, what its head said."""
     if message is None:
         return "null"
+    if isinstance(message.stream, Passing):
+        return message.stream.size
     if message.raw_content is not None:
         return len(message.raw_content)
     length = message.headers.get("content-length", "")

@@ -51,15 +51,16 @@ class GivenOptions:
 def be_faithful() -> None:
     """Set what routing needs, and say so; the user need not have typed it.
 
-    Without the first two Host is rewritten, or a connection made, before any hook. The third is the
-    limit of a body that a rule has to see: with less it would be refused, with more a chunked one
-    would be buffered beyond it. Without the last, framing that two servers read in two ways hides
-    a second request.
+    `keep_host_header` and `connection_strategy` keep mitmproxy from rewriting Host, and from
+    connecting, before any hook. `keep_alt_svc_header` leaves an answer as it came.
+    `stream_large_bodies` is the limit of a body that a rule has to see, in bytes.
+    `validate_inbound_headers` rejects ambiguous framing (request smuggling).
     """
     needed = {
         "keep_host_header": True,
+        "keep_alt_svc_header": True,
         "connection_strategy": "lazy",
-        "stream_large_bodies": f"{MAX_BODY // 1024}k",
+        "stream_large_bodies": str(MAX_BODY),
         "validate_inbound_headers": True,
     }
     changed = {k: v for k, v in needed.items() if getattr(ctx.options, k) != v}

@@ -41,6 +41,12 @@ ANSWERS: dict[Reason, tuple[HTTPStatus, str, str]] = {
         "The host of the request is not served here, is missing, or is given in two ways that"
         " differ. Send one Host that this router serves.",
     ),
+    Reason.UNREADABLE: (
+        HTTPStatus.BAD_REQUEST,
+        "http_request_error",
+        "The request holds control characters, which servers read in different ways. Send it"
+        " without them.",
+    ),
     Reason.TOO_LARGE: (
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         "http_request_error",

@@ -1,0 +1,73 @@
+"""Answers reach their client as they come, and unchanged."""
+
+import asyncio
+
+from mitmproxy.http import Response
+
+from hublet_router.proxy.passing import Passing, keep_copy, pass_on
+from wire import Stage, bearer, request, wait_for
+
+
+def test_each_event_arrives_before_the_next_is_sent(stage: Stage) -> None:
+    got = [asyncio.Event() for _ in range(3)]
+
+    async def send_events(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+        for number, event in enumerate(got):
+            writer.write(b"data: %d\n\n" % number)
+            await event.wait()
+
+    stage.upstream("eu1", behaviour=send_events)
+    stage.table()
+    stage.proxy()
+    with stage.client() as client:
+        client.socket.sendall(request("GET", "/events", bearer("eu1")))
+        received = b""
+        for number, event in enumerate(got):
+            received += client.receive_until(b"data: %d\n\n" % number)
+            assert b"data: %d" % number in received
+            stage.loop.call_soon_threadsafe(event.set)
+    wait_for(lambda: stage.seen.flows)
+
+
+def test_a_short_answer_is_kept_for_who_looks_at_it_and_a_long_one_is_not(stage: Stage) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        size = int((await reader.readuntil(b"\r\n\r\n")).split()[1][1:])
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size)
+
+    stage.upstream("eu1", behaviour=answer)
+    stage.table()
+    stage.proxy()
+    for size in (0, 3, 65536, 65537):
+        with stage.client() as client:
+            assert client.get(f"/{size}", bearer("eu1")).body == b"x" * size
+    wait_for(lambda: len(stage.seen.flows) == 4)
+    kept = [flow.response and flow.response.raw_content for flow in stage.seen.flows]
+    assert kept == [b"", b"xxx", b"x" * 65536, None]
+
+
+def test_alt_svc_arrives_as_it_was_sent(stage: Stage) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b'HTTP/1.1 200 OK\r\nAlt-Svc: h3=":443"\r\nContent-Length: 0\r\n\r\n')
+
+    stage.upstream("eu1", behaviour=answer)
+    stage.table()
+    stage.proxy()
+    with stage.client() as client:
+        assert client.get("/", bearer("eu1")).headers["alt-svc"] == 'h3=":443"'
+
+
+def test_what_another_addon_streams_stays_its_own() -> None:
+    response = Response.make(200)
+    response.stream = True
+    pass_on(response, None)
+    keep_copy(response)
+    assert response.stream is True
+
+
+def test_the_size_of_a_long_answer_is_counted() -> None:
+    passing = Passing()
+    assert [passing(b"x" * 40000), passing(b"y" * 40000)] == [b"x" * 40000, b"y" * 40000]
+    assert (passing.size, passing.content) == (80000, None)
