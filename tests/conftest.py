@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from wire import Stage
+from harness import Stage
 
 # Where a bug of lean mode would show on the wire: these run with and without it.
 IN_BOTH_MODES = {
-    "test_wire", "test_streams", "test_http2", "test_faults", "test_reload", "test_open_door",
-    "test_laws", "test_flows", "test_chain",
+    "test_wire", "test_streams", "test_http2", "test_faults", "test_reload", "test_laws",
+    "test_hostile_requests", "test_flows", "test_chain",
 }  # fmt: skip
 
 

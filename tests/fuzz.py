@@ -24,9 +24,10 @@ import atheris
 # It tells of each module on stderr, which is where it says what it found; nobody misses that.
 PARTS = ["hublet_router.core", "hublet_router.tablefile", "yaml"]
 with contextlib.redirect_stderr(io.StringIO()), atheris.instrument_imports(include=PARTS):
-    from hublet_router.core.decide import Action, decide
-    from hublet_router.core.places import MAX_BODY, Request
+    from hublet_router.core.decision import Action
+    from hublet_router.core.judge import decide
     from hublet_router.core.readers import Base64, Jwt, Protobuf, Regex
+    from hublet_router.core.request import MAX_BODY, Request
     from hublet_router.core.table import Table
     from hublet_router.tablefile import TableError, load, loads
     from synthetic import (

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from types import SimpleNamespace
 
-from hublet_router.proxy.instruments import Instruments, Row
+from hublet_router.proxy.observe.instruments import Instruments, Row
 
 README = Path(__file__).parents[1] / "README.md"
 PLACE = re.compile(r"(?<=<!-- metrics -->\n).*?(?=<!-- end of metrics -->)", re.DOTALL)

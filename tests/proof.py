@@ -19,14 +19,14 @@ from http.client import HTTPConnection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hublet_router.analysis.shown import masked_path
+from harness import free_port
 from hublet_router.cli.run import script
-from hublet_router.core.decide import decide
-from hublet_router.core.places import Request
+from hublet_router.core.judge import decide
+from hublet_router.core.request import Request
 from hublet_router.core.table import Example, Table
 from hublet_router.demo.signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
+from hublet_router.explain.masking import mask_path
 from hublet_router.tablefile import loads
-from wire import free_port
 
 START_SECONDS = 30
 _DEMO_UPSTREAM = re.compile(r"https://127\.0\.0\.1:[0-9]+")
@@ -108,7 +108,7 @@ def _wait_until_open(port: int, process: subprocess.Popen[bytes]) -> None:
 def _row(folder: Path, port: int, table: Table, example: Example, front: str) -> Row:
     decision = decide(table, example.request)
     status, seen = _send(folder, port, example.request, front)
-    path = masked_path(example.request, table.places)
+    path = mask_path(example.request, table.places)
     what = f"{decision.credential or 'nothing'}, {example.request.method} {path}"
     if "hublet" not in seen:
         reason = seen.get("reason", f"status {status}")

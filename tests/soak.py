@@ -30,9 +30,19 @@ from typing import cast
 
 import h2.exceptions
 
+from harness import (
+    REVERSE,
+    SECONDS,
+    Client,
+    Stage,
+    authority,
+    confdir,
+    free_port,
+    request,
+    wait_for,
+)
 from synthetic import access_token, api_key, personal_access_key, private_app_token
 from test_http2 import Http2Client
-from wire import REVERSE, SECONDS, Client, Stage, authority, confdir, free_port, request, wait_for
 
 API = "api.hubapi.com"
 SCRIPT = Path(__file__).parents[1] / "addon" / "router.py"

@@ -21,11 +21,7 @@ from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Request, TextMessage
 
 import hublet_router.proxy.addon
-from hublet_router.core.decide import Reason
-from hublet_router.proxy.addon import HubletRouter
-from hublet_router.proxy.fingerprint import fingerprint
-from hublet_router.tablefile import loads
-from wire import (
+from harness import (
     TABLE,
     Stage,
     Upstream,
@@ -37,6 +33,10 @@ from wire import (
     request,
     wait_for,
 )
+from hublet_router.core.decision import Reason
+from hublet_router.proxy.addon import HubletRouter
+from hublet_router.proxy.observe.fingerprint import fingerprint
+from hublet_router.tablefile import loads
 
 API = "api.hubapi.com"
 

@@ -3,9 +3,9 @@
 from mitmproxy.flowfilter import match
 from mitmproxy.test import tflow
 
-from hublet_router.core.decide import Action, Decision, Reason, refuse
+from hublet_router.core.decision import Action, Decision, Reason, refuse
 from hublet_router.core.table import Upstream
-from hublet_router.proxy.annotate import (
+from hublet_router.proxy.routing.annotate import (
     MISDIRECTED_MARK,
     SHADOW_MARK,
     annotate,

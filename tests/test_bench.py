@@ -8,7 +8,7 @@ from bench import costs, decisions
 from bench.load import Job
 from bench.rounds import LEAN, Scenario, in_turn, measure
 from bench.subjects import Setting
-from hublet_router.core.decide import decide
+from hublet_router.core.judge import decide
 from hublet_router.tablefile import loads
 
 BRIEF = 0.2  # seconds

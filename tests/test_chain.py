@@ -24,10 +24,10 @@ from mitmproxy.proxy.server_hooks import ClientConnectedHook
 from mitmproxy.test import taddons, tflow, tutils
 from mitmproxy.tools.dump import DumpMaster
 
-from hublet_router.proxy.chain import DEAF, SLEEPS, STAYS, Chain, Group
+from harness import Answer, Stage, bearer, confdir, read_request, request, wait_for
+from hublet_router.proxy.engine.chain import DEAF, SLEEPS, STAYS, Chain, Group
 from test_start import TABLE, said, start
 from test_streams import Mitmdump
-from wire import Answer, Stage, bearer, confdir, read_request, request, wait_for
 
 # Judged in mitmproxy 12.2.3 and 12.3.1, when they had these: options; hooks; commands.
 SLEEPERS = {

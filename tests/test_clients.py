@@ -10,7 +10,7 @@ import pytest
 from hubspot import HubSpot
 from hubspot.discovery.discovery_base import DiscoveryBase
 
-from wire import Stage, Upstream, authority, read_request
+from harness import Stage, Upstream, authority, read_request
 
 TOKEN = "pat-eu1-00000000-0000-0000-0000-000000000000"
 REFRESH_TOKEN = "ap1-0000-0000-0000-0000-000000000000"

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from hublet_router.analysis.comparison import EXAMPLES, Changes, described, differ
-from hublet_router.core.decide import Action, Decision, Reason, refuse
+from hublet_router.core.decision import Action, Decision, Reason, refuse
 from hublet_router.core.table import Upstream
+from hublet_router.explain.comparison import EXAMPLES, Changes, described, differ
 
 EU1 = Upstream("https", "10.20.0.4", 8443)
 LIVE = Decision(Action.ROUTE, "eu1", EU1, Reason.CREDENTIAL, "api-key", "0123456789ab")
@@ -16,12 +16,12 @@ REFUSED = refuse(Reason.UNKNOWN_HUBLET, "api-key", "ba9876543210")
 @pytest.mark.parametrize(
     "new",
     [
-        replace(LIVE, action=Action.PASS),
-        replace(LIVE, hublet="na1"),
-        replace(LIVE, upstream=replace(EU1, port=443)),
-        replace(LIVE, upstream=replace(EU1, sni="upstream")),
-        replace(LIVE, reason=Reason.MOVED),
-        replace(LIVE, credential="old-key"),
+        LIVE._replace(action=Action.PASS),
+        LIVE._replace(hublet="na1"),
+        LIVE._replace(upstream=replace(EU1, port=443)),
+        LIVE._replace(upstream=replace(EU1, sni="upstream")),
+        LIVE._replace(reason=Reason.MOVED),
+        LIVE._replace(credential="old-key"),
     ],
     ids=["action", "Hublet", "upstream", "server name", "reason", "rule"],
 )
@@ -30,24 +30,24 @@ def test_whatever_a_request_would_notice_is_a_change(new: Decision) -> None:
 
 
 def test_the_version_of_the_table_is_none_nor_is_where_it_says_so() -> None:
-    assert not differ(LIVE, replace(LIVE, table="0", upstream=replace(EU1, at=(7, 7))))
+    assert not differ(LIVE, LIVE._replace(table="0", upstream=replace(EU1, at=(7, 7))))
 
 
 def test_an_upstream_is_told_where_nothing_else_would_show_the_change() -> None:
     assert described(LIVE, REFUSED) == ("eu1 ← api-key", "refused: unknown-hublet (api-key)")
-    moved = replace(LIVE, upstream=replace(EU1, host="10.20.0.5", sni="upstream"))
+    moved = LIVE._replace(upstream=replace(EU1, host="10.20.0.5", sni="upstream"))
     assert described(LIVE, moved) == (
         "eu1 ← api-key at https://10.20.0.4:8443 (sni: client)",
         "eu1 ← api-key at https://10.20.0.5:8443 (sni: upstream)",
     )
-    elsewhere = replace(moved, hublet="na1")
+    elsewhere = moved._replace(hublet="na1")
     assert described(LIVE, elsewhere) == ("eu1 ← api-key", "na1 ← api-key")
 
 
 def test_the_most_frequent_kind_comes_first_with_its_first_examples() -> None:
     changes = Changes()
     changes.requests = 12
-    changes.add(LIVE, replace(LIVE, hublet="na1"), "GET /0")
+    changes.add(LIVE, LIVE._replace(hublet="na1"), "GET /0")
     for number in range(EXAMPLES + 2):
         changes.add(LIVE, REFUSED, f"GET /{number}")
     assert changes.count == EXAMPLES + 3

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from harness import wait_for
 from hublet_router.tablefile import load
-from needed import needed
-from views import README, ROOT, demo_table, recipe
-from wire import wait_for
+from system_programs import needed
+from ui import README, ROOT, demo_table, recipe
 
 LIST, DETAIL, RECORD = (
     block.splitlines()

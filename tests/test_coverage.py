@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from hublet_router.analysis.coverage import MAX_KINDS, Coverage
-from hublet_router.core.decide import MAX_CREDENTIAL, Reason
-from hublet_router.core.places import Request
+from hublet_router.core.decision import Reason
+from hublet_router.core.findings import MAX_CREDENTIAL
+from hublet_router.core.request import Request
+from hublet_router.explain.coverage import MAX_KINDS, Coverage
 from hublet_router.tablefile import load, loads
 from synthetic import UUID, access_token, api_key, private_app_token
 
@@ -44,6 +45,8 @@ def test_what_no_request_used() -> None:
 
     assert texts == [
         "no request used rule 'private-app-token'",
+        "no request used rule 'private-app-token-in-header'",
+        "no request used rule 'private-app-token-in-json'",
         "no request used rule 'refresh-token'",
         "no request used rule 'oauth-access-token-in-form'",
         "no request used rule 'refresh-token-in-query'",

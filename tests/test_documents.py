@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from hublet_router.analysis.documents import rewritten
+from hublet_router.redaction.documents import rewritten
 
 DOCUMENT = """
 { "a": {"b": ["c", {"d": 12.5, "d": "e\\n\\"é"}], "f" : true},

@@ -8,9 +8,9 @@ import pytest
 from mitmproxy.http import HTTPFlow
 from mitmproxy.test import taddons, tflow
 
-from hublet_router.core.decide import Reason, refuse
-from hublet_router.proxy.annotate import Decided
-from hublet_router.proxy.endings import Ended, Endings, each
+from hublet_router.core.decision import Reason, refuse
+from hublet_router.proxy.observe.endings import Ended, Endings, each
+from hublet_router.proxy.routing.annotate import Decided
 
 DECIDED = Decided(refuse(Reason.CONFLICT), None, 0)
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from mitmproxy.io import FlowReader
 
-from hublet_router.analysis.explanation import explain
 from hublet_router.cli.commands import command_line
-from hublet_router.core.decide import decide
-from hublet_router.flows.view import view_whole
+from hublet_router.core.judge import decide
+from hublet_router.explain.explanation import explain
+from hublet_router.flows.requests import request_with_body
 from hublet_router.tablefile import load
 from synthetic import UUID, access_token, api_key, personal_access_key, private_app_token
 
@@ -86,7 +86,7 @@ def test_a_recording_as_json_is_the_live_decision_of_each_request(capsys: Said) 
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert len(lines) == len(flows) > 40
     for line, flow in zip(lines, flows, strict=True):
-        seen = view_whole(flow)  # type: ignore[arg-type]
+        seen = request_with_body(flow)  # type: ignore[arg-type]
         decision = decide(SHIPPED, seen).as_json()
         assert {key: line[key] for key in decision} == decision
         status = flow.response.status_code if flow.response else None  # type: ignore[attr-defined]

@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hublet_router.analysis.explanation import NOT_LISTED, explain
-from hublet_router.analysis.shown import comment, place_name, shape
-from hublet_router.core.decide import Reason, decide, readings
-from hublet_router.core.places import Request
+from hublet_router.core.decision import Reason
+from hublet_router.core.findings import findings
+from hublet_router.core.judge import decide
+from hublet_router.core.request import Request
 from hublet_router.core.table import Table
+from hublet_router.explain.explanation import NOT_LISTED, explain
+from hublet_router.explain.masking import describe_shape, place_name
 from hublet_router.tablefile import loads
 from synthetic import (
     UUID,
@@ -151,10 +153,10 @@ def test_everything_is_tried_in_the_order_of_the_table(table: Table, seen: Reque
     listed = ACCOUNTS[: 1 + fields] if table.accounts else []
     tried = [(one.rule, one.place.partition(" in ")[0]) for one in explanation.tried]
     assert [*dict.fromkeys(tried)] == [*PLACES, *listed]
-    for rule, credential, names, _ in readings(table, seen):
-        mine = [one for one in explanation.tried if one.rule == rule.name]
-        assert credential is None or shape(credential) in {one.shape for one in mine}
-        known = {name if name in NAMES else NOT_LISTED for name in names}
+    for it in findings(table, seen):
+        mine = [one for one in explanation.tried if one.rule == it.rule.name]
+        assert it.credential is None or describe_shape(it.credential) in {one.shape for one in mine}
+        known = {name if name in NAMES else NOT_LISTED for name in it.hublets}
         assert known <= {one.named for one in mine}
 
 
@@ -165,8 +167,8 @@ def test_law_4_an_explanation_holds_no_credential(
 ) -> None:
     explanation = explain(table, seen, status)
     said = f"{explanation!r} {explanation.as_text()} {json.dumps(explanation.as_json())}"
-    for _, credential, *_ in readings(table, seen):
-        assert not credential or len(credential) < 8 or credential not in said
+    for it in findings(table, seen):
+        assert not it.credential or len(it.credential) < 8 or it.credential not in said
     for written in (SECRET, UUID, base64url(SECRET.encode())[1:-1]):
         assert written not in said
 
@@ -329,7 +331,7 @@ def test_why(table: Table, seen: Request, first: str, whys: list[str], policy: s
     explanation = explain(table, seen)
     nothing = {"not for this path", "no credential there", "no account there"}
     said = [f"{one.rule}: {one.why}" for one in explanation.tried if one.why not in nothing]
-    assert comment(explanation.decision) == first
+    assert explanation.decision.summary == first
     assert said == whys
     assert explanation.policy == policy
 
@@ -359,8 +361,8 @@ def test_what_a_person_reads() -> None:
     seen = seen_with(OLD, target="/keys/?portalId=9")
     assert explain(TABLE, seen, 401).as_text().splitlines() == [
         "na1 ← legacy (access-token)",
-        f"  private-app-token  {HERE}  not of its kind             {shape(OLD)}",
-        f"  access-token       {HERE}  it names none: decided      {shape(OLD)}",
+        f"  private-app-token  {HERE}  not of its kind             {describe_shape(OLD)}",
+        f"  access-token       {HERE}  it names none: decided      {describe_shape(OLD)}",
         "  api-key            query hapikey                no credential there",
         "  any-key            header x-key                 no credential there",
         "  key-in-path        path                         no credential there",
@@ -388,7 +390,7 @@ def test_what_a_program_reads() -> None:
         "rule": "private-app-token",
         "place": HERE,
         "found": True,
-        "shape": shape(EU1),
+        "shape": describe_shape(EU1),
         "named": "eu1",
         "why": "names eu1: decided",
     }

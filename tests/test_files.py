@@ -11,7 +11,7 @@ from mitmproxy.io import FlowWriter
 from mitmproxy.test import tflow
 
 from hublet_router.flows.files import FlowFileError, read_flows
-from hublet_router.flows.view import view_whole
+from hublet_router.flows.requests import request_with_body
 
 HAR: dict[str, Any] = {
     "log": {
@@ -95,7 +95,7 @@ def test_a_har_file_of_http2_names_its_host(
 ) -> None:
     path = tmp_path / "flows.har"
     path.write_text(mark + json.dumps(har_with(headers)))
-    (seen,) = map(view_whole, read_flows([path]))
+    (seen,) = map(request_with_body, read_flows([path]))
     assert seen.hosts == hosts
     assert [name for name, _ in seen.headers] == names
 

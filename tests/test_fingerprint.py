@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hublet_router.proxy.fingerprint import fingerprint
+from hublet_router.proxy.observe.fingerprint import fingerprint
 
 
 @given(one=st.text(), other=st.text())

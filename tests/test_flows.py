@@ -25,12 +25,13 @@ from flows.record import (
     save,
     shipped_table,
 )
+from harness import REVERSE, Stage, Upstream, authority, confdir, wait_for
 from hublet_router.cli.run import script
-from hublet_router.core.decide import decide, readings
-from hublet_router.flows.view import view, view_whole
+from hublet_router.core.findings import findings
+from hublet_router.core.judge import decide
+from hublet_router.flows.requests import request_head, request_with_body
 from hublet_router.tablefile import load
-from views import FILTERS
-from wire import REVERSE, Stage, Upstream, authority, confdir, wait_for
+from ui import FILTERS
 
 STALE = "the examples of hublets.yaml have changed: run tests/flows/record.py again"
 
@@ -134,8 +135,8 @@ def test_a_file_holds_every_example_with_the_decision_that_the_table_demands(fil
 @each_file
 def test_a_file_holds_no_credential_that_was_sent(file: Path) -> None:
     table = load(SHIPPED)
-    sent = {text for it in table.examples for _, text, *_ in readings(table, it.request)}
-    kept = {text for flow in read(file) for _, text, *_ in readings(table, view_whole(flow))}
+    sent = {text for it in table.examples for _, text, *_ in findings(table, it.request)}
+    kept = {text for flow in read(file) for _, text, *_ in findings(table, request_with_body(flow))}
     assert len(kept) == len(sent) > 5
     assert not sent & kept
 
@@ -182,7 +183,10 @@ def test_what_was_decided_then_stays_whatever_the_table_says_now(
     kept = mitmdump(tmp_path, "-r", file, *routed_by(other))
     assert annotations(kept) == annotations(recorded)
     assert requests(kept) == requests(recorded)
-    now = [decide(load(other), view(flow, flow.request.raw_content)).hublet for flow in recorded]
+    now = [
+        decide(load(other), request_head(flow, flow.request.raw_content)).hublet
+        for flow in recorded
+    ]
     assert now != [flow.metadata.get("hublet") for flow in recorded]
 
 

@@ -10,7 +10,7 @@ import h2.connection
 import h2.events
 import pytest
 
-from wire import SECONDS, Stage, authority, bearer
+from harness import SECONDS, Stage, authority, bearer
 
 API = "api.hubapi.com"
 type Fields = list[tuple[str, str]]

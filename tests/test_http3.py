@@ -12,8 +12,8 @@ from aioquic.h3.events import DataReceived, H3Event, HeadersReceived
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.events import ConnectionTerminated, QuicEvent, StreamReset
 
+from harness import SECONDS, Stage, Upstream, authority
 from test_http2 import SMUGGLED, token, unchunked
-from wire import SECONDS, Stage, Upstream, authority
 
 API = "api.hubapi.com"
 type Field = tuple[str, str]

@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager
 import pytest
 from mitmproxy.exceptions import OptionsError
 
+from harness import authority, certificates, free_port
 from hublet_router.core.table import Table
 from hublet_router.demo.hublets import DemoHublets
 from hublet_router.tablefile import loads
-from wire import authority, certificates, free_port
 
 
 def table_of(**upstreams: str) -> Table:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
-from hublet_router.proxy.instruments import PLAIN, Instruments
+from hublet_router.proxy.observe.instruments import PLAIN, Instruments
 from test_refusal import STATUSES
 
 type Families = dict[str, dict[tuple[str, ...], float]]

@@ -22,16 +22,18 @@ from mitmproxy import http
 from mitmproxy.proxy.mode_specs import ReverseMode
 from mitmproxy.test import tflow
 
-from hublet_router.analysis.shown import comment
-from hublet_router.core.decide import Action, Decision, Reason, decide, readings
-from hublet_router.core.places import Cookie, Form, Header, Json, Place, Query, Request, _pairs
+from hublet_router.core.decision import Action, Decision, Reason
+from hublet_router.core.findings import findings
+from hublet_router.core.judge import decide
+from hublet_router.core.lookup import Rule
+from hublet_router.core.places import Cookie, Form, Header, Json, Place, Query
 from hublet_router.core.places import Path as PathPlace
-from hublet_router.core.plan import Rule
 from hublet_router.core.readers import Base64, Jwt, Protobuf, Reader, Regex
+from hublet_router.core.request import Request, _pairs
 from hublet_router.core.table import Accounts, Policy, Table, Upstream, account_id
-from hublet_router.flows.view import view
+from hublet_router.flows.requests import request_head
+from hublet_router.regex_bounds.graph import literal_start
 from hublet_router.tablefile import load, loads
-from hublet_router.tablefile.regex_graph import literal_start
 from synthetic import (
     access_token,
     access_token_message,
@@ -131,7 +133,7 @@ class Draft:
         )  # fmt: skip
         flow = http.HTTPFlow(CLIENT, tflow.tserver_conn(), live=True)
         flow.request = request
-        return view(flow, self.body)
+        return request_head(flow, self.body)
 
 
 @dataclass
@@ -634,7 +636,7 @@ def test_law_1_only_a_listed_account_overrides_a_credential(table: Table, reques
     assert decide(unlisted, request) == decide(replace(table, accounts=None), request)
     if decision.reason is Reason.MOVED:
         ids = {account_id(value) for place in accounts.places for value in place.values(request)}
-        ids |= {account_id(text) for *_, found in readings(table, request) for text in found}
+        ids |= {account_id(text) for *_, found in findings(table, request) for text in found}
         assert decision.hublet in {accounts.moved.get(account) for account in ids}
 
 
@@ -642,7 +644,7 @@ def test_law_1_only_a_listed_account_overrides_a_credential(table: Table, reques
 @given(table=tables, request=requests)
 def test_law_4_a_decision_shows_no_credential(table: Table, request: Request) -> None:
     decision = decide(table, request)
-    shown = f"{request!r} {decision!r} {decision.as_json()} {comment(decision)}"
+    shown = f"{request!r} {decision!r} {decision.as_json()} {decision.summary}"
 
     assert not [secret for secret in SECRETS if len(secret) > 16 and secret in shown]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hublet_router.analysis.lint import lint
+from hublet_router.explain.lint import lint
 from hublet_router.tablefile import load, loads
 
 ROOT = Path(__file__).parents[1]
@@ -56,7 +56,7 @@ def test_a_good_table_gives_no_warning(path: Path) -> None:
 def test_without_its_examples_only_those_are_missed() -> None:
     text = TABLES[0].read_bytes()
     found = lint(loads(text[: text.index(b"examples:")]))
-    assert len(found) == 10
+    assert len(found) == 12
     assert all(NO_EXAMPLE in remark.text for remark in found)
 
 

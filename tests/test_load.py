@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hublet_router import tablefile
-from hublet_router.core.decide import decide
+from hublet_router.core.judge import decide
 from hublet_router.tablefile import TableError
 from hublet_router.tablefile.load import load, loads
 

@@ -9,9 +9,9 @@ from mitmproxy.flowfilter import match
 from mitmproxy.http import HTTPFlow, Response
 
 from flows.record import save
-from test_endpoint import fetch
-from test_log import lines
-from wire import Behaviour, Stage, bearer, read_request, request, wait_for
+from harness import Behaviour, Stage, bearer, read_request, request, wait_for
+from test_decision_log import lines
+from test_metrics_server import fetch
 
 MISDIRECTED = "misdirected: {status: 488, header: x-hubspot-correct-hublet, json: correctHublet}"
 

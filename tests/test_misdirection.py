@@ -5,11 +5,17 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from hublet_router.analysis.misdirection import Mending, Told, account_ids, told
-from hublet_router.core.decide import Reason, decide, refuse
-from hublet_router.core.places import Request
+from hublet_router.core.decision import Reason, refuse
+from hublet_router.core.judge import decide
+from hublet_router.core.request import Request
 from hublet_router.core.table import Misdirected, Table
-from hublet_router.proxy.refusal import answer
+from hublet_router.explain.misdirection import (
+    AccountMoves,
+    Misdirection,
+    account_ids,
+    detect_misdirection,
+)
+from hublet_router.proxy.routing.refusal import answer
 from hublet_router.tablefile import loads
 from synthetic import access_token, api_key
 
@@ -45,53 +51,60 @@ def asked(target: str, token: str | None = None) -> Request:
 @pytest.mark.parametrize(
     ("status", "value", "body", "expected"),
     [
-        (488, "eu1", b"", Told("eu1")),
-        (488, " eu1 ", b"", Told("eu1")),
-        (488, None, BODY % b"ap1", Told("ap1")),
-        (488, "zz9", BODY % b"ap1", Told("ap1")),
-        (488, "zz9", b"", Told()),
-        (488, None, None, Told()),
+        (488, "eu1", b"", Misdirection("eu1")),
+        (488, " eu1 ", b"", Misdirection("eu1")),
+        (488, None, BODY % b"ap1", Misdirection("ap1")),
+        (488, "zz9", BODY % b"ap1", Misdirection("ap1")),
+        (488, "zz9", b"", Misdirection()),
+        (488, None, None, Misdirection()),
         (488, None, b"no JSON", None),
-        (421, "eu1", b"", Told("eu1")),
-        (421, None, b"", Told()),
-        (477, None, b"", Told(None, is_migrating=True)),
-        (477, "eu1", b"", Told("eu1", is_migrating=True)),
+        (421, "eu1", b"", Misdirection("eu1")),
+        (421, None, b"", Misdirection()),
+        (477, None, b"", Misdirection(None, is_migrating=True)),
+        (477, "eu1", b"", Misdirection("eu1", is_migrating=True)),
         (404, "eu1", BODY % b"eu1", None),
     ],
 )
 def test_what_an_answer_tells(
-    status: int, value: str | None, body: bytes | None, expected: Told | None
+    status: int, value: str | None, body: bytes | None, expected: Misdirection | None
 ) -> None:
     fields = [("server", "x"), *([(HEADER, value)] if value else [])]
-    assert told(TABLE, status, fields, body) == expected
+    assert detect_misdirection(TABLE, status, fields, body) == expected
 
 
 def test_a_table_need_not_say_how() -> None:
     plain = replace(TABLE, misdirected=Misdirected())
-    assert told(plain, 421, [(HEADER, "eu1")], BODY % b"eu1") == Told()
-    assert told(plain, 488, [(HEADER, "eu1")], b"") is None
-    assert told(replace(TABLE, misdirected=Misdirected(488)), 488, [], b"") == Told()
+    assert detect_misdirection(plain, 421, [(HEADER, "eu1")], BODY % b"eu1") == Misdirection()
+    assert detect_misdirection(plain, 488, [(HEADER, "eu1")], b"") is None
+    assert (
+        detect_misdirection(replace(TABLE, misdirected=Misdirected(488)), 488, [], b"")
+        == Misdirection()
+    )
 
 
 def test_a_table_can_say_that_477_is_no_migration() -> None:
     table = replace(TABLE, misdirected=Misdirected(477, HEADER))
-    assert told(table, 477, [(HEADER, "eu1")], b"") == Told("eu1")
+    assert detect_misdirection(table, 477, [(HEADER, "eu1")], b"") == Misdirection("eu1")
 
 
 def test_the_answer_of_a_router_is_none_of_a_hublet() -> None:
     response = answer(refuse(Reason.UNKNOWN_HUBLET), "GET")
     fields = [(name.lower(), value) for name, value in response.headers.items()]
     assert response.status_code == 421
-    assert told(TABLE, 421, fields, response.content) is None
+    assert detect_misdirection(TABLE, 421, fields, response.content) is None
     forwarded = [("proxy-status", 'hublet-router; next-hop="na1"; details="legacy"')]
-    assert told(TABLE, 421, forwarded, b"") == Told()
+    assert detect_misdirection(TABLE, 421, forwarded, b"") == Misdirection()
 
 
 @pytest.mark.parametrize(
     ("answer", "text"),
-    [(Told("eu1"), "eu1"), (Told(), "-"), (Told("eu1", is_migrating=True), "migrating")],
+    [
+        (Misdirection("eu1"), "eu1"),
+        (Misdirection(), "-"),
+        (Misdirection("eu1", is_migrating=True), "migrating"),
+    ],
 )
-def test_it_is_told_in_a_word(answer: Told, text: str) -> None:
+def test_it_is_told_in_a_word(answer: Misdirection, text: str) -> None:
     assert str(answer) == text
 
 
@@ -134,9 +147,9 @@ def test_the_lines_send_each_request_where_its_answer_said() -> None:
         asked("/x?portalId=777"): "ap1",
         asked("/x", access_token("na1")): "eu1",
     }
-    mending = Mending(TABLE)
+    mending = AccountMoves(TABLE)
     for request, hublet in right.items():
-        mending.add(request, Told(hublet))
+        mending.add(request, Misdirection(hublet))
     lines = list(mending.lines())
     assert lines == [
         "# For the table, from answers that told of a wrong Hublet:",
@@ -152,16 +165,16 @@ def test_the_lines_send_each_request_where_its_answer_said() -> None:
 
 
 def test_what_cannot_be_mended_is_said_and_never_guessed() -> None:
-    mending = Mending(TABLE)
-    mending.add(asked("/x?portalId=777"), Told("eu1"))  # the table sends it there
+    mending = AccountMoves(TABLE)
+    mending.add(asked("/x?portalId=777"), Misdirection("eu1"))  # the table sends it there
     assert list(mending.lines()) == []
-    mending.add(asked("/x?portalId=1"), Told("eu1", is_migrating=True))
-    mending.add(asked("/x?portalId=1"), Told())
-    mending.add(asked("/x"), Told("eu1"))
-    mending.add(asked("/x"), Told("eu1"))
-    mending.add(asked("/x?portalId=1&portalId=2"), Told("eu1"))
-    mending.add(asked("/x?portalId=3"), Told("eu1"))
-    mending.add(asked("/x?portalId=3"), Told("ap1"))
+    mending.add(asked("/x?portalId=1"), Misdirection("eu1", is_migrating=True))
+    mending.add(asked("/x?portalId=1"), Misdirection())
+    mending.add(asked("/x"), Misdirection("eu1"))
+    mending.add(asked("/x"), Misdirection("eu1"))
+    mending.add(asked("/x?portalId=1&portalId=2"), Misdirection("eu1"))
+    mending.add(asked("/x?portalId=3"), Misdirection("eu1"))
+    mending.add(asked("/x?portalId=3"), Misdirection("ap1"))
     assert list(mending.lines()) == [
         "# For the table, from answers that told of a wrong Hublet:",
         "# 3: the answers differ: eu1 (1), ap1 (1)",

@@ -14,10 +14,10 @@ from urllib.parse import urlencode
 import pytest
 import yaml
 
+from harness import Stage, bearer, free_port, wait_for
 from metric_list import PLACE, README, metric_list, rows
-from needed import needed
-from test_endpoint import fetch
-from wire import Stage, bearer, free_port, wait_for
+from system_programs import needed
+from test_metrics_server import fetch
 
 DATA = files("hublet_router") / "monitoring"
 ALERTS = Path(str(DATA / "alerts.yaml"))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from needed import needed
+from system_programs import needed
 
 NEEDS = Path(__file__).parent / "needs"
 

@@ -3,13 +3,14 @@
 import pytest
 from mitmproxy.test import tflow
 
-from hublet_router.core.decide import Decision, Reason, decide
-from hublet_router.core.places import Request
-from hublet_router.proxy.fingerprint import fingerprint
+from harness import TABLE
+from hublet_router.core.decision import Decision, Reason
+from hublet_router.core.judge import decide
+from hublet_router.core.request import Request
+from hublet_router.proxy.observe.fingerprint import fingerprint
 from hublet_router.proxy.overrides import Overrides
 from hublet_router.tablefile import loads
 from synthetic import api_key, private_app_token
-from wire import TABLE
 
 HUBLETS = "".join(f"  {name}: {{upstream: 'http://{name}.example'}}\n" for name in ("na1", "eu1"))
 BOTH = loads(TABLE.format(domains="[api]", hublets=HUBLETS, default="na1", more="").encode())

@@ -1,6 +1,7 @@
 import pytest
 
-from hublet_router.core.places import Form, Query, Request
+from hublet_router.core.places import Form, Query
+from hublet_router.core.request import Request
 from hublet_router.core.table import Misdirected, Policy, Table, Upstream
 from hublet_router.tablefile.errors import TableError
 from hublet_router.tablefile.parse import parse
@@ -172,7 +173,9 @@ def test_rules_of_one_place_are_kept_together_in_order() -> None:
         "  - {name: c, in: {query: [l, k]}, hublet: {protobuf: 9}}\n"
     )
 
-    assert [(look.place, [rule.name for rule in look.rules]) for look in table.plan.looks("/")] == [
+    assert [
+        (look.place, [rule.name for rule in look.rules]) for look in table.index.lookups_for("/")
+    ] == [
         (Query("k"), ["a", "c"]),
         (Form("k"), ["b"]),
         (Form("l"), ["b"]),

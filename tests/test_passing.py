@@ -4,8 +4,8 @@ import asyncio
 
 from mitmproxy.http import Response
 
-from hublet_router.proxy.passing import Passing, keep_copy, pass_on
-from wire import Stage, bearer, request, wait_for
+from harness import Stage, bearer, request, wait_for
+from hublet_router.proxy.routing.passing import Passing, keep_copy, pass_on
 
 
 def test_each_event_arrives_before_the_next_is_sent(stage: Stage) -> None:

@@ -5,19 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hublet_router.core.places import (
-    MAX_BODY,
-    Cookie,
-    Form,
-    Header,
-    Json,
-    Path,
-    Place,
-    Query,
-    Request,
-    host_name,
-    ip_address,
-)
+from hublet_router.core.places import Cookie, Form, Header, Json, Path, Place, Query
+from hublet_router.core.request import MAX_BODY, Request, host_name, ip_address
 from synthetic import UUID, private_app_token
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 import proof
+from harness import free_port
 from hublet_router.cli.run import script
 from hublet_router.core.table import Table
 from hublet_router.tablefile import load, loads
-from wire import free_port
 
 ROOT = Path(__file__).parents[1]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hublet_router.core.places import Request
+from hublet_router.core.request import Request
 from hublet_router.flows.raw import RequestError, read_request
 
 SECRET = "c0ffee5ec2e7"

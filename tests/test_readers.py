@@ -5,19 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hublet_router.core.readers import (
+from hublet_router.core.formats import (
     LEN,
     VARINT,
-    Base64,
-    Jwt,
-    Protobuf,
-    Reader,
-    Regex,
     _nesting,
     decode_base64,
     json_strings,
     protobuf_fields,
 )
+from hublet_router.core.readers import Base64, Jwt, Protobuf, Reader, Regex
 from synthetic import (
     UUID,
     access_token,

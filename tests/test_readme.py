@@ -10,11 +10,11 @@ from shlex import quote
 
 import pytest
 
+from harness import Client, bearer, confdir, free_port, wait_for
 from hublet_router.cli.run import UNROUTED
-from hublet_router.core.decide import Reason
+from hublet_router.core.decision import Reason
 from hublet_router.tablefile import loads
-from views import README, ROOT, demo_table
-from wire import Client, bearer, confdir, free_port, wait_for
+from ui import README, ROOT, demo_table
 
 BIN = Path(sys.executable).parent
 BLOCKS = re.findall(r"```console\n(.*?)```", README, re.DOTALL)

@@ -7,13 +7,14 @@ import pytest
 from mitmproxy.io import FlowWriter
 
 from hublet_router.cli.commands import command_line
-from hublet_router.core.decide import Decision, decide
+from hublet_router.core.decision import Decision
+from hublet_router.core.judge import decide
 from hublet_router.flows.files import read_flows
-from hublet_router.flows.view import view_whole
+from hublet_router.flows.requests import request_with_body
 from hublet_router.tablefile import load
 from synthetic import access_token
 from test_files import HAR
-from test_redaction import flow
+from test_redact_flow import flow
 
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "hublets.yaml"
@@ -25,7 +26,7 @@ def redact(*words: object) -> int:
 
 
 def decisions(path: Path) -> list[Decision]:
-    return [decide(load(TABLE), view_whole(it)) for it in read_flows([path])]
+    return [decide(load(TABLE), request_with_body(it)) for it in read_flows([path])]
 
 
 def test_a_copy_with_the_same_decisions_and_other_credentials(

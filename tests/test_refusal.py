@@ -6,8 +6,8 @@ import pytest
 from mitmproxy import http
 from mitmproxy.test import tflow
 
-from hublet_router.core.decide import Reason, refuse
-from hublet_router.proxy.refusal import answer, send_refusal
+from hublet_router.core.decision import Reason, refuse
+from hublet_router.proxy.routing.refusal import answer, send_refusal
 
 STATUSES = {
     Reason.LEGACY: 401,
@@ -15,6 +15,7 @@ STATUSES = {
     Reason.UNKNOWN_HUBLET: 421,
     Reason.CONFLICT: 400,
     Reason.FOREIGN_HOST: 421,
+    Reason.UNREADABLE: 400,
     Reason.TOO_LARGE: 413,
     Reason.NO_TABLE: 503,
     Reason.INTERNAL_ERROR: 503,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from wire import Client, Stage, authority, bearer, confdir, free_port, wait_for
+from harness import Client, Stage, authority, bearer, confdir, free_port, wait_for
 
 ROOT = Path(__file__).parents[1]
 

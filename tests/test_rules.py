@@ -2,8 +2,8 @@ import re
 
 import pytest
 
+from hublet_router.core.lookup import Rule
 from hublet_router.core.places import Cookie, Form, Header, Json, Path, Place, Query
-from hublet_router.core.plan import Rule
 from hublet_router.core.readers import Base64, Jwt, Protobuf, Reader, Regex
 from hublet_router.tablefile.nodes import Faults
 from hublet_router.tablefile.rules import parse_rules

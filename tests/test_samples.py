@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hublet_router.analysis.samples import candidates, paths, samples, standing, texts
-from hublet_router.core.decide import MAX_CREDENTIAL
+from hublet_router.core.findings import MAX_CREDENTIAL
+from hublet_router.core.lookup import Rule
 from hublet_router.core.places import Cookie, Form, Header, Json, Path, Place, Query
-from hublet_router.core.plan import Rule
 from hublet_router.core.readers import Base64, Jwt, Protobuf, Reader, Regex
+from hublet_router.explain.samples import candidates, paths, samples, standing, texts
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,13 @@ from mitmproxy.io import FlowWriter
 from mitmproxy.net.http import http1
 from mitmproxy.test import tflow
 
+from harness import Client, confdir, free_port, request, wait_for
 from hublet_router.cli.commands import command_line
-from hublet_router.core.decide import decide, readings
+from hublet_router.core.findings import findings
+from hublet_router.core.judge import decide
 from hublet_router.tablefile import load
 from synthetic import access_token, base64url, personal_access_key
-from test_endpoint import fetch
-from wire import Client, confdir, free_port, request, wait_for
+from test_metrics_server import fetch
 
 ROOT = Path(__file__).parents[1]
 SECRET = "c0ffee5ec2e7"  # what no output may hold
@@ -155,7 +156,7 @@ def test_law_4_no_repr_holds_a_credential() -> None:
     table = load(ROOT / "hublets.yaml")
     for example in table.examples:
         shown = repr((example.request, decide(table, example.request), table.places))
-        for _, credential, *_ in readings(table, example.request):
-            assert credential
-            assert credential not in shown
+        for it in findings(table, example.request):
+            assert it.credential
+            assert it.credential not in shown
     assert "0000-0000" not in repr(table)

@@ -7,12 +7,12 @@ import pytest
 from mitmproxy.flowfilter import match
 from mitmproxy.http import HTTPFlow
 
-from hublet_router.core.places import Request
+from harness import REVERSE, Stage, bearer, request, wait_for
+from hublet_router.core.request import Request
 from hublet_router.core.table import Table
-from hublet_router.proxy import shadow
+from hublet_router.proxy.observe import shadow
 from synthetic import api_key
-from test_endpoint import fetch
-from wire import REVERSE, Stage, bearer, request, wait_for
+from test_metrics_server import fetch
 
 
 def candidate(stage: Stage, text: str) -> Path:

@@ -23,7 +23,7 @@ from http_message_signatures import (
 )
 from hubspot.utils.signature import Signature
 
-from wire import Stage, bearer, request
+from harness import Stage, bearer, request
 
 KEY = "eu1-0000-0000-0000-0000-000000000000"
 SECRET = b"synthetic-client-secret"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from wire import Client, bearer, confdir, free_port, wait_for
+from harness import Client, bearer, confdir, free_port, wait_for
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "addon" / "router.py"

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from mitmproxy import http
 
+from harness import Answer, Client, Stage, authority, bearer, confdir, free_port, request, wait_for
 from hublet_router.proxy.addon import HubletRouter
-from wire import Answer, Client, Stage, authority, bearer, confdir, free_port, request, wait_for
 
 ROOT = Path(__file__).parents[1]
 MIB = 1 << 20

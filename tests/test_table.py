@@ -3,9 +3,10 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from hublet_router.core.places import Form, Header, Query, Request
-from hublet_router.core.plan import Rule
+from hublet_router.core.lookup import Rule
+from hublet_router.core.places import Form, Header, Query
 from hublet_router.core.readers import Protobuf, Regex
+from hublet_router.core.request import Request
 from hublet_router.core.table import Accounts, Misdirected, Policy, Table, Upstream, account_id
 from synthetic import access_token
 
@@ -144,11 +145,11 @@ KNOWN = Accounts((Query("portalId"), Query("id")), (Protobuf(3),), {"7": "eu1", 
     ],
 )
 def test_accounts_named_by_a_request(target: str, hublets: tuple[str | None, ...]) -> None:
-    assert KNOWN.named_by(Request("GET", ("api.test",), target)) == hublets
+    assert KNOWN.hublets_of(Request("GET", ("api.test",), target)) == hublets
 
 
 def test_owners_of_accounts() -> None:
-    assert KNOWN.owners(("9", "07", "")) == (None, "eu1", None)
+    assert KNOWN.hublets_by_id(("9", "07", "")) == (None, "eu1", None)
 
 
 @pytest.mark.parametrize(
@@ -183,7 +184,7 @@ def test_a_table_looks_for_accounts_in_credentials(
     accounts: Accounts | None, token: str, ids: tuple[str, ...]
 ) -> None:
     oauth = Rule("oauth", (Header("authorization", "bearer"),), Protobuf(9))
-    (look,) = replace(table(rules=(oauth,)), accounts=accounts).plan.looks("/")
+    (look,) = replace(table(rules=(oauth,)), accounts=accounts).index.lookups_for("/")
 
     assert look.read(token) == (oauth, ("eu1",), ids)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hublet_router.core.decide import decide
+from hublet_router.core.judge import decide
 from hublet_router.tablefile import load
 
 FOLDER = Path(__file__).parent / "tables"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hublet_router.core.places import Request
+from hublet_router.core.request import Request
 from hublet_router.flows.trace import trace_id
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from flows.record import SHIPPED
+from harness import Stage, wait_for
 from hublet_router.tablefile import load
 from traffic import Traffic
-from views import ROOT, demo_table, recipe
-from wire import Stage, wait_for
+from ui import ROOT, demo_table, recipe
 
 
 def test_each_example_goes_through_the_port_to_a_demo_hublet(stage: Stage) -> None:

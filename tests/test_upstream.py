@@ -8,9 +8,9 @@ from mitmproxy import http
 from mitmproxy.connection import Server
 from mitmproxy.test import tflow
 
-from hublet_router.core.places import Request
+from hublet_router.core.request import Request
 from hublet_router.core.table import Upstream
-from hublet_router.proxy.upstream import UpstreamHost, frame, retarget
+from hublet_router.proxy.routing.upstream import UpstreamHost, frame, retarget
 
 ASKED = Request("GET", ("api.hubapi.com",), "/")
 

@@ -11,11 +11,11 @@ from mitmproxy import flowfilter
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 from flows.record import FOLDER
+from harness import SECONDS, free_port, wait_for
 from hublet_router.tablefile import load
-from needed import needed
+from system_programs import needed
 from test_flows import read
-from views import FILTERS, README, ROOT, demo_table, recipe
-from wire import SECONDS, free_port, wait_for
+from ui import FILTERS, README, ROOT, demo_table, recipe
 
 PICTURE = ROOT / "tests" / "pictures" / "mitmweb.png"
 EXAMPLES = load(ROOT / "hublets.yaml").examples

@@ -2,7 +2,7 @@
 
 import pytest
 
-from wire import Stage, bearer, request
+from harness import Stage, bearer, request
 
 ODD_HEADS = {
     "casing": b"GET /a HTTP/1.1\r\nhOsT: API.HubApi.com:8080\r\nX-ODD: 1\r\nx-odd: 2\r\n",

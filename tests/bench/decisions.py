@@ -16,8 +16,8 @@ from tempfile import TemporaryDirectory
 import yaml
 
 from bench.subjects import memory
-from hublet_router.core.decide import decide
-from hublet_router.core.places import Request
+from hublet_router.core.judge import decide
+from hublet_router.core.request import Request
 from hublet_router.core.table import Table
 from hublet_router.tablefile import load, loads
 from synthetic import access_token

@@ -18,11 +18,11 @@ from mitmproxy.io import FlowWriter
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # for `wire`, run from anywhere
 
-from hublet_router.core.places import Request
-from hublet_router.flows.redaction import Redaction
+from harness import REVERSE, Behaviour, Client, Stage, bearer, read_request, request
+from hublet_router.core.request import Request
+from hublet_router.redaction.redact_flow import FlowRedactor
 from hublet_router.tablefile import load
 from synthetic import api_key
-from wire import REVERSE, Behaviour, Client, Stage, bearer, read_request, request
 
 FOLDER = Path(__file__).resolve().parent
 SHIPPED = FOLDER.parents[1] / "hublets.yaml"
@@ -148,7 +148,7 @@ def record_misdirected(folder: Path) -> None:
 
 def redacted(flows: Iterable[HTTPFlow]) -> Iterator[HTTPFlow]:
     """Disguise what is secret, as `hublet-router redact` does."""
-    redaction = Redaction(load(SHIPPED), KEY, bodies=True)
+    redaction = FlowRedactor(load(SHIPPED), KEY, bodies=True)
     return filter(None, map(redaction.redacted, flows))
 
 

@@ -4,11 +4,11 @@ import argparse
 import json
 from pathlib import Path
 
-from ..analysis.coverage import Coverage
-from ..analysis.lint import Remark, lint
-from ..analysis.misdirection import Mending
-from ..analysis.shown import counted
 from ..core.table import Table
+from ..explain.coverage import Coverage
+from ..explain.lint import Remark, lint
+from ..explain.masking import counted
+from ..explain.misdirection import AccountMoves
 from ..tablefile import TableError, load
 
 
@@ -89,11 +89,11 @@ def _summary(table: Table, warnings: int) -> str:
 def _cover(options: argparse.Namespace, table: Table) -> None:
     """Decide recorded requests, and tell what they left unused and what is unexplained."""
     from ..flows.files import read_flows  # noqa: PLC0415  # mitmproxy, for this alone
-    from ..flows.view import view_whole  # noqa: PLC0415
+    from ..flows.requests import request_with_body  # noqa: PLC0415
 
     coverage = Coverage(table)
     for flow in read_flows(options.coverage):
-        coverage.add(view_whole(flow))
+        coverage.add(request_with_body(flow))
     for remark in coverage.unused():
         _tell(options, "unused", remark)
     reasons, kinds = coverage.reasons, coverage.unexplained()
@@ -111,14 +111,14 @@ def _cover(options: argparse.Namespace, table: Table) -> None:
 
 def _mend(options: argparse.Namespace, table: Table) -> None:
     """Tell which accounts have moved, as recorded answers say."""
-    from ..flows.answer import told_by  # noqa: PLC0415  # mitmproxy, for this alone
+    from ..flows.answers import misdirection_of  # noqa: PLC0415  # mitmproxy, for this alone
     from ..flows.files import read_flows  # noqa: PLC0415
-    from ..flows.view import view_whole  # noqa: PLC0415
+    from ..flows.requests import request_with_body  # noqa: PLC0415
 
-    mending = Mending(table)
+    mending = AccountMoves(table)
     for flow in read_flows(options.moved):
-        if told := told_by(table, flow):
-            mending.add(view_whole(flow), told)
+        if told := misdirection_of(table, flow):
+            mending.add(request_with_body(flow), told)
     if options.json:
         for account, hublet in mending.moves().items():
             print(json.dumps({"level": "moved", "account": account, "hublet": hublet}))

@@ -4,10 +4,11 @@ import argparse
 import json
 from pathlib import Path
 
-from ..analysis.comparison import Changes, differ
-from ..analysis.misdirection import Mending
-from ..analysis.shown import foreign_url, masked_url, printable
-from ..core.decide import Reason, decide
+from ..core.decision import Reason
+from ..core.judge import decide
+from ..explain.comparison import Changes, differ
+from ..explain.masking import mask_foreign_url, mask_url, printable
+from ..explain.misdirection import AccountMoves
 from ..tablefile import load
 from .progress import watched_flows
 
@@ -35,23 +36,23 @@ def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 
 def diff(options: argparse.Namespace) -> int:
     """Print what changes; return 1 when something does."""
-    from ..flows.answer import told_by  # noqa: PLC0415  # mitmproxy: half a second
-    from ..flows.view import view_whole  # noqa: PLC0415
+    from ..flows.answers import misdirection_of  # noqa: PLC0415  # mitmproxy: half a second
+    from ..flows.requests import request_with_body  # noqa: PLC0415
 
     old, new = load(options.old), load(options.new)
     places = list(dict.fromkeys([*old.places, *new.places]))
-    changes, mending = Changes(), Mending(new)
+    changes, mending = Changes(), AccountMoves(new)
     for flow in watched_flows(options.flows):
         changes.requests += 1
-        request = view_whole(flow)
-        if answer := told_by(new, flow):
+        request = request_with_body(flow)
+        if answer := misdirection_of(new, flow):
             mending.add(request, answer)
         before, after = decide(old, request), decide(new, request)
         if not differ(before, after):
             continue
         method, scheme = flow.request.method, flow.request.scheme
         is_foreign = before.reason == after.reason == Reason.FOREIGN_HOST
-        url = foreign_url(scheme, request) if is_foreign else masked_url(scheme, request, places)
+        url = mask_foreign_url(scheme, request) if is_foreign else mask_url(scheme, request, places)
         changes.add(before, after, printable(f"{method} {url} (flow {flow.id})"))
         if options.json:
             change = {"old": before.as_json(), "new": after.as_json()}

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from ..analysis.explanation import explain
-from ..analysis.shown import masked_path, printable
-from ..core.decide import Action, Reason
-from ..core.places import Request
+from ..core.decision import Action, Reason
+from ..core.request import Request
+from ..explain.explanation import explain
+from ..explain.masking import mask_path, printable
 from ..tablefile import load
 from .curl import CurlError, Given, options, request
 
@@ -81,7 +81,7 @@ def _explain(given: list[Given]) -> int:
         if several:
             # no rule tells the secrets of what is for a foreign host
             is_foreign = explanation.decision.reason is Reason.FOREIGN_HOST
-            path = masked_path(seen, table.places)
+            path = mask_path(seen, table.places)
             where = "to a foreign host" if is_foreign else f"{seen.host}{path}"
             print(printable(f"{seen.method} {where}"))
         print(explanation.as_text(), end="\n\n" if several else "\n")
@@ -92,7 +92,7 @@ def _asked(given: list[Given], inputs: Iterable[str]) -> Iterator[Asked]:
     """Yield each request, in order."""
     from ..flows.files import read_flows  # noqa: PLC0415
     from ..flows.raw import read_request  # noqa: PLC0415
-    from ..flows.view import view_whole  # noqa: PLC0415
+    from ..flows.requests import request_with_body  # noqa: PLC0415
 
     shaping = {name for name, _ in given} - {"url", "table", "json"}
     for word in inputs:
@@ -104,7 +104,7 @@ def _asked(given: list[Given], inputs: Iterable[str]) -> Iterator[Asked]:
             yield read_request(sys.stdin.buffer.read()), None
         else:
             for flow in read_flows([Path(word)]):
-                yield view_whole(flow), flow.response.status_code if flow.response else None
+                yield request_with_body(flow), flow.response.status_code if flow.response else None
 
 
 def _is_recording(word: str) -> bool:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from secrets import token_bytes
 
-from ..analysis.shown import counted
+from ..explain.masking import counted
 from ..flows.files import FlowFileError, read_flows
 from ..tablefile import load
 
@@ -61,7 +61,7 @@ def redact(options: argparse.Namespace) -> int:
     """Write the copy; return 1 when a decision would change, 2 when OUT may not be written."""
     from mitmproxy.io import FlowWriter  # noqa: PLC0415  # half a second, for this alone
 
-    from ..flows.redaction import Redaction  # noqa: PLC0415
+    from ..redaction.redact_flow import FlowRedactor  # noqa: PLC0415
 
     source, target = options.source, options.target
     if target.resolve() == source.resolve():
@@ -70,7 +70,7 @@ def redact(options: argparse.Namespace) -> int:
         raise FlowFileError(f"{target}: is a folder; name a file in it")
     if target.exists() and not options.force:
         raise FlowFileError(f"{target}: exists already; name another OUT, or say --force")
-    redaction = Redaction(load(options.table), token_bytes(32), bodies=options.bodies)
+    redaction = FlowRedactor(load(options.table), token_bytes(32), bodies=options.bodies)
     flows, changed = 0, 0
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     try:

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
-from .places import Place, Request, host_name, ip_address
-from .plan import Plan, Rule
+from .lookup import Rule, RuleIndex
+from .places import Place
 from .readers import Protobuf
+from .request import Request, host_name, ip_address
 
 MISDIRECTED, MIGRATING = 421, 477
 _NUMBER = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+))*")
@@ -84,15 +85,16 @@ class Accounts:
         """Show no account."""
         return f"<Accounts: {len(self.moved)} moved>"
 
-    def named_by(self, request: Request) -> tuple[str | None, ...]:
-        """Return the Hublets of the accounts that stand beside the credentials, if one has moved.
+    def hublets_of(self, request: Request) -> tuple[str | None, ...]:
+        """Return the Hublets of the accounts in path and query, or nothing if none has moved.
 
-        None among them is for an account that has not: which of the two counts, nobody knows.
+        An entry is None if that account has not moved. A mix of both is a conflict.
         """
-        hublets = self.owners([value for place in self.places for value in place.values(request)])
+        ids = [value for place in self.places for value in place.values(request)]
+        hublets = self.hublets_by_id(ids)
         return hublets if any(hublets) else ()
 
-    def owners(self, ids: Iterable[str]) -> tuple[str | None, ...]:
+    def hublets_by_id(self, ids: Iterable[str]) -> tuple[str | None, ...]:
         """Return the Hublet to which each account has moved, None for one that has not."""
         return tuple([self.moved.get(account_id(text)) for text in ids])
 
@@ -132,21 +134,20 @@ class Table:
     accounts: Accounts | None = None
     misdirected: Misdirected = Misdirected()
     examples: tuple[Example, ...] = ()
-    routes: dict[Any, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
-    plan: Plan = field(init=False, compare=False, repr=False)
+    index: RuleIndex = field(init=False, compare=False, repr=False)
     _upstreams: frozenset[tuple[str, int]] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Work out what each request would have to."""
-        plan = Plan(self.rules, self.accounts.fields if self.accounts else ())
+        index = RuleIndex(self.rules, self.accounts.fields if self.accounts else ())
         upstreams = frozenset((_place(up.host), up.port) for up in self.hublets.values())
-        object.__setattr__(self, "plan", plan)
+        object.__setattr__(self, "index", index)
         object.__setattr__(self, "_upstreams", upstreams)
 
     @property
     def places(self) -> Sequence[Place]:
         """Every place of the rules, in their order."""
-        return self.plan.places
+        return self.index.places
 
     def owns(self, host: str) -> bool:
         """Tell whether requests for that host are routed; `*.` stands for exactly one label."""
@@ -164,4 +165,4 @@ class Table:
 
     def reads_body(self, path: str) -> bool:
         """Tell whether a rule has to read the body of a request for that path."""
-        return True in [look.in_body for look in self.plan.looks(path)]
+        return True in [it.in_body for it in self.index.lookups_for(path)]

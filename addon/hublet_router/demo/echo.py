@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 
 import h11
 
-from ..analysis.shown import masked
-from ..core.places import Request
+from ..core.request import Request
 from ..core.table import Table
+from ..explain.masking import mask_target
 from .signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, Signature
 
 
@@ -31,7 +31,7 @@ async def echo(
             digest.update(data)
             signature.update(data)
             length += len(data)
-        shown = masked(Request(method, (host,), target), table.places)
+        shown = mask_target(Request(method, (host,), target), table.places)
         received = {
             "hublet": name,
             "request": f"{method} {shown} HTTP/{request.http_version.decode()}",

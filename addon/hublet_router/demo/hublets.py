@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from mitmproxy.certs import CertStore
 from mitmproxy.exceptions import OptionsError
 
-from ..core.places import ip_address
+from ..core.request import ip_address
 from ..core.table import Table, Upstream
 from .echo import echo
 

@@ -6,8 +6,8 @@ from mitmproxy.connection import Client, Server
 from mitmproxy.http import HTTPFlow
 from mitmproxy.net.http.http1 import expected_http_body_size, read_request_head
 
-from ..core.places import Request
-from .view import view_whole
+from ..core.request import Request
+from .requests import request_with_body
 
 
 class RequestError(Exception):
@@ -36,4 +36,4 @@ def read_request(raw: bytes) -> Request:
         raise RequestError("a chunked body is not read; give it whole, with its Content-Length")
     body = b"".join(rest)
     flow.request.data.content = body[:size] if "content-length" in flow.request.headers else body
-    return view_whole(flow)
+    return request_with_body(flow)

@@ -2,7 +2,7 @@
 
 import re
 
-from ..core.places import Request
+from ..core.request import Request
 
 # Section 3.2: ff is no version, 00 ends after its flags, a later one may go on; nothing is all 0.
 _TRACEPARENT = re.compile(

@@ -15,28 +15,30 @@ from mitmproxy.addonmanager import Loader
 from mitmproxy.certs import CertStore
 from mitmproxy.exceptions import OptionsError
 
-from ..core.decide import Action, Reason, decide, refuse
-from ..core.places import MAX_BODY, Request
+from ..core.decision import Action, Reason, refuse
+from ..core.judge import decide
+from ..core.request import MAX_BODY, Request
 from ..core.table import Table
 from ..demo.hublets import DemoHublets
-from ..flows.view import body_size, view, view_whole
+from ..flows.requests import body_size, request_head, request_with_body
 from ..tablefile import TableError
-from .annotate import Decided, Ledger, annotate, is_annotated
-from .chain import Chain, Group
-from .door import Door
-from .endings import Endings
-from .log import DecisionLog
-from .metrics import Metrics
-from .misdirected import Misdirection
+from .commands import Commands
+from .engine.chain import Chain, Group
+from .engine.upstream_guard import UpstreamGuard
+from .live_table import DEFAULT_TABLE, TableSource, table_path
+from .observe.decision_log import DecisionLog
+from .observe.endings import Endings
+from .observe.metrics import Metrics
+from .observe.misdirected import MisdirectedAnswers
+from .observe.shadow import Shadow
+from .observe.usage import Usage
 from .options import GivenOptions, be_faithful
 from .overrides import Overrides
-from .passing import keep_copy, pass_on
-from .prompt import Prompt, Usage
-from .refusal import send_refusal
-from .shadow import Shadow
-from .source import DEFAULT_TABLE, TableSource, table_path
-from .status import ProxyStatus
-from .upstream import UpstreamHost, frame, retarget
+from .routing.annotate import Decided, Ledger, annotate, is_annotated
+from .routing.passing import keep_copy, pass_on
+from .routing.proxy_status import ProxyStatus
+from .routing.refusal import send_refusal
+from .routing.upstream import UpstreamHost, frame, retarget
 
 logger = logging.getLogger(__name__)
 
@@ -56,14 +58,14 @@ class HubletRouter:
         endings = Endings(self.decided)
         self.decision_log = DecisionLog(endings)
         self.metrics = Metrics(endings, self)
-        self.door = Door()
-        self.misdirection = Misdirection(self.decided)
+        self.door = UpstreamGuard()
+        self.misdirection = MisdirectedAnswers(self.decided)
         self.shadow = Shadow()
         self.usage = Usage()
         self.overrides = Overrides()
         self.chain = Chain()
         status = ProxyStatus(self.decided)
-        self.prompt = Prompt(self, self.overrides)
+        self.prompt = Commands(self, self.overrides)
         self.addons = [
             Group([
                 self.door, self.misdirection, self.shadow, endings, self.decision_log,
@@ -148,9 +150,9 @@ class HubletRouter:
             return
         flow.request.data.host = str(flow.request.host)  # a replayed flow has the stamp it got then
         try:
-            request, table = view(flow), self.table
+            request, table = request_head(flow), self.table
             if table and table.reads_body(request.path) and (size := body_size(flow.request)) != 0:
-                request = view(flow, body=None)
+                request = request_head(flow, body=None)
                 if (size or 0) <= MAX_BODY and not flow.request.stream:
                     # To `request`, with the body; one that turns out longer is streamed, to where
                     # the other credentials say or to nowhere.
@@ -173,7 +175,7 @@ class HubletRouter:
             if isinstance(host, UpstreamHost) and host.asked and not flow.request.stream:
                 flow.request.data.host = host.asked  # the body has come
             if not isinstance(flow.request.host, UpstreamHost):
-                self._apply(flow, view_whole(flow))
+                self._apply(flow, request_with_body(flow))
             frame(flow.request)
         except Exception as error:
             self._fail(flow, error)
@@ -241,7 +243,7 @@ class HubletRouter:
     def _annotate_recorded(self, flow: http.HTTPFlow) -> None:
         """Say what the table decides for a flow from a file; what was decided then stays."""
         if self.table and not is_annotated(flow):
-            annotate(flow, decide(self.table, view_whole(flow)))
+            annotate(flow, decide(self.table, request_with_body(flow)))
 
     # the table
 

@@ -7,7 +7,7 @@ from mitmproxy import ctx
 from mitmproxy.addonmanager import Loader
 from mitmproxy.exceptions import OptionsError
 
-from ..core.places import MAX_BODY
+from ..core.request import MAX_BODY
 
 logger = logging.getLogger(__name__)
 

@@ -1,14 +1,14 @@
 """What an operator sends elsewhere while debugging: by hand, told loudly, gone at exit."""
 
-from dataclasses import replace
 from weakref import WeakKeyDictionary
 
 from mitmproxy import http
 
-from ..core.decide import Action, Decision, Reason, readings, refuse
-from ..core.places import Request
+from ..core.decision import Action, Decision, Reason, refuse
+from ..core.findings import findings
+from ..core.request import Request
 from ..core.table import Table
-from .fingerprint import fingerprint
+from .observe.fingerprint import fingerprint
 
 _NOT_OURS = {Reason.FOREIGN_HOST, Reason.NO_TABLE, Reason.INTERNAL_ERROR}
 
@@ -41,8 +41,8 @@ class Overrides:
         if hublet not in table.hublets:  # the table is another one by now
             return refuse(Reason.UNKNOWN_HUBLET, decision.credential, table.version)
         upstream = table.hublets[hublet]
-        return replace(
-            decision, action=Action.ROUTE, hublet=hublet, upstream=upstream, reason=Reason.PINNED
+        return decision._replace(
+            action=Action.ROUTE, hublet=hublet, upstream=upstream, reason=Reason.PINNED
         )
 
     def _pinned(self, table: Table, request: Request) -> set[str]:
@@ -53,7 +53,5 @@ class Overrides:
 def fingerprints(table: Table, request: Request) -> dict[str, str]:
     """Return the fingerprint of each credential of a request, with the rule that read it."""
     return {
-        fingerprint(credential): rule.name
-        for rule, credential, *_ in readings(table, request)
-        if credential
+        fingerprint(it.credential): it.rule.name for it in findings(table, request) if it.credential
     }

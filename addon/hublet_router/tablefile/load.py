@@ -4,7 +4,8 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
-from ..core.decide import Action, decide
+from ..core.decision import Action
+from ..core.judge import decide
 from ..core.table import Example, Table
 from .accounts import read_moved
 from .errors import Fault, TableError

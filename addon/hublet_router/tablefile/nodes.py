@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 
 import yaml
 
+from ..regex_bounds.cost import slow
 from .errors import Fault
-from .regex_cost import slow
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _STRING = "tag:yaml.org,2002:str"

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from ..core.places import MAX_BODY, Request, ip_address
+from ..core.request import MAX_BODY, Request, ip_address
 from ..core.table import Example, Misdirected, Policy, Table, Upstream
 from .accounts import parse_accounts
 from .errors import TableError

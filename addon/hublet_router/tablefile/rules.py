@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 import yaml
 
+from ..core.lookup import Rule
 from ..core.places import Cookie, Form, Header, Json, Path, Place, Query
-from ..core.plan import Rule
 from ..core.readers import Base64, Jwt, Protobuf, Reader, Regex
+from ..regex_bounds.graph import literal_start
 from .nodes import Faults, position
-from .regex_graph import literal_start
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110 section 5.6.2
 _NAMED_PLACES: dict[str, Callable[[str], Place]] = {

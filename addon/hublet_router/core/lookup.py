@@ -1,0 +1,126 @@
+"""The rules of a table, indexed: which places to look at for a path, and how to read them."""
+
+import re
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, field
+from secrets import token_hex
+
+from .places import Path, Place
+from .readers import Protobuf, Reader, Regex
+
+MAX_REMEMBERED = 1024
+"""Credentials that a lookup remembers; one more, and it forgets them all."""
+
+MAX_NAMES = 64
+"""Characters of what a remembered credential names, so that no stranger can fill the memory."""
+
+MAX_INDEXED = 64
+"""Sets of rules that an index remembers, since a path may choose among many."""
+
+_SALT = token_hex(16)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One kind of credential: where it stands, on which paths, and how it names its Hublet.
+
+    A path that `paths` matches begins with `prefix`. `at` is the line and column of the rule.
+    """
+
+    name: str
+    places: tuple[Place, ...]
+    reader: Reader
+    paths: re.Pattern[str] | None = None
+    prefix: str = field(default="", compare=False, repr=False)
+    at: tuple[int, int] = field(default=(1, 1), compare=False, repr=False)
+
+    def applies_to(self, path: str) -> bool:
+        """Return whether the rule looks at requests for that path."""
+        return self.paths is None or self.paths.search(path) is not None
+
+
+type Reading = tuple[Rule, tuple[str, ...], tuple[str, ...]]
+"""The rule that read a credential, the names that it found, and the accounts."""
+
+
+class Lookup:
+    """One place, with the rules that read it.
+
+    Results of slow readers are cached by two keyed 64-bit hashes, never by the credential. A single
+    regex is not cached: matching it is faster.
+    """
+
+    def __init__(self, place: Place, rules: Sequence[Rule], accounts: Sequence[Protobuf]) -> None:
+        self.place = place
+        self.rules = tuple(rules)
+        self.in_body = place.in_body
+        self.values = place.values
+        self._accounts = accounts
+        first = rules[0].reader
+        self._search = first.pattern.search if isinstance(first, Regex) else None
+        self._memory: dict[object, Reading] | None = None if self._search and not rules[1:] else {}
+
+    def read(self, credential: str) -> Reading:
+        """Read a credential: the first rule that finds a name in it counts."""
+        if self._search and (match := self._search(credential)) and (name := match[1]):
+            return self.rules[0], (name,), ()
+        if self._memory is None:
+            return self.rules[0], (), ()
+        key = hash(credential), hash(_SALT + credential)
+        reading = self._memory.get(key)
+        if reading is None:
+            reading = self._read(credential)
+            if sum(map(len, reading[1] + reading[2])) <= MAX_NAMES:
+                if len(self._memory) >= MAX_REMEMBERED:
+                    self._memory.clear()
+                self._memory[key] = reading
+        return reading
+
+    def _read(self, credential: str) -> Reading:
+        for rule in self.rules:
+            if names := rule.reader.names(credential):
+                break
+        else:
+            of_its_kind = (rule for rule in self.rules if rule.reader.recognises(credential))
+            rule, names = next(of_its_kind, self.rules[0]), ()
+        # A credential of another kind would hold an account by accident.
+        fields = self._accounts if isinstance(rule.reader, Protobuf) else ()
+        return rule, names, tuple(name for field in fields for name in field.ids(credential))
+
+
+class RuleIndex:
+    """Finds the lookups for a path; most paths need few, and no pattern is tried on them."""
+
+    def __init__(self, rules: Sequence[Rule], accounts: Sequence[Protobuf] = ()) -> None:
+        self._accounts = accounts
+        self._by_place: dict[Place, list[Rule]] = {}
+        for rule in rules:
+            for place in rule.places:
+                self._by_place.setdefault(place, []).append(rule)
+        self.places = tuple(self._by_place)
+        self._limited = [rule for rule in rules if rule.paths]
+        prefixes = {rule.prefix for rule in self._limited}
+        prefixes |= {place.prefix for place in self._by_place if isinstance(place, Path)}
+        self._prefixes = tuple(prefixes)
+        unlimited = self._lookups({rule.name for rule in rules if not rule.paths})
+        self._usual = tuple(it for it in unlimited if not isinstance(it.place, Path))
+        self._by_rules: dict[frozenset[str], tuple[Lookup, ...]] = {}
+        self._unlimited = frozenset(rule.name for rule in rules if not rule.paths)
+
+    def lookups_for(self, path: str) -> tuple[Lookup, ...]:
+        """Return where to look in a request for that path, in the order of the table."""
+        if not path.startswith(self._prefixes):
+            return self._usual
+        applying = frozenset(rule.name for rule in self._limited if rule.applies_to(path))
+        if applying not in self._by_rules:
+            if len(self._by_rules) >= MAX_INDEXED:
+                self._by_rules.clear()
+            self._by_rules[applying] = self._lookups(self._unlimited | applying)
+        return self._by_rules[applying]
+
+    def _lookups(self, applying: Container[str]) -> tuple[Lookup, ...]:
+        lookups = []
+        for place, all_rules in self._by_place.items():
+            if rules := [rule for rule in all_rules if rule.name in applying]:
+                lookups.append(Lookup(place, rules, self._accounts))
+        return tuple(lookups)

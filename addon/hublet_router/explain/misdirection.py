@@ -1,0 +1,115 @@
+"""Answers that tell of a wrong Hublet, and the lines of a table that would mend it."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from ..core.findings import findings
+from ..core.formats import json_strings
+from ..core.judge import decide
+from ..core.request import Request
+from ..core.table import MIGRATING, MISDIRECTED, Table, account_id
+from .masking import counted
+
+_OURS = "hublet-router; error="  # a router's own answer tells nothing of a Hublet
+_PLAIN_ID = re.compile(r"[A-Za-z0-9]+")
+
+
+class Misdirection(NamedTuple):
+    """What an answer told: which Hublet is right, as far as the table lists it."""
+
+    hublet: str | None = None
+    is_migrating: bool = False
+
+    def __str__(self) -> str:
+        return "migrating" if self.is_migrating else self.hublet or "-"
+
+
+def detect_misdirection(
+    table: Table, status: int, headers: Iterable[tuple[str, str]], body: bytes | None
+) -> Misdirection | None:
+    """Return what an answer tells of a wrong Hublet; None when it tells nothing.
+
+    The names of `headers` are in lower case. A `body` of None cannot be read. The table's own
+    status may mean other things too: it needs a name, where the table says that there is one.
+    """
+    how = table.misdirected
+    if status not in how.statuses:
+        return None
+    fields = list(headers)
+    if any(name == "proxy-status" and _OURS in value for name, value in fields):
+        return None
+    named = [value.strip() for name, value in fields if name == how.header]
+    if how.json and body:
+        named += json_strings(body, how.json)
+    is_sure = status != how.status or body is None or not (how.header or how.json)
+    if not (named or is_sure or status == MISDIRECTED):
+        return None
+    listed = next((name for name in named if name in table.hublets), None)
+    return Misdirection(listed, status == MIGRATING != how.status)
+
+
+class AccountMoves:
+    """What a table lacks so that requests go where answers told that they belong."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self.moved: dict[str, Counter[str]] = {}  # account -> how many answers told which Hublet
+        self._now: dict[str, str] = {}  # account -> what the table decides
+        self._rest: Counter[str] = Counter()
+
+    def add(self, request: Request, answer: Misdirection) -> None:
+        """Take an answer, and find the account of its request; never guess one."""
+        decision = decide(self.table, request)
+        if answer.is_migrating:
+            self._rest["an account is on its way to another Hublet, ask again later"] += 1
+        elif not answer.hublet:
+            self._rest["no Hublet of the table is named"] += 1
+        elif answer.hublet != decision.hublet:
+            ids = account_ids(self.table, request)
+            if len(ids) == 1:
+                (account,) = ids
+                self.moved.setdefault(account, Counter())[answer.hublet] += 1
+                self._now.setdefault(account, decision.summary)
+            elif ids:
+                self._rest["the request names more than one account"] += 1
+            else:
+                self._rest["no item of `accounts.ids` finds an account in the request"] += 1
+
+    def moves(self) -> dict[str, str]:
+        """Return the accounts that have moved, each with the Hublet that all its answers named."""
+        return {account: next(iter(it)) for account, it in self.moved.items() if len(it) == 1}
+
+    def lines(self) -> Iterator[str]:
+        """Yield what to put into the table, as YAML; what cannot be mended is a comment."""
+        if self.moved or self._rest:
+            yield "# For the table, from answers that told of a wrong Hublet:"
+        moves = self.moves()
+        if moves:
+            yield from ("accounts:", "  moved:")
+        for account, hublet in moves.items():
+            note = f"{counted(self.moved[account].total(), 'answer')}; now {self._now[account]}"
+            yield f"    {_key(account)}: {hublet}  # {note}"
+        for account, counts in self.moved.items():
+            if account not in moves:
+                told = ", ".join(f"{name} ({count})" for name, count in counts.items())
+                yield f"# {_key(account)}: the answers differ: {told}"
+        for why, count in self._rest.items():
+            yield f"# {counted(count, 'answer')}: {why}"
+
+
+def account_ids(table: Table, request: Request) -> set[str]:
+    """Return the accounts that a request names; nothing that is a credential as well."""
+    if table.accounts is None:
+        return set()
+    read = findings(table, request)
+    found = [value for place in table.accounts.places for value in place.values(request)]
+    found += [account for it in read for account in it.accounts]
+    secrets = {account_id(it.credential) for it in read if it.credential}
+    return {account_id(text) for text in found} - secrets
+
+
+def _key(account: str) -> str:
+    return account if _PLAIN_ID.fullmatch(account) else json.dumps(account)

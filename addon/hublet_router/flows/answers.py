@@ -1,0 +1,25 @@
+"""What the answer of a flow tells of the Hublet that gave it."""
+
+from mitmproxy import http
+
+from ..core.request import MAX_BODY
+from ..core.table import Table
+from ..explain.misdirection import Misdirection, detect_misdirection
+
+
+def misdirection_of(table: Table, flow: http.HTTPFlow) -> Misdirection | None:
+    """Return what a Hublet's answer tells of a wrong Hublet; None when it tells nothing.
+
+    A body is only looked at where it is at hand, and short. It may be compressed: it comes from a
+    Hublet, no stranger.
+    """
+    response = flow.response
+    if response is None or response.status_code < 400:
+        return None
+    fields = [
+        (name.decode("latin-1").lower(), value.decode("latin-1"))
+        for name, value in response.headers.fields
+    ]
+    is_short = response.raw_content is not None and len(response.raw_content) <= MAX_BODY
+    body = response.get_content(strict=False) if is_short else None
+    return detect_misdirection(table, response.status_code, fields, body)

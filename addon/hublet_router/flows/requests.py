@@ -1,0 +1,77 @@
+"""From mitmproxy's flow to the core's request, whose body may still be on its way."""
+
+from mitmproxy import http
+from mitmproxy.net.http.http1 import expected_http_body_size
+from mitmproxy.proxy.mode_specs import ReverseMode
+
+from ..core.request import MAX_BODY, Request, ip_address
+
+_CODINGS = {b"content-encoding", b"transfer-encoding"}
+_PLAIN = {b"", b"identity", b"chunked"}
+
+
+def request_head(flow: http.HTTPFlow, body: bytes | None = b"") -> Request:
+    """Return what a decision may look at; a body that cannot be read is None."""
+    request = flow.request
+    headers = [
+        (name.decode("latin-1").lower(), value.decode("latin-1"))
+        for name, value in request.headers.fields
+    ]
+    hosts = [value.strip() for name, value in headers if name == "host"] + _other_hosts(flow)
+    target = request.data.path.decode("latin-1")
+    return Request(request.method, tuple(hosts), target, tuple(headers), body)
+
+
+def request_with_body(flow: http.HTTPFlow) -> Request:
+    """Return what a decision may look at when the body has come.
+
+    A body that is too long cannot be read, nor one that was streamed and not kept, nor one that is
+    compressed: to look into it would let its sender choose how much memory that takes.
+    """
+    body, fields = flow.request.raw_content, flow.request.headers.fields
+    codings = b",".join(value for name, value in fields if name.lower() in _CODINGS)
+    is_plain = {coding.strip().lower() for coding in codings.split(b",")} <= _PLAIN
+    is_readable = body is not None and is_plain and len(body) <= MAX_BODY
+    return request_head(flow, body if is_readable else None)
+
+
+def body_size(request: http.Request) -> int | None:
+    """Return how many bytes the body has, or None when only its end will tell."""
+    if not is_framed(request):
+        return None
+    try:
+        return expected_http_body_size(request)
+    except ValueError:
+        return None
+
+
+def is_framed(request: http.Request) -> bool:
+    """Tell whether HTTP/1 could see where the request's body ends."""
+    return (
+        not (request.is_http2 or request.is_http3)
+        or "content-length" in request.headers
+        or "transfer-encoding" in request.headers
+    )
+
+
+def _other_hosts(flow: http.HTTPFlow) -> list[str]:
+    """Return each name that the request gives for its host beside the Host fields.
+
+    The target of an explicit proxy (a CONNECT, an absolute URL) is one of them; it is not where
+    it only says how mitmproxy was started (reverse mode), where an earlier decision wrote it
+    (a recorded flow, a replay, a stamp), or where it is an address that the client looked up.
+    """
+    request = flow.request
+    hosts = []
+    if request.data.authority:
+        hosts.append(request.data.authority.decode("latin-1"))
+    method, path = request.data.method, request.data.path
+    is_path = path.startswith(b"/") or path == b"*"
+    if not is_path or (not request.is_http11 and len(b" ".join((method, path)).split()) != 2):
+        # HTTP/2 lets a URL and blanks through: HTTP/1 would take host and path from elsewhere
+        hosts.append("")
+    reverse = isinstance(flow.client_conn.proxy_mode, ReverseMode)
+    is_asked = flow.live and not flow.is_replay and type(request.host) is str
+    if is_asked and not reverse and not ip_address(request.host):
+        hosts.append(request.host)
+    return hosts

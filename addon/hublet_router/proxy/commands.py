@@ -1,0 +1,224 @@
+"""What a person types inside mitmproxy: `hublet.explain` and the like, and two keys for them."""
+
+import logging
+import pathlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+from weakref import WeakKeyDictionary
+
+from mitmproxy import command, ctx, http
+from mitmproxy.addonmanager import Loader
+from mitmproxy.exceptions import CommandError, OptionsError
+from mitmproxy.flow import Flow
+from mitmproxy.log import ALERT
+from mitmproxy.types import Choice, Data, Path
+
+from ..core.judge import decide
+from ..core.table import Table
+from ..explain.comparison import Changes, differ
+from ..explain.explanation import NOT_HERE, explain
+from ..explain.masking import counted, mask_url, place_name, printable
+from ..flows.requests import request_with_body
+from ..tablefile import TableError, load
+from .overrides import Overrides, fingerprints
+
+if TYPE_CHECKING:
+    from .addon import HubletRouter
+
+logger = logging.getLogger(__name__)
+
+KEYS = {
+    "y": ("hublet.explain @focus", "Explain where it went"),
+    "Y": ("console.command hublet.resend @focus ", "Resend to another Hublet"),
+}
+"""Keys that mitmproxy leaves free, with what they run and its help."""
+
+CONTEXTS = ["flowlist", "flowview"]
+"""Where in the console they work."""
+
+
+class Commands:
+    """Explains, compares and overrides decisions for the person at the console."""
+
+    name = "hublet-router-prompt"
+
+    def __init__(self, router: "HubletRouter", overrides: Overrides) -> None:
+        self.router = router
+        self.overrides = overrides
+        self.asked: WeakKeyDictionary[http.HTTPFlow, http.HTTPFlow] = WeakKeyDictionary()
+
+    def load(self, loader: Loader) -> None:
+        """Declare the option."""
+        loader.add_option(
+            "hublet_override",
+            bool,
+            False,
+            "Let hublet.pin and hublet.resend work under mitmdump too, where nobody looks.",
+        )
+
+    def configure(self, updated: set[str]) -> None:
+        """Override nothing any more where that is no longer allowed."""
+        if "hublet_override" in updated and not _is_allowed():
+            self.overrides.pins.clear()
+            self.overrides.resent.clear()
+
+    def running(self) -> None:
+        """Bind the keys, where there are keys that nobody bound yet."""
+        if keymap := getattr(ctx.master, "keymap", None):
+            for key, (words, help_) in KEYS.items():
+                if not any(keymap.get(context, key) for context in CONTEXTS):
+                    keymap.add(key, words, CONTEXTS, help_)
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        """Show both answers, where a flow was resent; replayed again, it goes where it names."""
+        if not flow.is_replay:
+            return
+        self.overrides.resent.pop(flow, None)
+        if asked := self.asked.pop(flow, None):
+            then, now = _answer(asked), _answer(flow)
+            first = asked.metadata.get("hublet", "nobody")
+            flow.comment = f"{flow.comment}: {now}; {first}: {then}"
+            hublet = flow.metadata.get("hublet", "nobody")
+            logger.log(ALERT, "resent: %s answered %s, %s answered %s", first, then, hublet, now)
+
+    error = response
+
+    @command.command("hublet.explain")
+    def explain(self, flows: Sequence[Flow]) -> Data:
+        """Explain where flows go and why: every rule that was tried, and what came of it."""
+        table = self._table()
+        rows: list[list[str]] = []
+        for flow in _requests(flows):
+            status = flow.response.status_code if flow.response else None
+            told = explain(table, request_with_body(flow), status)
+            then, now = flow.comment, told.decision.summary
+            absent = dict.fromkeys(one.rule for one in told.tried if one.why == NOT_HERE)
+            notes = {
+                "went": then or now,
+                "would go now": now if then and then != now else None,
+                "policy": told.policy,
+                "hint": told.hint,
+            }
+            rows += [[name, note] for name, note in notes.items() if note]
+            rows += [
+                [one.rule, f"{one.place}: {one.why}" + (f" ({one.shape})" if one.shape else "")]
+                for one in told.tried
+                if one.why != NOT_HERE
+            ]
+            rows += [[NOT_HERE, ", ".join(absent)]] if absent else []
+            rows += [["table", str(told.decision.table)]]
+        return cast(Data, rows or [["no request", ""]])
+
+    @command.command("hublet.table")
+    def table(self) -> Data:
+        """Show each Hublet and rule, with the requests that it decided since the start."""
+        table, usage = self._table(), self.router.usage
+        rows = [
+            [f"Hublet {name}", str(upstream), usage.told("Hublet", name)]
+            for name, upstream in table.hublets.items()
+        ]
+        for rule in table.rules:
+            places = ", ".join(map(place_name, rule.places))
+            rows.append([f"rule {rule.name}", places, usage.told("rule", rule.name)])
+        for names, count in self.router.misdirection.counts.items():
+            rows.append(["misdirected", " said: ".join(names), str(count)])
+        rows += [["pinned", key, f"to {hublet}"] for key, hublet in self.overrides.pins.items()]
+        return cast(Data, [*rows, ["table", table.version, ""]])
+
+    @command.command("hublet.diff")
+    def diff(self, path: Path, flows: Sequence[Flow]) -> Data:
+        """Show what another table would change for flows."""
+        old = self._table()
+        try:
+            new = load(pathlib.Path(path))
+        except TableError as error:
+            raise CommandError(str(error)) from error
+        places = list(dict.fromkeys([*old.places, *new.places]))
+        changes = Changes()
+        for flow in _requests(flows):
+            changes.requests += 1
+            request = request_with_body(flow)
+            before, after = decide(old, request), decide(new, request)
+            if differ(before, after):
+                url = mask_url(flow.request.scheme, request, places)
+                changes.add(before, after, printable(f"{flow.request.method} {url}"))
+        return cast(Data, [[line] for line in changes.lines() if line])
+
+    @command.command("hublet.reload")
+    def reload(self) -> None:
+        """Read the table again, now; keep the one in use where it is bad."""
+        if not self.router.source:
+            raise CommandError("there is no file to read; name one with :set hublets=FILE")
+        try:
+            table = self.router.reload()
+        except (TableError, OptionsError) as error:
+            raise CommandError(f"{error}\nthe last good table goes on") from error
+        logger.log(ALERT, "table %s is in use", table.version)
+
+    @command.command("hublet.names")
+    def names(self) -> Sequence[str]:
+        """List the Hublets of the table."""
+        return list(self._table().hublets)
+
+    @command.command("hublet.pin")
+    @command.argument("hublet", type=Choice("hublet.names"))
+    def pin(self, flows: Sequence[Flow], hublet: str) -> None:
+        """Send the credentials of flows to another Hublet, until hublet.unpin or the end."""
+        table = self._table_to_override()
+        found = [fingerprints(table, request_with_body(flow)) for flow in _requests(flows)]
+        if not any(found):
+            raise CommandError("these flows carry no credential that the table reads; none pinned")
+        for credentials in found:
+            self.overrides.pins |= dict.fromkeys(credentials, hublet)
+        rules = sorted({rule for credentials in found for rule in credentials.values()})
+        logger.log(ALERT, "PINNED to %s until hublet.unpin: %s", hublet, ", ".join(rules))
+
+    @command.command("hublet.unpin")
+    def unpin(self) -> None:
+        """Let every credential go where it names again."""
+        count = len(self.overrides.pins)
+        self.overrides.pins.clear()
+        logger.log(ALERT, "unpinned: %s", counted(count, "credential"))
+
+    @command.command("hublet.resend")
+    @command.argument("hublet", type=Choice("hublet.names"))
+    def resend(self, flows: Sequence[Flow], hublet: str) -> None:
+        """Replay copies of flows to another Hublet, and show both answers."""
+        self._table_to_override()
+        copies = []
+        for flow in _requests(flows):
+            copy = flow.copy()
+            copy.comment = copy.marked = ""
+            self.overrides.resent[copy] = hublet
+            self.asked[copy] = flow
+            copies.append(copy)
+        ctx.master.commands.call("replay.client", copies)
+
+    def _table(self) -> Table:
+        if self.router.table is None:
+            raise CommandError("there is no table; the event log tells why")
+        return self.router.table
+
+    def _table_to_override(self) -> Table:
+        """Return the table, where a person looks or an option says that none has to."""
+        if not _is_allowed():
+            raise CommandError(
+                "nobody would see under mitmdump that a request goes where its credential does not"
+                " name; allow it with --set hublet_override=true, or use mitmproxy or mitmweb"
+            )
+        return self._table()
+
+
+def _is_allowed() -> bool:
+    return bool(ctx.options.hublet_override or ctx.master.addons.get("view"))
+
+
+def _requests(flows: Sequence[Flow]) -> list[http.HTTPFlow]:
+    return [flow for flow in flows if isinstance(flow, http.HTTPFlow)]
+
+
+def _answer(flow: http.HTTPFlow) -> str:
+    """Return the status of an answer, and the bytes that it had."""
+    if response := flow.response:
+        return f"{response.status_code}, {len(response.raw_content or b'')} bytes"
+    return "nothing"

@@ -1,0 +1,1 @@
+"""What mitmproxy leaves open, made up for: one fault, one function, with its source."""

@@ -1,0 +1,60 @@
+"""The client's side of a connection: how much of it mitmproxy may keep, and what it may say."""
+
+import asyncio
+from collections.abc import Callable
+
+from mitmproxy.connection import Client
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layers import ClientTLSLayer, HttpLayer
+from mitmproxy.proxy.layers.http._http1 import Http1Server
+
+MAX_UNREAD = 64 * 1024
+"""Bytes of a client that are kept before they are understood; h2 takes no longer head either."""
+
+
+class BoundedReader:
+    """Reads a client for mitmproxy, which itself keeps what it cannot use yet without end.
+
+    That is a ClientHello or a head that never ends (the FIXME of `Http1Server.read_headers`), the
+    size line of a chunk that does not, and what follows a request that waits for its answer: such
+    a connection ends here. A body whose upstream is still connecting waits with its client instead.
+    """
+
+    def __init__(self, reader: asyncio.StreamReader, unread: Callable[[], int]) -> None:
+        self._reader = reader
+        self._unread = unread
+        self._unread_at_most = 0
+        self._may_read = asyncio.Event()
+        self.go_on()
+
+    def wait(self) -> None:
+        """Read no more for now."""
+        self._may_read.clear()
+
+    def go_on(self) -> None:
+        """Read again."""
+        self._may_read.set()
+
+    async def read(self, size: int) -> bytes:
+        """Return what has come, or b"" at the end: the one method that mitmproxy calls."""
+        if not self._may_read.is_set():
+            await self._may_read.wait()
+        if self._unread_at_most > MAX_UNREAD:  # else there is no need to look
+            self._unread_at_most = self._unread()
+            if self._unread_at_most > MAX_UNREAD:
+                return b""
+        data = await self._reader.read(size)
+        self._unread_at_most += len(data)
+        return data
+
+
+def unread(context: Context | None, client: Client) -> int:
+    """Return how many bytes of a client TLS and HTTP/1 have and do not understand yet."""
+    size = 0
+    for layer in context.layers if context else ():
+        if isinstance(layer, ClientTLSLayer):
+            size += len(layer.recv_buffer)
+        elif isinstance(layer, HttpLayer):
+            server = layer.connections.get(client)
+            size += len(server.buf) if isinstance(server, Http1Server) else 0
+    return size

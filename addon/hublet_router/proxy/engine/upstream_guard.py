@@ -1,0 +1,202 @@
+"""The door to the upstreams: which connections are opened, how, and what is left of them."""
+
+import asyncio
+import logging
+import time
+from collections.abc import MutableMapping
+from typing import cast
+
+from mitmproxy import ctx, http
+from mitmproxy.addonmanager import Loader
+from mitmproxy.connection import Client, Connection, Server
+from mitmproxy.exceptions import OptionsError
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layer import NextLayer
+from mitmproxy.proxy.layers import HttpLayer
+from mitmproxy.proxy.server import ConnectionIO
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
+from mitmproxy.tls import TlsData
+
+from ..routing.upstream import UpstreamHost
+from .client_limits import BoundedReader, unread
+from .log_filter import redact_log_record
+
+LOOP = "hublet-router: the upstream is this proxy itself; mend the table"
+NO_ROUTE = "hublet-router: no decision names this destination, so nothing is sent there"
+
+_quoting = [
+    logging.getLogger(name) for name in ("mitmproxy.proxy.server", "mitmproxy.addons.next_layer")
+]
+
+
+class UpstreamGuard:
+    """Opens connections only to what a decision has stamped, whatever went wrong before."""
+
+    name = "hublet-router-door"
+
+    def __init__(self) -> None:
+        self.deadlines: dict[str, asyncio.TimerHandle] = {}
+        self.contexts: dict[str, Context] = {}
+        self.readers: dict[str, BoundedReader] = {}
+
+    def load(self, loader: Loader) -> None:
+        """Declare the option, and see to what mitmproxy logs."""
+        for engine in _quoting:
+            engine.addFilter(redact_log_record)
+        loader.add_option(
+            "hublet_connect_timeout",
+            int,
+            5,
+            "Seconds within which an upstream must accept a connection, TLS included.",
+        )
+
+    def take_options(self, updated: set[str]) -> None:
+        """Raise OptionsError where no upstream could ever be in time."""
+        if "hublet_connect_timeout" in updated and ctx.options.hublet_connect_timeout < 1:
+            raise OptionsError(
+                f"hublet_connect_timeout is {ctx.options.hublet_connect_timeout}, and no upstream"
+                " could be in time; give it at least 1 second"
+            )
+
+    def done(self) -> None:
+        """Leave no timer behind, nor anything else."""
+        for engine in _quoting:
+            engine.removeFilter(redact_log_record)
+        for deadline in self.deadlines.values():
+            deadline.cancel()
+        for reader in self.readers.values():
+            reader.go_on()
+
+    def client_connected(self, client: Client) -> None:
+        """Bound what is kept of the client."""
+        io = _transports(client).get(client)
+        if io and isinstance(io.reader, asyncio.StreamReader):  # which QUIC has not
+            reader = self.readers[client.id] = BoundedReader(
+                io.reader, lambda: unread(self.contexts.get(client.id), client)
+            )
+            io.reader = cast(asyncio.StreamReader, reader)
+
+    def next_layer(self, layer: NextLayer) -> None:
+        """Remember the layers of a client, to clear up after it."""
+        self.contexts[layer.context.client.id] = layer.context
+
+    def client_disconnected(self, client: Client) -> None:
+        """Forget them, and close what mitmproxy left open."""
+        self.contexts.pop(client.id, None)
+        self.readers.pop(client.id, None)
+        _close(client, client)
+
+    def error(self, flow: http.HTTPFlow) -> None:
+        """Drop a stream that mitmproxy found invalid, and keeps for the life of its connection."""
+        for layer in self._http_layers(flow.client_conn):
+            for number, stream in list(layer.streams.items()):
+                if stream.client_state == stream.server_state == stream.state_errored:
+                    del layer.streams[number]
+
+    def server_connect(self, data: ServerConnectionHookData) -> None:
+        """Refuse what bears no stamp; give the rest its server name, protocol and deadline."""
+        if data.server.error:
+            return
+        assert data.server.address
+        host = data.server.address[0]
+        if not isinstance(host, UpstreamHost) or host.port != data.server.address[1]:
+            data.server.error = NO_ROUTE
+            return
+        if (str(host), data.server.address[1]) in _own_addresses():
+            data.server.error = LOOP
+            return
+        data.server.sni = host.server_name or data.server.sni
+        # One protocol whatever the client speaks, so that `frame` knows what framing is needed.
+        data.server.alpn_offers = [b"http/1.1"]
+        self._drop_dead_connections(data.client)
+        reader = self.readers.get(data.client.id)
+        if reader and data.client.alpn != b"h2":  # whose other streams go on
+            reader.wait()
+        # mitmproxy has no connect timeout (its issue 1095), but runs this hook in the task that
+        # connects and reads, and reports why that was cancelled.
+        task = asyncio.current_task()
+        assert task
+        seconds = ctx.options.hublet_connect_timeout
+        self.deadlines[data.server.id] = asyncio.get_running_loop().call_later(
+            seconds, task.cancel, f"hublet-router: no connection within {seconds} s"
+        )
+
+    def server_connected(self, data: ServerConnectionHookData) -> None:
+        """Without TLS the upstream is there now."""
+        if not data.server.tls:
+            self._arrived(data.server, data.client)
+
+    def tls_established_server(self, data: TlsData) -> None:
+        """With TLS it is there now."""
+        self._arrived(data.conn, data.context.client)
+
+    def server_connect_error(self, data: ServerConnectionHookData) -> None:
+        """Let the next request try again; a kept error would answer it (`get_connection`)."""
+        self._arrived(data.server, data.client)
+        data.server.error = None
+        data.server.timestamp_end = time.time()
+
+    def tls_failed_server(self, data: TlsData) -> None:
+        """Let the next request try again, here too."""
+        self._arrived(data.conn, data.context.client)
+        data.conn.error = None
+
+    def server_disconnected(self, data: ServerConnectionHookData) -> None:
+        """Stop the clock where the upstream left in the middle of its handshake."""
+        self._arrived(data.server, data.client)
+        _close(data.client, data.server)
+
+    def _arrived(self, server: Connection, client: Client) -> None:
+        if deadline := self.deadlines.pop(server.id, None):
+            deadline.cancel()
+        if reader := self.readers.get(client.id):
+            reader.go_on()
+
+    def _drop_dead_connections(self, client: Client) -> None:
+        """Forget the closed upstream connections of a client, except where a stream holds one.
+
+        mitmproxy keeps each in `HttpLayer.connections` and looks through them all for each
+        request. In front of HTTP/1 upstreams, an HTTP/2 client makes one for each request.
+        """
+        for layer in self._http_layers(client):
+            held = {id(stream.context.server) for stream in layer.streams.values()}
+            for connection in list(layer.connections):
+                if (
+                    isinstance(connection, Server)
+                    and connection.timestamp_end
+                    and id(connection) not in held
+                ):
+                    del layer.connections[connection]
+
+    def _http_layers(self, client: Client) -> list[HttpLayer]:
+        context = self.contexts.get(client.id)
+        layers = context.layers if context else []
+        return [layer for layer in layers if isinstance(layer, HttpLayer)]
+
+
+def _own_addresses() -> set[tuple[str, int]]:
+    """Return where this proxy listens; mitmproxy's own guard does not see `reverse:https` modes."""
+    proxyserver = ctx.master.addons.get("proxyserver")
+    listening = proxyserver.listen_addrs() if proxyserver else []
+    return {
+        (host, port)
+        for own, port, *_ in listening
+        for host in (own, "localhost", "127.0.0.1", "::1")
+    }
+
+
+def _transports(client: Client) -> MutableMapping[Connection, ConnectionIO]:
+    proxyserver = ctx.master.addons.get("proxyserver")
+    handler = proxyserver.connections.get(client.id) if proxyserver else None
+    return handler.transports if handler else {}
+
+
+def _close(client: Client, connection: Connection) -> None:
+    """Close the socket of a connection that is over.
+
+    mitmproxy does not where it cancels the connection's task as that waits for a lock with more
+    data in its hands (`handle_connection` in proxy/server.py): the peer would hang for ever.
+    """
+    io = _transports(client).get(connection)
+    if io and io.writer:
+        io.writer.close()

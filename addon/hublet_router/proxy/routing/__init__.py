@@ -1,0 +1,1 @@
+"""What happens to one request: retargeted, passed on or refused, and annotated."""

@@ -1,0 +1,65 @@
+"""What a decision leaves on a flow, for the people who look at it: never a credential."""
+
+import re
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
+
+from mitmproxy import http
+
+from ...core.decision import Action, Decision, Reason
+from ...core.request import Request
+from ...core.table import Table
+
+
+class Decided(NamedTuple):
+    """A decision, with the table and the request that it was made of, and the seconds it took."""
+
+    decision: Decision
+    table: Table | None
+    seconds: float
+    request: Request | None = None
+
+
+type Ledger = WeakKeyDictionary[http.HTTPFlow, Decided]
+"""What was decided for each flow, for those who tell what came of it."""
+
+REFUSED_MARK, PINNED_MARK = ":no_entry:", ":pushpin:"
+SHADOW_MARK, MISDIRECTED_MARK = ":twisted_rightwards_arrows:", ":x:"
+_MARKS = {"", REFUSED_MARK, PINNED_MARK, SHADOW_MARK, MISDIRECTED_MARK}
+_OURS = re.compile(r"(refused|passed): |\S+ ← ")  # how `comment` begins
+_KEYS = ("hublet", "hublet_reason", "hublet_credential", "hublet_table")
+_REMARKS = ("hublet_shadow", "hublet_misdirected")
+
+
+def annotate(flow: http.HTTPFlow, decision: Decision) -> None:
+    """Write metadata that `~meta '^hublet: eu1$'` finds, a readable comment, and a marker.
+
+    A comment or a marker that somebody else made stays.
+    """
+    if flow.metadata:
+        for key in _KEYS + _REMARKS:
+            flow.metadata.pop(key, None)
+    values = (decision.hublet, decision.reason.value, decision.credential, decision.table)
+    for key, value in zip(_KEYS, values, strict=True):
+        if value is not None:
+            flow.metadata[key] = value
+    if not flow.comment or _OURS.match(flow.comment):
+        flow.comment = decision.summary
+    mark = REFUSED_MARK if decision.action is Action.REFUSE else ""
+    mark = PINNED_MARK if decision.reason is Reason.PINNED else mark
+    if flow.marked in _MARKS:
+        flow.marked = mark
+
+
+def remark(flow: http.HTTPFlow, key: str, text: str, mark: str) -> None:
+    """Add what turned out about a decision that was annotated: `hublet_<key>` in the metadata."""
+    flow.metadata[f"hublet_{key}"] = text
+    if _OURS.match(flow.comment):
+        flow.comment += f"; {key}: {text}"
+    if flow.marked in {"", SHADOW_MARK}:  # what a table would do matters less than what went wrong
+        flow.marked = mark
+
+
+def is_annotated(flow: http.HTTPFlow) -> bool:
+    """Tell whether a decision was written on the flow before."""
+    return "hublet_reason" in flow.metadata

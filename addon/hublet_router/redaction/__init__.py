@@ -1,0 +1,1 @@
+"""Recordings without their secrets, in which every decision stays the same."""

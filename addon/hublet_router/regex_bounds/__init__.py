@@ -1,0 +1,1 @@
+"""A proof that a pattern takes linear time; it knows nothing of the rest of the package."""

@@ -1,0 +1,89 @@
+"""The client's side of a connection."""
+
+import asyncio
+import logging
+
+import pytest
+from mitmproxy.options import Options
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layers import ClientTLSLayer, HttpLayer
+from mitmproxy.proxy.layers.http import HTTPMode
+from mitmproxy.proxy.layers.http._http1 import Http1Server
+from mitmproxy.test import tflow
+
+from hublet_router.proxy.engine.client_limits import MAX_UNREAD, BoundedReader, unread
+from hublet_router.proxy.engine.log_filter import redact_log_record
+
+
+def test_what_is_not_understood_yet_is_bounded() -> None:
+    kept = [MAX_UNREAD, 5, MAX_UNREAD + 1]
+
+    async def main() -> list[int]:
+        stream = asyncio.StreamReader()
+        stream.feed_data(bytes(MAX_UNREAD * 4))
+        reader = BoundedReader(stream, lambda: kept.pop(0))
+        return [len(await reader.read(size)) for size in (MAX_UNREAD, 1, 7, MAX_UNREAD, 1)]
+
+    assert asyncio.run(main()) == [MAX_UNREAD, 1, 7, MAX_UNREAD, 0]
+    assert kept == []
+
+
+def test_no_look_is_taken_before_there_can_be_too_much() -> None:
+    async def main() -> list[int]:
+        stream = asyncio.StreamReader()
+        stream.feed_data(bytes(MAX_UNREAD + 1))
+        reader = BoundedReader(stream, lambda: pytest.fail("it looked"))
+        return [len(await reader.read(size)) for size in (1, MAX_UNREAD)]
+
+    assert asyncio.run(main()) == [1, MAX_UNREAD]
+
+
+def test_a_client_waits_while_its_upstream_connects() -> None:
+    async def main() -> bytes:
+        stream = asyncio.StreamReader()
+        stream.feed_data(b"one")
+        reader = BoundedReader(stream, int)
+        reader.wait()
+        read = asyncio.ensure_future(reader.read(3))
+        await asyncio.sleep(0)
+        assert not read.done()
+        reader.go_on()
+        return await read
+
+    assert asyncio.run(main()) == b"one"
+
+
+def test_only_what_http1_has_of_a_client_counts() -> None:
+    client = tflow.tclient_conn()
+    assert unread(None, client) == 0
+    context = Context(client, Options())
+    layer = HttpLayer(context, HTTPMode.regular)
+    assert unread(context, client) == 0
+    server = layer.connections[client] = Http1Server(context)
+    server.buf += b"GET / HTT"
+    assert unread(context, client) == 9
+    ClientTLSLayer(context).recv_buffer += b"hello"
+    assert unread(context, client) == 14
+    layer.connections.clear()
+    assert unread(context, client) == 5
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ("server connect 127.0.0.1:1", "server connect 127.0.0.1:1"),
+        ("Bad HTTP request line: b'GET /?key=secret x'", "Bad HTTP request line: (bytes withheld)"),
+        ('Invalid header line: b"it\'s secret"', "Invalid header line: (bytes withheld)"),
+        ("buffer: bytearray(b'secret')", "buffer: bytearray((bytes withheld))"),
+        (
+            "Cannot parse ClientHello: " + "16030100" * 8,
+            "Cannot parse ClientHello: (bytes withheld)",
+        ),
+        ("hook: Request(GET /?key=secret) done", "hook: Request((bytes withheld)) done"),
+        ("a 100 % b'secret'", "a 100 % (bytes withheld)"),
+    ],
+)
+def test_law_4_no_bytes_of_the_wire_are_logged(message: str, said: str) -> None:
+    record = logging.LogRecord("x", logging.INFO, "x", 1, "%s", (message,), None)
+    assert redact_log_record(record)
+    assert record.getMessage() == said

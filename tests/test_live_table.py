@@ -1,0 +1,243 @@
+"""The table's file changes under a running proxy."""
+
+import asyncio
+import logging
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from harness import Stage, bearer, request, wait_for
+from hublet_router.proxy.live_table import TableSource
+
+
+def decided_by(stage: Stage) -> str:
+    """Ask once, and return the version of the table that decided."""
+    with stage.client() as client:
+        client.get("/", bearer("eu1"))
+    return str(stage.seen.flows[-1].metadata["hublet_table"])
+
+
+def two_tables(stage: Stage) -> tuple[Path, str, str]:
+    """Start with a table that sends eu1 to eu1; return its path and text, and one that refuses."""
+    stage.upstream("na1")
+    stage.upstream("eu1")
+    path = stage.table()
+    old = path.read_text()
+    new = "\n".join(line for line in old.splitlines() if not line.startswith("  eu1:"))
+    stage.proxy()
+    return path, old, new
+
+
+def status(stage: Stage) -> int:
+    with stage.client() as client:
+        return client.get("/", bearer("eu1")).status
+
+
+def test_a_table_that_is_written_anew_is_read(stage: Stage) -> None:
+    path, old, new = two_tables(stage)
+    first = decided_by(stage)
+    path.write_text(new)
+    wait_for(lambda: status(stage) == 421)
+    path.write_text(old)
+    wait_for(lambda: status(stage) == 200)
+    assert decided_by(stage) == first
+
+
+def test_a_table_that_an_editor_replaces_is_read(stage: Stage, tmp_path: Path) -> None:
+    path, _, new = two_tables(stage)
+    other = tmp_path / "hublets.yaml~"
+    other.write_text(new)
+    other.replace(path)
+    wait_for(lambda: status(stage) == 421)
+
+
+@pytest.mark.parametrize("damage", ["bad", "gone", "directory", "empty"])
+def test_a_bad_table_is_reported_once_and_the_last_good_one_goes_on(
+    stage: Stage, caplog: pytest.LogCaptureFixture, damage: str
+) -> None:
+    caplog.set_level(logging.INFO)
+    path, _, new = two_tables(stage)
+    first = decided_by(stage)
+    if damage in {"bad", "empty"}:
+        path.write_text("domains: []\n" if damage == "bad" else "")
+    else:
+        path.unlink()
+        if damage == "directory":
+            path.mkdir()
+    sentence = {
+        "bad": f"{path}:1:10: 'domains' is an empty list; name at least one",
+        "gone": f"{path}:1:1: cannot be read: No such file or directory",
+        "directory": f"{path}:1:1: cannot be read: Is a directory",
+        "empty": f"{path}:1:1: the file is empty; it must hold a table",
+    }[damage]
+    goes_on = f"{path} is not used; the last good table goes on"
+    wait_for(lambda: goes_on in caplog.text)
+    assert sentence in caplog.text
+    assert decided_by(stage) == first
+    source = stage.router.source
+    assert source
+    assert not source.is_current
+    if damage == "directory":
+        path.rmdir()
+    path.write_text(new)
+    wait_for(lambda: status(stage) == 421)
+    assert caplog.text.count(goes_on) == 1
+    assert source.is_current
+
+
+def with_accounts(stage: Stage) -> tuple[Path, Path]:
+    """Start with a table whose accounts stand in a file; return both their paths."""
+    stage.upstream("na1")
+    stage.upstream("eu1")
+    rows = stage.folder / "moved.csv"
+    rows.write_text("7,eu1\n")
+    accounts = "accounts: {ids: [{query: portalId}], file: moved.csv}\n"
+    table = stage.table(stage.table_text(more=accounts))
+    stage.proxy()
+    return table, rows
+
+
+def hublet_of(stage: Stage, account: int) -> str:
+    """Ask once for an account, and return where the request went."""
+    with stage.client() as client:
+        client.get(f"/?portalId={account}")
+    return str(stage.seen.flows[-1].metadata["hublet"])
+
+
+def test_a_file_of_accounts_that_is_written_anew_is_read(stage: Stage) -> None:
+    _, rows = with_accounts(stage)
+    first = decided_by(stage)
+    assert (hublet_of(stage, 7), hublet_of(stage, 8)) == ("eu1", "na1")
+    rows.write_text("8,eu1\n")
+    wait_for(lambda: hublet_of(stage, 8) == "eu1")
+    assert hublet_of(stage, 7) == "na1"
+    assert decided_by(stage) != first
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        ("8,eu1\n9,zz9\n", ":2:1: 'zz9' is not listed in 'hublets'; add it or mend the name"),
+        (None, ":1:1: cannot be read: No such file or directory; write lines of account,hublet"),
+    ],
+    ids=["bad", "gone"],
+)
+def test_a_bad_file_of_accounts_is_reported_once_and_the_last_good_one_goes_on(
+    stage: Stage, caplog: pytest.LogCaptureFixture, damage: str | None, sentence: str
+) -> None:
+    table, rows = with_accounts(stage)
+    source = stage.router.source
+    assert source
+    first = decided_by(stage)
+    if damage:
+        rows.write_text(damage)
+    else:
+        rows.unlink()
+    goes_on = f"{table} is not used; the last good table goes on"
+    wait_for(lambda: goes_on in caplog.text)
+    assert caplog.text.count(f"{rows}{sentence}") == 1
+    assert hublet_of(stage, 7) == "eu1"
+    assert decided_by(stage) == first
+    rows.write_text("8,eu1\n")
+    wait_for(lambda: hublet_of(stage, 8) == "eu1")
+    assert caplog.text.count(goes_on) == 1
+    assert (source.good, source.bad) == (2, 1)
+
+
+def test_a_table_that_names_a_file_which_is_not_there_waits_for_it(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    table, rows = with_accounts(stage)
+    table.write_text(table.read_text().replace("moved.csv", "others.csv"))
+    wait_for(lambda: "others.csv:1:1: cannot be read" in caplog.text)
+    (rows.parent / "others.csv").write_text("8,eu1\n")
+    wait_for(lambda: hublet_of(stage, 8) == "eu1")
+    assert hublet_of(stage, 7) == "na1"
+
+
+def test_rows_that_came_while_the_table_was_read_are_not_missed(tmp_path: Path) -> None:
+    """What is newer than the beginning of the reading may not have been read."""
+    table, rows = tmp_path / "hublets.yaml", tmp_path / "moved.csv"
+    table.write_text(
+        "domains: [api.test]\nhublets: {na1: {upstream: 'https://na1.test'}}\ndefault: na1\n"
+        "credentials: [{name: key, in: {query: k}, hublet: {jwt: r}}]\n"
+        "accounts: {ids: [{query: id}], file: moved.csv}\n"
+    )
+    rows.write_text("7,na1\n")
+    hour = 3600 * 10**9
+    for age, is_reread in ((-hour, True), (hour, False)):
+        now = time.time_ns() - age
+        os.utime(rows, ns=(now, now))
+        source = TableSource(table)
+        source.load()
+        assert (source._loaded != source._state()) is is_reread
+
+
+def test_nothing_is_left_running_by_a_source_that_is_closed(tmp_path: Path) -> None:
+    async def run() -> bool:
+        source = TableSource(tmp_path / "hublets.yaml")
+        source.close()
+        source.follow(lambda table: None)
+        (watcher,) = asyncio.all_tasks() - {asyncio.current_task()}
+        source.close()
+        await asyncio.wait([watcher])
+        return watcher.cancelled()
+
+    assert asyncio.run(run())
+
+
+def test_a_watch_survives_whatever_fails(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, old, new = two_tables(stage)
+    monkeypatch.setattr("hublet_router.proxy.source.load", no_load)
+    path.write_text(new)
+    wait_for(lambda: "the last good table goes on" in caplog.text)
+    monkeypatch.undo()
+    path.write_text(old + "# changed\n")
+    path.write_text(new)
+    wait_for(lambda: status(stage) == 421)
+
+
+def no_load(_: Path) -> None:
+    raise KeyError
+
+
+def test_a_request_that_waits_for_its_body_is_decided_by_one_table(stage: Stage) -> None:
+    """The table changes between its head and its body: the whole of it is the new one's."""
+    path, _, new = two_tables(stage)
+    body = b"refresh_token=eu1-0000"
+    raw = request("POST", "/oauth/v1/token", body=body)
+    with stage.client() as client:
+        client.socket.sendall(raw.removesuffix(body))
+        path.write_text(new)
+        wait_for(lambda: status(stage) == 421)
+        answer = client.send(body)
+    assert answer.problem["reason"] == "unknown-hublet"
+    versions = {str(flow.metadata["hublet_table"]) for flow in stage.seen.flows[-2:]}
+    assert len(versions) == 1
+    assert stage.upstreams["na1"].connections == []
+
+
+def test_an_expired_table_is_read_again(stage: Stage) -> None:
+    """What SIGHUP asks for; test_start.py sends a real one."""
+    two_tables(stage)
+    source = stage.router.source
+    assert source
+    assert source.good == 1
+    source.expire()
+    wait_for(lambda: source.good == 2)
+    assert source.bad == 0
+
+
+def test_its_faults_can_be_less_than_errors(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    path, _, _ = two_tables(stage)
+    assert stage.router.source
+    stage.router.source.level = logging.WARNING
+    path.write_text("domains: []\n")
+    wait_for(lambda: f"{path} is not used; the last good table goes on" in caplog.text)
+    assert {it.levelname for it in caplog.records if "hublets.yaml:" in it.getMessage()} == {
+        "WARNING"
+    }

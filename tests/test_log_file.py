@@ -1,0 +1,140 @@
+"""A file that lines are appended to, and what its disk does to them."""
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+from mitmproxy.exceptions import OptionsError
+
+from harness import SECONDS, wait_for
+from hublet_router.proxy.observe import log_file
+from hublet_router.proxy.observe.log_file import LogFile
+
+
+def test_lines_are_appended_to_what_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_text("before\n")
+    file = LogFile(path)
+    file.write("one")
+    file.write("zwei ü")
+    file.close()
+    assert path.read_text() == "before\none\nzwei ü\n"
+
+
+def test_who_closes_it_does_not_wait_for_the_next_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_file, "GATHER", 3600)
+    file = LogFile(tmp_path / "log")
+    file.write("one")
+    closing = threading.Thread(target=file.close, daemon=True)
+    closing.start()
+    closing.join(SECONDS)
+    assert not closing.is_alive()
+    assert (tmp_path / "log").read_text() == "one\n"
+
+
+def test_a_new_file_is_not_for_everybody(tmp_path: Path) -> None:
+    LogFile(tmp_path / "log").close()
+    assert (tmp_path / "log").stat().st_mode & 0o007 == 0
+
+
+def test_a_file_that_cannot_be_opened_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(OptionsError, match=r"hublet_log: .*/nowhere/log cannot be written: No"):
+        LogFile(tmp_path / "nowhere" / "log")
+
+
+@pytest.mark.parametrize("how", ["renamed", "removed"])
+def test_a_rotated_file_is_opened_anew(tmp_path: Path, how: str) -> None:
+    path, old = tmp_path / "log", tmp_path / "log.1"
+    file = LogFile(path)
+    file.write("one")
+    wait_for(lambda: path.read_text() == "one\n")
+    if how == "renamed":
+        path.rename(old)
+        path.write_text("by somebody else\n")
+    else:
+        path.unlink()
+    file.write("two")
+    file.close()
+    assert path.read_text().endswith("two\n")
+    assert how == "removed" or old.read_text() == "one\n"
+
+
+def test_a_file_that_was_moved_away_can_be_opened_anew_before_the_next_line(
+    tmp_path: Path,
+) -> None:
+    path, elsewhere = tmp_path / "folder" / "log", tmp_path / "elsewhere"
+    path.parent.mkdir()
+    file = LogFile(path)
+    path.parent.rename(elsewhere)
+    file.reopen()  # its folder is not there yet; no line is lost by that
+    path.parent.mkdir()
+    file.reopen()
+    wait_for(path.exists)
+    file.write("one")
+    file.close()
+    assert path.read_text() == "one\n"
+    assert file.dropped == 0
+
+
+def test_a_full_disk_is_told_once_and_the_loss_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "log"
+    path.symlink_to("/dev/full")
+    file = LogFile(path)
+    file.write("one")
+    wait_for(lambda: file.dropped == 1)
+    file.write("two\nthree")
+    wait_for(lambda: file.dropped == 3)
+    assert caplog.text.count("cannot be written: No space left on device; lines are dropped") == 1
+    path.unlink()
+    file.write("four")
+    file.close()
+    assert path.read_text() == "four\n"
+    assert "is written again; 3 lines are lost" in caplog.text
+
+
+def test_no_half_of_a_line_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that takes some bytes of a line and then no more."""
+    write, path = os.write, tmp_path / "log"
+    answers = iter([2, None, 2, 99])
+
+    def takes_little(fd: int, data: bytes) -> int:
+        size = next(answers)
+        if size is None:
+            raise OSError(28, "No space left on device")
+        return write(fd, data[:size])
+
+    file = LogFile(path)
+    monkeypatch.setattr(os, "write", takes_little)
+    file.write("lost")
+    wait_for(lambda: file.dropped)
+    file.write("kept")
+    file.close()
+    assert path.read_text() == "kept\n"
+
+
+def test_a_queue_that_is_full_drops_and_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_file, "MAX_WAITING", 2)
+    fifo = tmp_path / "log"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    file = LogFile(fifo)
+    for _ in range(200):
+        file.write("x" * 65536)
+    assert (before := file.dropped)
+    file.write("two\nlines")
+    assert file.dropped == before + 2
+    file.reopen()  # nothing that waits, nor an error
+    while file._lines.qsize():
+        try:
+            os.read(reader, 65536)
+        except BlockingIOError:
+            continue
+    os.close(reader)
+    file.close()

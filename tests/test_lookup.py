@@ -1,0 +1,205 @@
+import re
+from dataclasses import FrozenInstanceError
+
+import pytest
+
+from hublet_router.core import lookup
+from hublet_router.core.lookup import (
+    MAX_INDEXED,
+    MAX_NAMES,
+    MAX_REMEMBERED,
+    Lookup,
+    Rule,
+    RuleIndex,
+)
+from hublet_router.core.places import Form, Header, Path, Place, Query
+from hublet_router.core.readers import Base64, Protobuf, Reader, Regex
+from synthetic import access_token, base64url, varint_field
+
+BEARER = Header("authorization", "bearer")
+PREFIX = Regex(re.compile("^([a-z0-9]+)-"))
+PAT = Rule("pat", (BEARER,), PREFIX)
+OAUTH = Rule("oauth", (BEARER,), Protobuf(9))
+KEY = Rule("key", (Query("key"),), PREFIX)
+BASIC = Rule("basic", (Header("authorization", "basic"),), Base64(re.compile("^([a-z0-9]+):")))
+ACCOUNT = Protobuf(3)
+
+
+def rule(name: str, *places: Place, paths: str, prefix: str = "") -> Rule:
+    return Rule(name, places, PREFIX, re.compile(paths), prefix)
+
+
+@pytest.mark.parametrize(
+    ("paths", "path", "applies"),
+    [
+        pytest.param(None, "/anything", True, id="no paths"),
+        pytest.param("^/oauth/", "/oauth/v1/token", True, id="a path that matches"),
+        pytest.param("^/oauth/", "/crm/oauth/", False, id="a path that does not"),
+        pytest.param("/token$", "/oauth/v1/token", True, id="a pattern is searched"),
+    ],
+)
+def test_rule_applies_to(paths: str | None, path: str, applies: bool) -> None:
+    limited = Rule("key", (Query("key"),), PREFIX, re.compile(paths) if paths else None)
+
+    assert limited.applies_to(path) is applies
+
+
+def test_a_rule_is_frozen_and_the_same_wherever_it_stands() -> None:
+    with pytest.raises(FrozenInstanceError):
+        PAT.name = "other"  # type: ignore[misc]
+    assert Rule("pat", (BEARER,), PREFIX, None, "/x", (9, 9)) == PAT
+
+
+@pytest.mark.parametrize(
+    ("rules", "credential", "found"),
+    [
+        pytest.param((KEY,), "eu1-x", (KEY, ("eu1",), ()), id="one pattern"),
+        pytest.param((KEY,), "x", (KEY, (), ()), id="one pattern, no name"),
+        pytest.param((PAT, OAUTH), "eu1-x", (PAT, ("eu1",), ()), id="the first"),
+        pytest.param(
+            (PAT, OAUTH), access_token("eu1"), (OAUTH, ("eu1",), ("62515",)), id="the second"
+        ),
+        pytest.param(
+            (PAT, OAUTH), access_token(None), (OAUTH, (), ("62515",)), id="none, but of a kind"
+        ),
+        pytest.param((PAT, OAUTH), "x", (PAT, (), ()), id="of no kind: the first"),
+        pytest.param((OAUTH, PAT), "x", (OAUTH, (), ()), id="of no kind: the first, a message"),
+        pytest.param((BASIC,), base64url(b"eu1:x"), (BASIC, ("eu1",), ()), id="base64"),
+        pytest.param(
+            (OAUTH,),
+            base64url(varint_field(1, 1) + varint_field(3, 7) + varint_field(3, 8)),
+            (OAUTH, (), ("7", "8")),
+            id="two accounts",
+        ),
+        pytest.param(
+            (Rule("any", (BEARER,), Regex(re.compile("^(C)"))), OAUTH),
+            access_token("eu1"),
+            (Rule("any", (BEARER,), Regex(re.compile("^(C)"))), ("C",), ()),
+            id="the account of another kind's credential",
+        ),
+    ],
+)
+def test_read(rules: tuple[Rule, ...], credential: str, found: lookup.Reading) -> None:
+    look = Lookup(BEARER, rules, (ACCOUNT,))
+
+    assert look.read(credential) == found
+    assert look.read(credential) == found, "remembered"
+
+
+def test_a_credential_without_accounts_to_look_for_has_none() -> None:
+    assert Lookup(BEARER, (PAT, OAUTH), ()).read(access_token("eu1")) == (OAUTH, ("eu1",), ())
+
+
+class Counting:
+    """A reader that counts what it was asked to read."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        self.asked = 0
+
+    def names(self, credential: str) -> tuple[str, ...]:
+        self.asked += 1
+        return self.reader.names(credential)
+
+    def recognises(self, credential: str) -> bool:
+        return self.reader.recognises(credential)
+
+
+@pytest.mark.parametrize("credential", ["eu1-x", "x", "\ud800é"], ids=ascii)
+def test_a_credential_is_read_once(credential: str) -> None:
+    reader = Counting(PREFIX)
+    look = Lookup(BEARER, (Rule("slow", (BEARER,), reader), OAUTH), ())
+
+    assert look.read(credential) == look.read(credential)
+    assert reader.asked == 1
+
+
+def test_what_names_too_much_is_not_remembered() -> None:
+    reader = Counting(Regex(re.compile("^(.*)-")))
+    look = Lookup(BEARER, (Rule("slow", (BEARER,), reader),), ())
+    for credential in ("x" * MAX_NAMES + "-", "x" * MAX_NAMES + "y-"):
+        assert look.read(credential) == look.read(credential)
+
+    assert reader.asked == 1 + 2
+
+
+def test_only_so_many_credentials_are_remembered() -> None:
+    reader = Counting(PREFIX)
+    look = Lookup(BEARER, (Rule("slow", (BEARER,), reader),), ())
+    for number in range(MAX_REMEMBERED):
+        look.read(f"eu1-{number}")
+    look.read("eu1-0")
+    assert reader.asked == MAX_REMEMBERED
+    look.read("eu1-one more")
+    look.read("eu1-0")
+    assert reader.asked == MAX_REMEMBERED + 2
+
+
+def test_nothing_that_a_look_keeps_holds_a_credential() -> None:
+    token = access_token("eu1")
+    look = Lookup(BEARER, (PAT, OAUTH), (ACCOUNT,))
+    look.read(token)
+
+    assert look._memory
+    assert token not in repr(look._memory)
+
+
+def test_a_lone_pattern_is_quicker_than_a_memory() -> None:
+    assert Lookup(Query("key"), (KEY,), (ACCOUNT,))._memory is None
+
+
+REFRESH = rule("refresh", Form("code"), Query("key"), paths="^/oauth/", prefix="/oauth/")
+ANYWHERE = rule("anywhere", Query("token"), paths="/token$")
+IN_PATH = Rule("in path", (Path(re.compile("^/keys/([^/]+)"), "/keys/"),), PREFIX)
+
+
+@pytest.mark.parametrize(
+    ("rules", "path", "looks"),
+    [
+        pytest.param((), "/", [], id="no rules"),
+        pytest.param((PAT, OAUTH, KEY), "/", [["pat", "oauth"], ["key"]], id="one look a place"),
+        pytest.param((KEY, REFRESH), "/crm", [["key"]], id="another path"),
+        pytest.param((KEY, REFRESH), "/oauth/x", [["key", "refresh"], ["refresh"]], id="its path"),
+        pytest.param((REFRESH,), "/crm", [], id="nothing there"),
+        pytest.param((KEY, ANYWHERE), "/x/token", [["key"], ["anywhere"]], id="no literal prefix"),
+        pytest.param((KEY, ANYWHERE), "/x", [["key"]], id="no literal prefix, another path"),
+        pytest.param((KEY, IN_PATH), "/keys/eu1-x", [["key"], ["in path"]], id="in the path"),
+        pytest.param((KEY, IN_PATH), "/crm", [["key"]], id="not in the path"),
+        pytest.param(
+            (IN_PATH, REFRESH, KEY),
+            "/oauth/x",
+            [["in path"], ["refresh"], ["refresh", "key"]],
+            id="the order of the table",
+        ),
+    ],
+)
+def test_looks(rules: tuple[Rule, ...], path: str, looks: list[list[str]]) -> None:
+    it = RuleIndex(rules)
+
+    for _ in range(2):
+        assert [[rule.name for rule in look.rules] for look in it.lookups_for(path)] == looks
+
+
+def test_a_plan_keeps_its_looks_and_what_they_remember() -> None:
+    it = RuleIndex((KEY, REFRESH))
+
+    assert it.lookups_for("/crm") is it.lookups_for("/other")
+    assert it.lookups_for("/oauth/a") is it.lookups_for("/oauth/b")
+
+
+def test_no_path_makes_a_plan_grow_without_bound() -> None:
+    many = [rule(f"{at}", Query("key"), paths=f"/{at}/") for at in range(7)]
+    it = RuleIndex(many)
+    for number in range(2**7):
+        chosen = [f"{at}" for at in range(7) if number >> at & 1]
+        (*looks,) = it.lookups_for("".join(f"/{name}/" for name in chosen))
+        assert [rule.name for look in looks for rule in look.rules] == chosen
+
+    assert len(it._by_rules) <= MAX_INDEXED
+
+
+@pytest.mark.parametrize(
+    ("place", "in_body"), [(Form("code"), True), (Query("code"), False)], ids=["form", "query"]
+)
+def test_a_look_knows_whether_it_needs_the_body(place: Place, in_body: bool) -> None:
+    assert Lookup(place, (KEY,), ()).in_body is in_body

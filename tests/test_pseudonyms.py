@@ -1,0 +1,242 @@
+"""Synthetic credentials in place of real ones."""
+
+import base64
+import json
+import string
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hublet_router.core.formats import LEN, decode_base64, protobuf_fields
+from hublet_router.core.readers import Protobuf
+from hublet_router.explain.masking import describe_shape
+from hublet_router.redaction.pseudonyms import Pseudonymizer
+from hublet_router.tablefile import loads
+from synthetic import access_token, api_key, base64url, jwt, personal_access_key, varint_field
+
+TABLE = loads(
+    b"""
+domains: [api.example.com]
+default: na1
+hublets: {na1: {upstream: "https://127.0.0.1:1"}, eu1: {upstream: "https://127.0.0.1:2"}}
+credentials:
+  - {name: pat, in: {header: a}, hublet: {regex: "^pat-([a-z]{2}[0-9]{1,3})-[0-9a-zA-Z-]+$"}}
+  - {name: key, in: {header: a}, hublet: {regex: "^([a-z]{2}[0-9]{1,3})-"}}
+  - {name: any, in: {header: e}, hublet: {regex: "^any:([a-z0-9]+):"}}
+  - {name: uuid, in: {header: a}, hublet: {regex: "^[0-9a-f]{8}-4[0-9a-f]{3}-(na1|eu1)$"}}
+  - {name: proto, in: {header: b}, hublet: {protobuf: 9}}
+  - {name: jwt, in: {header: c}, hublet: {jwt: region}}
+  - {name: line, in: {header: d}, hublet: {base64: "(?:^|\\n)c:([a-z0-9]+)(?:\\n|$)"}}
+  - {name: whole, in: {header: f}, hublet: {regex: "^Bearer w([a-z]{2}[0-9])x"}}
+accounts: {ids: [{protobuf: 3}, {query: id}], moved: {62515: eu1}}
+"""
+)
+KINDS: dict[str, Callable[[str, str], str]] = {
+    "regex": lambda hublet, secret: f"pat-{hublet}-{secret}",
+    "a short prefix": lambda hublet, secret: f"{hublet}-{secret}",
+    "a pattern of all": lambda hublet, secret: f"0123abcd-4abc-{hublet}",
+    "protobuf": lambda hublet, secret: access_token(
+        hublet, scopes=secret.encode(), signature=secret.encode()
+    ),
+    "protobuf without a Hublet": lambda _, secret: access_token(None, signature=secret.encode()),
+    "a key of the command line": lambda hublet, _: personal_access_key(hublet),
+    "jwt": lambda hublet, secret: jwt({"region": hublet, "sub": secret, "exp": 17}),
+    "no jwt": lambda hublet, secret: f"eyJ{secret}.{secret}.{secret}",
+    "base64": lambda hublet, secret: base64url(f"{secret}\nc:{hublet}\n{secret}".encode()),
+    "opaque": lambda _, secret: secret,
+    "underscores": lambda hublet, secret: f"sk_{hublet}_{secret}",
+    "with padding": lambda hublet, _: access_token(hublet) + "==",
+}
+KEY = bytes(32)
+
+secrets = st.text(string.ascii_letters + string.digits, min_size=6, max_size=40)
+each_kind = pytest.mark.parametrize("kind", KINDS)
+
+
+def runs(text: str) -> set[str]:
+    """Every six characters in a row that are letters and digits."""
+    six = (text[at : at + 6] for at in range(len(text) - 5))
+    return {run for run in six if run.isalnum()}
+
+
+def inside(text: str) -> str:
+    """A text with all that it says in base64."""
+    said = [text]
+    for part in text.split("."):
+        try:
+            said.append(decode_base64(part).decode("latin-1"))
+        except ValueError:
+            continue
+    return " ".join(said)
+
+
+def names(text: str) -> list[tuple[str, ...]]:
+    return [rule.reader.names(text) for rule in TABLE.rules]
+
+
+@each_kind
+@settings(deadline=None, max_examples=40)
+@given(hublet=st.sampled_from(["na1", "eu1", "zz9"]), secret=secrets, key=st.binary(max_size=32))
+def test_every_rule_reads_the_same_and_the_secret_is_gone(
+    kind: str, hublet: str, secret: str, key: bytes
+) -> None:
+    old = KINDS[kind](hublet, secret)
+    disguise = Pseudonymizer(TABLE, key)
+    new = disguise.secret(old)
+    assert names(new) == names(old)
+    assert [rule.reader.recognises(new) for rule in TABLE.rules] == [
+        rule.reader.recognises(old) for rule in TABLE.rules
+    ]
+    assert describe_shape(new) == describe_shape(old)
+    assert new != old
+    for run in runs(secret):
+        assert run not in inside(new)
+    assert Pseudonymizer(TABLE, key).secret(old) == new
+
+
+def test_the_same_secret_is_replaced_by_the_same_and_another_by_another() -> None:
+    disguise = Pseudonymizer(TABLE, KEY)
+    olds = [f"pat-eu1-{n:012}" for n in range(50)]
+    news = [disguise.secret(old) for old in olds]
+    assert len(set(news)) == len(olds)
+    assert news == [Pseudonymizer(TABLE, KEY).secret(old) for old in olds]
+
+
+def test_another_key_replaces_by_another() -> None:
+    """A digit alone must not be found by trying all ten."""
+    keys = [bytes([n]) for n in range(50)]
+    assert {Pseudonymizer(TABLE, key).secret("7") for key in keys} == set("12345689")
+
+
+def test_a_name_that_is_no_hublet_is_kept_when_it_is_short_and_else_replaced_by_one_name() -> None:
+    disguise = Pseudonymizer(TABLE, KEY)
+    (short,) = TABLE.rules[2].reader.names(disguise.secret("any:zz9:abcdef"))
+    assert short == "zz9"
+    long = [disguise.secret(f"any:s3cretsecret:{more}") for more in ("abcdef", "uvwxyz")]
+    first, second = (TABLE.rules[2].reader.names(text) for text in long)
+    assert first == second
+    assert first
+    assert first != ("s3cretsecret",)
+
+
+def test_a_name_that_cannot_be_replaced_takes_the_whole_secret_along() -> None:
+    """Nothing of it stays; that the decision changes is told elsewhere."""
+    old = base64url(b"c:s3cretsecret")
+    assert not runs(inside(old)) & runs(inside(Pseudonymizer(TABLE, KEY).secret(old)))
+
+
+def test_an_account_becomes_another_of_its_length_wherever_it_stands() -> None:
+    disguise = Pseudonymizer(TABLE, KEY)
+    alias = disguise.account("54321")
+    assert alias != "54321"
+    assert len(alias) == 5
+    assert disguise.account("0054321") == f"00{alias}"
+    assert disguise.secret("54321") == alias
+    account = bytes_of(access_token("eu1")).replace(varint_field(3, 62515), varint_field(3, 54321))
+    new = disguise.secret(base64url(account))
+    assert Protobuf(3).ids(new) == (alias,)
+    assert Protobuf(9).names(new) == ("eu1",)
+
+
+def test_an_account_that_has_moved_stays() -> None:
+    disguise = Pseudonymizer(TABLE, KEY)
+    assert disguise.account("062515") == "062515"
+    assert Protobuf(3).ids(disguise.secret(access_token("eu1"))) == ("62515",)
+
+
+def test_an_account_never_becomes_one_that_has_moved() -> None:
+    moved = ", ".join(f"{n}: na1" for n in range(1, 10) if n != 4)
+    text = f"""
+domains: [a]
+default: na1
+hublets: {{na1: {{upstream: "https://127.0.0.1:1"}}}}
+credentials: [{{name: x, in: {{header: a}}, hublet: {{protobuf: 9}}}}]
+accounts: {{ids: [{{query: id}}], moved: {{{moved}}}}}
+"""
+    disguise = Pseudonymizer(loads(text.encode()), KEY)
+    assert {disguise.account(id_) for id_ in ("name", "10")} != {"name", "10"}
+    assert disguise.account("0") != "0"
+    assert disguise.account("4") != "4"  # no other is left; whoever decides again will tell
+
+
+def bytes_of(token: str) -> bytes:
+    return decode_base64(token)
+
+
+def test_a_protobuf_token_keeps_its_fields() -> None:
+    old = access_token("eu1", signature=b"a-secret-signature..")
+    new = Pseudonymizer(TABLE, KEY).secret(old)
+    before, after = (protobuf_fields(bytes_of(token)) for token in (old, new))
+    assert [number for number, *_ in after] == [number for number, *_ in before]
+    assert (9, LEN, b"eu1") in after
+    assert [value for number, _, value in before if number == 6] == [b"a-secret-signature.."]
+    assert (6, LEN, b"a-secret-signature..") not in after
+
+
+def test_a_json_web_token_keeps_its_keys_its_claim_and_its_algorithm() -> None:
+    head = base64url(b'{"alg":"HS256","typ":"JWT","kid":"a-key-of-us"}')
+    payload = base64url(
+        b'{"iss": "https://id.example", "region": "eu1", "n": [10, 1.5e3], "on": true}'
+    )
+    new = Pseudonymizer(TABLE, KEY).secret(f"{head}.{payload}.c2lnbmF0dXJl")
+    one, two, signature = new.split(".")
+    read = json.loads(decode_base64(one))
+    assert (read["alg"], read["typ"]) == ("HS256", "JWT")
+    assert read["kid"] != "a-key-of-us"
+    claims = json.loads(decode_base64(two))
+    assert claims["region"] == "eu1"
+    assert claims["on"] is True
+    assert claims["iss"] != "https://id.example"
+    assert claims["n"][0] >= 10
+    assert len(claims) == 4
+    assert not runs(signature) & runs("c2lnbmF0dXJl")
+
+
+@pytest.mark.parametrize("old", [f"eyJ.{base64url(b'{')}.x", "eyJ\xe9.a.b", "eyJh.eyJh.x"])
+def test_what_only_begins_like_a_json_web_token(old: str) -> None:
+    new = Pseudonymizer(TABLE, KEY).secret(old)
+    assert new != old
+    assert describe_shape(new) == describe_shape(old)
+
+
+def test_a_reader_may_see_what_stands_before() -> None:
+    disguise = Pseudonymizer(TABLE, KEY)
+    alone, with_it = disguise.secret("weu1xabcdef"), disguise.secret("weu1xabcdef", "Bearer ")
+    assert TABLE.rules[-1].reader.names(f"Bearer {with_it}") == ("eu1",)
+    assert TABLE.rules[-1].reader.names(f"Bearer {alone}") == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "kept"),
+    [
+        ("", ""),
+        ("***", "***"),
+        ("x" * 20_000, ""),
+        ("Grüße, Jürgen", ", "),
+        ("\ud800 lone", " "),
+        ("eu1", "eu1"),
+        ("in eu1.", " eu1."),
+    ],
+)
+def test_any_text(old: str, kept: str) -> None:
+    new = Pseudonymizer(TABLE, KEY).secret(old)
+    assert len(new) == len(old)
+    assert kept in new
+    assert (new == old) == (old == kept)
+
+
+def test_a_number_gets_no_leading_zero_and_hex_stays_hex() -> None:
+    for n in range(50):
+        disguise = Pseudonymizer(TABLE, bytes([n]))
+        assert json.loads(disguise.secret("10")) >= 10
+        assert int(disguise.secret("deadbeef00"), 16)
+        assert int(disguise.secret("DEADBEEF00"), 16)
+
+
+def test_a_plain_key_in_basic_credentials_is_gone_when_decoded() -> None:
+    old = base64.b64encode(b"user:an-old-password").decode()
+    said = base64.b64decode(Pseudonymizer(TABLE, KEY).secret(old))
+    assert b"passwo" not in said
+    assert api_key("eu1") != Pseudonymizer(TABLE, KEY).secret(api_key("eu1"))

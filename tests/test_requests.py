@@ -1,0 +1,155 @@
+"""From a flow to what a decision may look at."""
+
+import pytest
+from mitmproxy import http
+from mitmproxy.proxy.mode_specs import ProxyMode
+from mitmproxy.test import tflow
+
+from hublet_router.flows.requests import body_size, is_framed, request_head, request_with_body
+from hublet_router.proxy.routing.upstream import UpstreamHost
+
+API = "api.hubapi.com"
+
+
+def flow_of(mode: str, target: str, hosts: list[bytes], authority: bytes = b"") -> http.HTTPFlow:
+    flow = tflow.tflow()
+    flow.live = True
+    flow.client_conn.proxy_mode = ProxyMode.parse(mode)
+    flow.request.data.host = target
+    flow.request.data.authority = authority
+    flow.request.headers = http.Headers([(b"HoSt", host) for host in hosts])
+    return flow
+
+
+@pytest.mark.parametrize(
+    ("mode", "target", "hosts", "authority", "expected"),
+    [
+        ("reverse:https://x.invalid", "x.invalid", [b"API.HubApi.com:8080"], b"",
+         ("API.HubApi.com:8080",)),
+        ("reverse:https://x.invalid", "x.invalid", [], b"", ()),
+        ("reverse:https://x.invalid", "x.invalid", [], b"api.hubapi.com", (API,)),
+        ("reverse:https://x.invalid", "x.invalid", [b"a", b"b"], b"c", ("a", "b", "c")),
+        ("regular", API, [b"api.hubapi.com"], b"", (API, API)),
+        ("regular", "elsewhere", [b"api.hubapi.com"], b"", (API, "elsewhere")),
+        ("regular", "10.20.0.4", [b"api.hubapi.com"], b"", (API,)),
+    ],
+    ids=["reverse", "no host", "h2", "several", "regular", "differs", "looked up"],
+)  # fmt: skip
+def test_every_name_that_a_request_gives_for_its_host(
+    mode: str, target: str, hosts: list[bytes], authority: bytes, expected: tuple[str, ...]
+) -> None:
+    assert request_head(flow_of(mode, target, hosts, authority)).hosts == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "hosts"),
+    [
+        ("/x", (API,)),
+        ("*", (API,)),
+        ("x", (API, "")),
+        ("/ /x", (API, "")),
+        ("", (API, "")),
+        ("http://api.hubapi.com/x", (API, "")),
+    ],
+)
+def test_law_1_a_path_that_may_name_a_host_is_one_more(path: str, hosts: tuple[str, ...]) -> None:
+    flow = flow_of("reverse:https://x.invalid", "x.invalid", [], API.encode())
+    flow.request.data.path = path.encode()
+    flow.request.http_version = "HTTP/2.0"
+    assert request_head(flow).hosts == hosts
+
+
+@pytest.mark.parametrize("recorded", [True, False], ids=["from a file", "replayed"])
+def test_a_target_that_an_earlier_decision_wrote_is_no_name(recorded: bool) -> None:
+    flow = flow_of("regular", "eu1.internal.example", [b"api.hubapi.com"])
+    flow.live = not recorded
+    flow.is_replay = None if recorded else "request"
+    assert request_head(flow).hosts == (API,)
+
+
+def test_nor_is_one_that_bears_the_stamp_of_this_very_decision() -> None:
+    """Else the decision log would see two hosts in what was routed, and say neither."""
+    flow = flow_of("regular", API, [b"api.hubapi.com"])
+    flow.request.data.host = UpstreamHost("eu1.internal.example")
+    assert request_head(flow).hosts == (API,)
+
+
+@pytest.mark.parametrize(
+    ("version", "field", "value", "size"),
+    [
+        ("HTTP/1.1", "x", "", 0),
+        ("HTTP/1.1", "content-length", "7", 7),
+        ("HTTP/1.1", "transfer-encoding", "chunked", None),
+        ("HTTP/1.1", "content-length", "seven", None),
+        ("HTTP/2.0", "x", "", None),
+        ("HTTP/2.0", "content-length", "7", 7),
+    ],
+)
+def test_the_size_of_a_body_as_far_as_its_head_tells(
+    version: str, field: str, value: str, size: int | None
+) -> None:
+    flow = flow_of("reverse:https://x.invalid", "x.invalid", [])
+    flow.request.http_version = version
+    flow.request.headers[field] = value
+    assert body_size(flow.request) == size
+
+
+@pytest.mark.parametrize(
+    ("content", "body"),
+    [(None, None), (b"body", b"body"), (b"x" * 65536, b"x" * 65536), (b"x" * 65537, None)],
+    ids=["none", "short", "64 KiB", "longer"],
+)
+def test_a_body_that_has_come_is_seen_up_to_64_kib(
+    content: bytes | None, body: bytes | None
+) -> None:
+    flow = flow_of("reverse:https://x.invalid", "x.invalid", [])
+    flow.request.data.content = content
+    assert request_with_body(flow).body == body
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "is_read"),
+    [
+        ("content-encoding", "gzip", False),
+        ("content-encoding", "identity", True),
+        ("content-encoding", "identity, BR", False),
+        ("transfer-encoding", "gzip, chunked", False),
+        ("transfer-encoding", "Chunked", True),
+    ],
+)
+def test_a_compressed_body_cannot_be_read(field: str, value: str, is_read: bool) -> None:
+    flow = flow_of("reverse:https://x.invalid", "x.invalid", [])
+    flow.request.headers[field] = value
+    flow.request.data.content = b"body"
+    assert request_with_body(flow).body == (b"body" if is_read else None)
+
+
+def test_bytes_of_the_wire_are_one_character_each() -> None:
+    flow = flow_of("reverse:https://x.invalid", "x.invalid", [b"api.hubapi.com"])
+    flow.request.data.method = b"PURGE"
+    flow.request.data.path = b"/caf\xc3\xa9?\xff"
+    flow.request.headers["X-Odd"] = "1"
+    request = request_head(flow, b"body")
+    assert request.method == "PURGE"
+    assert request.target == "/caf\xc3\xa9?\xff"
+    assert request.headers == (("host", "api.hubapi.com"), ("x-odd", "1"))
+    assert request.body == b"body"
+
+
+@pytest.mark.parametrize(
+    ("version", "fields", "framed"),
+    [
+        ("HTTP/1.1", {}, True),
+        ("HTTP/2.0", {}, False),
+        ("HTTP/3", {}, False),
+        ("HTTP/2.0", {"content-length": "4"}, True),
+        ("HTTP/2.0", {"transfer-encoding": "chunked"}, True),
+    ],
+)
+def test_what_http1_could_see_the_end_of(
+    version: str, fields: dict[str, str], framed: bool
+) -> None:
+    request = tflow.tflow().request
+    request.http_version = version
+    request.headers = http.Headers([(k.encode(), v.encode()) for k, v in fields.items()])
+    assert is_framed(request) is framed

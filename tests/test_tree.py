@@ -1,0 +1,94 @@
+"""The parse tree of the standard library, and what its nodes read."""
+
+import re
+import sys
+
+import pytest
+
+from hublet_router.regex_bounds.tree import ANY, REST, SPACES, START, parse, reads
+
+
+# The parser is private to the standard library. Where this fails, Python has changed it: look at
+# what `regex_graph` and `samples` make of the new tree before anything else.
+@pytest.mark.parametrize(
+    ("pattern", "tree"),
+    [
+        ("a[^b]", "[(LITERAL, 97), (NOT_LITERAL, 98)]"),
+        (r"[^b-d\d]", "[(IN, [(NEGATE, None), (RANGE, (98, 100)), (CATEGORY, CATEGORY_DIGIT)])]"),
+        (r"\W", "[(IN, [(CATEGORY, CATEGORY_NOT_WORD)])]"),
+        ("(?s).", "[(ANY, None)]"),
+        (r"(?m)^\A$", "[(AT, AT_BEGINNING), (AT, AT_BEGINNING_STRING), (AT, AT_END)]"),
+        ("a*", "[(MAX_REPEAT, (0, MAXREPEAT, [(LITERAL, 97)]))]"),
+        ("a{2,3}?", "[(MIN_REPEAT, (2, 3, [(LITERAL, 97)]))]"),
+        ("a++", "[(POSSESSIVE_REPEAT, (1, MAXREPEAT, [(LITERAL, 97)]))]"),
+        ("(?i:a)", f"[(SUBPATTERN, (None, {int(re.I)}, 0, [(LITERAL, 97)]))]"),
+        ("(?>a)", "[(ATOMIC_GROUP, [(LITERAL, 97)])]"),
+        ("ab|c", "[(BRANCH, (None, [[(LITERAL, 97), (LITERAL, 98)], [(LITERAL, 99)]]))]"),
+        ("(?=a)", "[(ASSERT, (1, [(LITERAL, 97)]))]"),
+        ("(?<!a)", "[(ASSERT_NOT, (-1, [(LITERAL, 97)]))]"),
+        (r"(a)\1", "[(SUBPATTERN, (1, 0, 0, [(LITERAL, 97)])), (GROUPREF, 1)]"),
+    ],
+)
+def test_the_parser_of_this_python_gives_the_trees_that_are_known(pattern: str, tree: str) -> None:
+    assert repr(parse(pattern)) == tree
+
+
+EVERYTHING = "".join(map(chr, range(sys.maxunicode + 1)))
+
+
+@pytest.mark.parametrize("flags", ["", "(?i)", "(?a)", "(?ai)", "(?s)"])
+@pytest.mark.parametrize(
+    "one",
+    [
+        *["a", "k", "S", "i", "I", "-", "[^k]", "[a-z]", "[^a-z]", "[A-Z-]", "[0-9_]", "[^0-9]"],
+        *[r"\d", r"\D", r"\w", r"\W", r"\s", r"\S", r"[^\W\d]", r"[\s-]", r"[^\s]", "."],
+        *[
+            "é",
+            "µ",
+            "å",
+            "ß",
+            "ÿ",
+            "[à-ÿ]",
+            "\u212a",
+            "\u017f",
+            "\u0131",
+            "[ÿ-\u0130]",
+            "[^\u0130]",
+        ],
+        *[r"[\]\\^-]", "[^]]", r"\n"],
+    ],
+)
+def test_a_set_is_never_too_small(flags: str, one: str) -> None:
+    tree = parse(flags + one)
+    ((op, value),) = tree
+    read = reads(str(op), value, tree.state.flags, first=False) or 0
+    found = re.findall(flags + one, EVERYTHING)
+
+    assert [chr(code) for code in range(256) if read >> code & 1] == [
+        character for character in found if ord(character) < 256
+    ]
+    outside = [character for character in found if ord(character) > 255]
+    assert read & SPACES or not any(map(str.isspace, outside))
+    assert read & REST or all(map(str.isspace, outside))
+
+
+NEWLINE = 1 << ord("\n")
+
+
+@pytest.mark.parametrize(
+    ("op", "value", "flags", "first", "read"),
+    [
+        ("ANY", None, 0, False, ANY - NEWLINE),
+        ("ANY", None, re.DOTALL, False, ANY),
+        ("END", None, 0, False, 0),
+        ("AT", "AT_BEGINNING", 0, True, START),
+        ("AT", "AT_BEGINNING", re.MULTILINE, True, START + NEWLINE),
+        ("AT", "AT_BEGINNING_STRING", re.MULTILINE, True, START),
+        ("AT", "AT_BEGINNING", 0, False, None),
+        ("BRANCH", None, 0, False, None),
+    ],
+)
+def test_nodes_that_are_no_class(
+    op: str, value: str | None, flags: int, first: bool, read: int | None
+) -> None:
+    assert reads(op, value, flags, first) == read

@@ -1,0 +1,270 @@
+"""The door to the upstreams: what fails there, and that nothing is left behind."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from http.client import IncompleteRead
+
+import pytest
+from mitmproxy.connection import Server
+from mitmproxy.exceptions import OptionsError
+from mitmproxy.proxy.layers import HttpLayer
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
+from mitmproxy.test import taddons, tflow
+
+from harness import Client, Stage, Upstream, bearer, read_request, request, wait_for
+from hublet_router.proxy.addon import HubletRouter
+from hublet_router.proxy.engine.upstream_guard import UpstreamGuard
+from hublet_router.proxy.routing.upstream import UpstreamHost
+from test_http2 import Http2Client
+
+API = "api.hubapi.com"
+
+
+def start(stage: Stage, *certified: str) -> tuple[Upstream, UpstreamGuard]:
+    """Start a proxy whose na1 is well; return eu1, to be spoilt, and the proxy's door."""
+    stage.upstream("na1", *certified)
+    eu1 = stage.upstream("eu1", *certified)
+    stage.table()
+    router = HubletRouter()
+    stage.proxy(addon=router, hublet_connect_timeout=1)
+    return eu1, router.door
+
+
+@pytest.fixture
+def never_accepts() -> Iterator[int]:
+    """A port whose queue is full: Linux drops what would open another connection."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        address = listener.getsockname()
+        waiting = [socket.socket() for _ in range(4)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(address)
+        yield address[1]
+        for one in waiting:
+            one.close()
+
+
+def test_an_upstream_that_never_accepts_is_a_502_in_time(stage: Stage, never_accepts: int) -> None:
+    eu1, door = start(stage)
+    spoil(stage, eu1.url, f"http://127.0.0.1:{never_accepts}")
+    with stage.client() as client:
+        answer = client.get("/", bearer("eu1"))
+    assert answer.status == 502
+    assert b"hublet-router: no connection within 1 s" in answer.body
+    assert stage.upstreams["na1"].connections == []
+    assert door.deadlines == {}
+
+
+def spoil(stage: Stage, url: str, other: str) -> None:
+    """Take another table, in which an upstream is somewhere else."""
+    path = stage.folder / "other.yaml"
+    path.write_text(stage.table_text().replace(url, other))
+    stage.set_option(hublets=str(path))
+
+
+async def never_answers(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+    """Take a connection, and then nothing."""
+    while await reader.read(65536):
+        pass
+
+
+def test_an_upstream_that_never_finishes_tls_is_a_502_in_time(stage: Stage) -> None:
+    eu1, door = start(stage)
+    eu1.behaviour = never_answers
+    spoil(stage, eu1.url, eu1.url.replace("http:", "https:"))
+    with stage.client() as client:
+        assert client.get("/", bearer("eu1")).status == 502
+    assert stage.upstreams["na1"].connections == []
+    wait_for(lambda: door.deadlines == {})
+
+
+def test_a_slow_answer_is_waited_for_longer_than_a_connection(stage: Stage) -> None:
+    eu1, _ = start(stage)
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader, bytearray())
+        await asyncio.sleep(1.5)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n")
+        await asyncio.sleep(0.5)
+        writer.write(b"slow")
+
+    eu1.behaviour = slow
+    with stage.client() as client:
+        assert client.get("/", bearer("eu1")).body == b"slow"
+
+
+@pytest.mark.parametrize(
+    ("said", "outcome"),
+    [(b"", 502), (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", IncompleteRead)],
+    ids=["before its answer", "within its answer"],
+)
+def test_an_upstream_that_resets_is_no_reason_to_ask_another(
+    stage: Stage, said: bytes, outcome: object
+) -> None:
+    eu1, _ = start(stage)
+
+    async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader, bytearray())
+        writer.write(said)
+        await writer.drain()
+        writer.transport.abort()
+
+    eu1.behaviour = reset
+    with stage.client() as client:
+        try:
+            seen: object = client.get("/", bearer("eu1")).status
+        except IncompleteRead:
+            seen = IncompleteRead
+    assert seen == outcome
+    with stage.client() as client:
+        assert client.get("/", bearer("na1")).hublet == "na1"
+    assert stage.arrivals() == {"na1": 1, "eu1": 1}
+
+
+def test_an_idle_connection_that_the_upstream_closed_is_opened_again(stage: Stage) -> None:
+    eu1, _ = start(stage)
+
+    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        eu1.requests.append(await read_request(reader, bytearray()))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nonce")
+
+    eu1.behaviour = once
+    with stage.client() as client:
+        assert client.get("/1", bearer("eu1")).body == b"once"
+        assert client.get("/n", bearer("na1")).hublet == "na1"
+        assert client.get("/2", bearer("eu1")).body == b"once"
+    assert stage.arrivals() == {"na1": 1, "eu1": 2}
+
+
+def test_a_client_that_leaves_in_the_middle_of_its_upload_leaves_the_rest_whole(
+    stage: Stage,
+) -> None:
+    eu1, _ = start(stage)
+    raw = request("POST", "/", bearer("eu1"), "X: 1", body=b"x" * 200_000)
+    with stage.client() as client:
+        client.socket.sendall(raw[:100_000])
+        wait_for(lambda: eu1.connections)
+    with stage.client() as client:
+        assert client.get("/", bearer("eu1")).hublet == "eu1"
+    assert stage.upstreams["na1"].connections == []
+    assert [raw[:5] for raw in eu1.requests] == [b"GET /"]
+
+
+def test_nothing_is_kept_of_a_client_that_left(stage: Stage) -> None:
+    _, door = start(stage, API)
+    for server_name in (None, API):
+        with stage.client(server_name) as client:
+            assert client.get("/", bearer("eu1")).hublet == "eu1"
+            assert door.contexts
+    wait_for(lambda: door.contexts == {})
+    assert door.deadlines == {}
+
+
+def test_an_upstream_connection_without_a_stamp_is_refused_for_plain_tcp_too(stage: Stage) -> None:
+    """What is no HTTP at all inside a CONNECT would go where the CONNECT says."""
+    na1 = stage.upstream("na1")
+    stage.table()
+    stage.proxy(mode="regular")
+    with Client(stage.port) as client:
+        client.socket.sendall(f"CONNECT 127.0.0.1:{na1.port} HTTP/1.1\r\n\r\n".encode())
+        client.receive_until(b"\r\n\r\n")
+        client.socket.sendall(b"\x00\x01 nothing known\r\n")
+        assert client.receive_until(b"never") == b""
+    assert na1.connections == []
+
+
+def data_for(host: str) -> ServerConnectionHookData:
+    return ServerConnectionHookData(Server(address=(host, 443)), tflow.tclient_conn())
+
+
+def test_an_error_that_another_addon_set_stays() -> None:
+    data = data_for(UpstreamHost("10.20.0.4", 443))
+    data.server.error = "not with me"
+    UpstreamGuard().server_connect(data)
+    assert data.server.error == "not with me"
+
+
+def test_no_timer_outlives_the_addon() -> None:
+    async def main() -> None:
+        door = UpstreamGuard()
+        with taddons.context(door):
+            door.server_connect(data_for(UpstreamHost("10.20.0.4", 443)))
+            (deadline,) = door.deadlines.values()
+            door.done()
+            assert deadline.cancelled()
+
+    asyncio.run(main())
+
+
+def test_a_table_that_leads_back_to_the_proxy_makes_no_loop(stage: Stage) -> None:
+    stage.upstream("na1")
+    stage.table()
+    port = stage.proxy()
+    spoil(stage, stage.upstreams["na1"].url, f"http://127.0.0.1:{port}")
+    with stage.client() as client:
+        answer = client.get("/", bearer("na1"))
+    assert answer.status == 502
+    assert b"hublet-router: the upstream is this proxy itself; mend the table" in answer.body
+
+
+def test_a_client_that_mitmproxy_does_not_list_is_let_be() -> None:
+    """As it is for what QUIC carries, and in a mitmproxy without a server."""
+
+    async def main() -> None:
+        door = UpstreamGuard()
+        with taddons.context(door):
+            client = tflow.tclient_conn()
+            door.client_connected(client)
+            door.client_disconnected(client)
+            assert door.readers == {}
+
+    asyncio.run(main())
+
+
+def test_no_client_waits_for_an_addon_that_is_gone(stage: Stage, never_accepts: int) -> None:
+    eu1, door = start(stage)
+    spoil(stage, eu1.url, f"http://127.0.0.1:{never_accepts}")
+    with stage.client() as client:
+        client.socket.sendall(request("GET", "/", bearer("eu1")))
+        wait_for(lambda: door.deadlines)
+        (reader,) = door.readers.values()
+        assert not reader._may_read.is_set()
+        stage.loop.call_soon_threadsafe(door.done)
+        wait_for(reader._may_read.is_set)
+
+
+def test_a_refused_upload_is_cut_off_and_its_socket_closed(stage: Stage) -> None:
+    """mitmproxy forgets to, where it is in the middle of reading it; the client would hang."""
+    start(stage)
+    for _ in range(3):
+        with stage.client() as client, contextlib.suppress(OSError):
+            raw = request("POST", "/", bearer("zz9"), body=b"x" * 3_000_000)
+            client.socket.sendall(raw)
+            client.receive_until(b"never")
+    assert stage.arrivals() == {"na1": 0, "eu1": 0}
+
+
+def test_invalid_streams_are_not_kept(stage: Stage) -> None:
+    _, door = start(stage, API)
+    with Http2Client(stage.port) as client:
+        for _ in range(20):
+            client.answer(client.start("GET", "/", end=True, scheme="ftp"))
+        assert client.get("/", ("authorization", bearer("eu1").partition(": ")[2])) == (
+            "200",
+            b"eu1",
+        )
+        (context,) = door.contexts.values()
+        (layer,) = (layer for layer in context.layers if isinstance(layer, HttpLayer))
+        wait_for(lambda: len(layer.streams) <= 1)
+
+
+def test_a_timeout_that_nobody_can_meet_is_a_sentence(stage: Stage) -> None:
+    start(stage)
+    with pytest.raises(OptionsError, match="hublet_connect_timeout is 0, and no upstream could be"):
+        stage.set_option(hublet_connect_timeout=0)
+    with stage.client() as client:
+        assert client.get("/", bearer("eu1")).hublet == "eu1"
