@@ -16,7 +16,7 @@ from hublet_router.tablefile import load
 ROOT = Path(__file__).parents[1]
 SHIPPED = load(ROOT / "hublets.yaml")
 SOUND = (
-    f"sound: 3 Hublets, 10 credential rules, {len(SHIPPED.examples)} examples, table 0123456789ab"
+    f"sound: 3 Hublets, 12 credential rules, {len(SHIPPED.examples)} examples, table 0123456789ab"
 )
 SUSPICIOUS = b"""\
 domains: [api.example.org]

@@ -328,7 +328,7 @@ def test_nothing_that_a_client_sent_acts_on_the_terminal(
     files: Files, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files.new.write_text(OLD.replace("default: na1", "default: eu1"))
-    flow = recorded("id\x1b[2J", "/a\x1b]0;b\x07\r\n\xe9")
+    flow = recorded("id\x1b[2J", "/a\x9b0;b\x9c\xe9")
     flow.request.method = "GET\x9b"
     save([flow], files.flows)
     assert files.diff() == 1
