@@ -24,6 +24,7 @@ from ..flows.requests import body_size, request_head, request_with_body
 from ..tablefile import TableError
 from .commands import Commands
 from .engine.chain import Chain, Group
+from .engine.http1 import Http1Cures
 from .engine.upstream_guard import UpstreamGuard
 from .live_table import DEFAULT_TABLE, TableSource, table_path
 from .observe.decision_log import DecisionLog
@@ -69,7 +70,7 @@ class HubletRouter:
         self.addons = [
             Group([
                 self.door, self.misdirection, self.shadow, endings, self.decision_log,
-                self.metrics, status, self.chain, self.prompt, GivenOptions(),
+                self.metrics, status, self.chain, self.prompt, Http1Cures(), GivenOptions(),
             ])
         ]  # fmt: skip
 
