@@ -109,7 +109,7 @@ def test_a_session(block: str, request: pytest.FixtureRequest) -> None:
 
 def test_make_demo() -> None:
     ended = subprocess.run(
-        [BIN / "python", ROOT / "tests" / "proof.py"],
+        [BIN / "hublet-router", "demo"],
         capture_output=True, text=True, timeout=120, cwd=ROOT, check=False,
     )  # fmt: skip
     assert ended.returncode == 0

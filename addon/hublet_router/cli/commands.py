@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ..flows.files import FlowFileError
 from ..tablefile import TableError
-from . import check, diff, explain, redact
+from . import check, demo, diff, explain, redact
 from .run import run
 
 
@@ -25,7 +25,7 @@ def command_line(arguments: Sequence[str]) -> int:
         help="the routing proxy: mitmdump with the addon, on 127.0.0.1:8080; further arguments"
         " go to mitmdump",
     )
-    for module in (check, diff, explain, redact):
+    for module in (check, diff, explain, redact, demo):
         module.declare(commands)
     options, unknown = parser.parse_known_args(arguments)
     if unknown:  # argparse would show the usage of all commands instead of this one's

@@ -1,7 +1,7 @@
 """`hublet-router run`: the routing proxy."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 UNROUTED = "reverse:https://unrouted.invalid"
@@ -21,15 +21,24 @@ def run(arguments: Sequence[str]) -> int:
     """Run mitmdump with the addon; what the user says wins over ours."""
     from mitmproxy.tools.main import mitmdump  # noqa: PLC0415  # half a second, for this alone
 
-    ours = ["-s", str(script()), "--listen-host", "127.0.0.1"]
-    for option, value in _OPTIONS.items():
-        # mitmproxy takes an option that is set twice for a fault
-        if not any(re.fullmatch(f"(--set=)?{option}(=.*)?", word) for word in arguments):
-            ours += ["--set", f"{option}={value}"]
+    ours = ["-s", str(script()), "--listen-host", "127.0.0.1", *defaults(_OPTIONS, arguments)]
     if not any(_NO_MODE.fullmatch(word) for word in arguments):
         ours += ["--mode", UNROUTED]
     mitmdump([*ours, *arguments])
     return 0
+
+
+def defaults(options: Mapping[str, str], arguments: Sequence[str]) -> list[str]:
+    """Return the words that set options, but for those that the user sets.
+
+    mitmproxy takes an option that is set twice for a fault.
+    """
+    return [
+        word
+        for option, value in options.items()
+        if not any(re.fullmatch(f"(--set=)?{option}(=.*)?", given) for given in arguments)
+        for word in ("--set", f"{option}={value}")
+    ]
 
 
 def script() -> Path:
