@@ -31,9 +31,7 @@ def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     where.add_argument("--console", action="store_true", help="look at it in mitmproxy's console")
     where.add_argument("--web", action="store_true", help="look at it in mitmweb")
     parser.add_argument("--port", type=int, default=8080, help="of the proxy that you look at")
-    parser.add_argument(
-        "more", nargs="*", help="further arguments of mitmproxy or mitmweb, after --"
-    )
+    parser.add_argument("more", nargs="*", help="after --: arguments of mitmproxy or mitmweb")
     parser.set_defaults(call=demo)
 
 

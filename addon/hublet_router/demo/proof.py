@@ -1,4 +1,4 @@
-"""The proof of `hublet-router demo`: one signed request of every kind through the real proxy, and where each arrived.
+"""The proof of `hublet-router demo`: one signed request of every kind, and where each arrived.
 
 The kinds are the examples of the shipped table. Each is sent over HTTP and over TLS to a proxy of
 its own on free ports, and the Hublet that answers says what it saw. The last row is the same
@@ -77,7 +77,7 @@ def _mitmdump(folder: Path, *arguments: str) -> Iterator[int]:
         "--listen-host", "127.0.0.1", "--listen-port", str(port), "--set", f"confdir={folder}",
         "--set", "termlog_verbosity=warn", "--set", "flow_detail=0",
     ]  # fmt: skip
-    process = subprocess.Popen(command, stdout=sys.stderr)  # all words are ours
+    process = subprocess.Popen(command, stdout=sys.stderr)  # noqa: S603  # all words are ours
     try:
         _wait_until_open(port, process)
         yield port

@@ -8,7 +8,7 @@ _DEMO_UPSTREAM = re.compile(r"https://127\.0\.0\.1:[0-9]+")
 
 
 def shipped_table() -> Path:
-    """Return the table that the project ships: the checkout's, or the one that the wheel carries."""
+    """Return the table that the project ships: the checkout's, or the one in the wheel."""
     package = Path(__file__).parents[1]
     packed = package / "script" / "hublets.yaml"
     return packed if packed.exists() else package.parents[1] / "hublets.yaml"
