@@ -377,4 +377,4 @@ def test_the_lines_that_it_prints_make_exactly_the_wrongly_sent_requests_move(
     assert command_line(["diff", str(new), str(new), flows]) == 0
     said = capsys.readouterr().out
     assert "accounts:" not in said
-    assert "# 1 answer: an account is on its way to another Hublet" in said
+    assert "# 1 answer: an account is being moved" in said
