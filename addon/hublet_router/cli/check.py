@@ -91,9 +91,9 @@ class _Report:
         self.json(file=name, line=line, column=column, level=level, text=remark.text)
 
     def text(self, text: str) -> None:
-        """Print what only people read."""
+        """Print what only people read, before the rate of reading flows on standard error."""
         if not self.is_json:
-            print(text)
+            print(text, flush=True)
 
     def json(self, **found: Any) -> None:
         """Print what only programs read."""
