@@ -44,13 +44,13 @@ _WORDS = """
     inline input insecure insert install integer integration integrations internal intl introspect
     invalid invoice invoices ios ip is iso issued issuer it item items java javascript jpeg jpg js
     json jwt keep key keys khtml kit label labels languages last latest launch layer lead leads
-    length lib like limits line lines link links linux list lists live loaded local location
-    locked log login logout logs lookup mac mail main manifest mark marketing match max maximum me
-    media meetings member members memory merge messages meta metadata methods metrics middle min
-    minimum minute missing mobile model modified month more move moved mozilla multi multipart
-    must my name named names native navigate navigation negotiate nel network never new next no
-    node nodejs nonce none nosniff not note notes nothing notification notifications null number
-    numbers oauth object objects octet of off offline ok old on one only opaque open openid
+    length lib like limits line lines link links linux list lists live loaded local localhost
+    location locked log login logout logs lookup mac mail main manifest mark marketing match max
+    maximum me media meetings member members memory merge messages meta metadata methods metrics
+    middle min minimum minute missing mobile model modified month more move moved mozilla multi
+    multipart must my name named names native navigate navigation negotiate nel network never new
+    next no node nodejs nonce none nosniff not note notes nothing notification notifications null
+    number numbers oauth object objects octet of off offline ok old on one only opaque open openid
     operation operator option optional options or orders org origin original os other out owner
     owners ownership package pages param parameter parameters parent part partial parts password
     patch path pattern payload payment payments pdf pending percent performance permission

@@ -73,9 +73,7 @@ class Pseudonymizer:
         if plain in self._moved:
             return text
         drafts = (_number(self.like(plain, salt)) for salt in range(256))
-        # A long one gets no larger, so that it fits into 32 and 64 bits as before.
-        fitting = (it for it in drafts if len(plain) < 10 or it < plain)
-        alias = next((it for it in fitting if it not in self._moved), plain)
+        alias = next((it for it in drafts if it not in self._moved), plain)
         return text[: len(text) - len(plain)] + alias
 
     def like(self, text: str, salt: int = 0) -> str:
@@ -120,12 +118,16 @@ class Pseudonymizer:
         account: Callable[[str], str] = str,
     ) -> list[object]:
         """Return all that the table reads from a text, its names and accounts as they are to be."""
-        read: list[object] = [[*map(account, field.ids(text))] for field in self._fields]
-        for whole in {text: 0, before + text: 0}:
+        read: list[object] = []
+        is_message = False
+        for whole in (text, before + text) if before else (text,):
             for reader in self._readers:
                 names = reader.names(whole)
-                read.append([*map(name, names)] if names else reader.recognises(whole))
-        return read
+                is_known = bool(names) or reader.recognises(whole)
+                is_message = is_message or (is_known and isinstance(reader, Protobuf))
+                read.append([*map(name, names)] if names else is_known)
+        ids = [[*map(account, field.ids(text))] for field in self._fields if is_message]
+        return [*read, *ids]
 
     def _name(self, name: str) -> str:
         short = name in self._hublets or len(name) <= MAX_UNLISTED

@@ -13,7 +13,7 @@ from urllib.parse import quote, quote_plus, unquote, unquote_plus
 from ..core.places import Header, Path, Place
 from ..core.request import Request, host_name
 from ..core.table import Table
-from ..explain.harmless import is_harmless, shows_value
+from ..explain.harmless import MAX_DIGITS, is_harmless, shows_value
 from .documents import rewritten
 from .pseudonyms import Pseudonymizer
 
@@ -30,11 +30,11 @@ PLAIN_HEADERS = frozenset(_PLAIN.split())
 _URL_HEADERS = {"referer", "origin", "location", "content-location"}
 _SCHEME = re.compile(r"([!#$%&'*+.^_`|~\w-]+)\s+", re.ASCII)
 _TEXT = re.compile(  # every alternative is possessive, so that each character is read once
-    r"(?P<date>(?:(?:19|20)[0-9]{2}[ T])?[0-2][0-9](?::[0-5][0-9]){1,2}(?![0-9:]))"
+    r"(?P<date>(?:(?:19|20)[0-9]{2}(?:-[01][0-9]-[0-3][0-9])?[ T])?[0-2][0-9](?::[0-5][0-9]){1,2}"
+    r"(?![0-9:])|(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9](?![0-9-]))"
     r"|(?P<numbers>[0-9]++(?:[ \t:/+,-]{1,2}[0-9]++)++)"
     r"""|[^\s"'<>()\[\]{},;:=&?\#@|\\!*$^`]++"""
 )
-_DATES = re.compile(r"(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])-[0-3][0-9](?![0-9])")
 _RESERVED = re.compile(r"(?:.*\.)?(?:example(?:\.com|\.net|\.org)?|invalid|test|localhost)")
 _FIELD = re.compile(r"[A-Za-z][\w.\[\]-]*")
 _FORM = re.compile(r"[^\s=&]+=\S*")
@@ -140,7 +140,7 @@ class TextRedactor:
         word = found[0]
         if found["numbers"]:
             digits = sum(map(str.isdigit, word))
-            return word if digits <= 4 or _DATES.fullmatch(word) else self.secret(word)
+            return word if digits <= MAX_DIGITS else self.secret(word)
         return word if found["date"] or is_harmless(word, self._known) else self.secret(word)
 
     def _pair(self, pair: str, strict: bool) -> str:
