@@ -5,7 +5,6 @@ around what it names. The table's readers then read it once more. What they read
 a few other drafts, and after that one that says nothing of the original at all.
 """
 
-import importlib
 import re
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from ..core.findings import MAX_CREDENTIAL
 from ..core.formats import LEN, VARINT, decode_base64, protobuf_fields, read_varint, write_varint
 from ..core.readers import Base64, Jwt, Protobuf, Reader, Regex
 from ..core.table import Table, account_id
+from ..regex_bounds.tree import parse
 from .documents import rewritten
 
 MAX_UNLISTED = 5
@@ -29,7 +29,6 @@ _WORD = re.compile(r"[A-Za-z0-9]+|[^\x00-\x7f]+|[\x00-\x08\x0e-\x1f\x7f]+")
 _FOREIGN = "".join(map(chr, range(0xE0, 0x100)))  # letters of one byte on the wire
 _CONTROL = "".join(map(chr, range(0x0E, 0x20)))
 _PLAIN_CLAIMS = {"alg", "typ"}
-_parse: Any = importlib.import_module("re._parser").parse  # the standard library's own
 
 
 def _rotations(*alphabets: str) -> list[bytes]:
@@ -141,9 +140,7 @@ class Pseudonymizer:
             for start in dict.fromkeys((before, "")):
                 if reader.recognises(start + text):
                     for salt in range(MAX_DRAFTS):
-                        draft = self._rebuilt(reader, start + text, salt)
-                        if draft.startswith(start):
-                            yield draft[len(start) :]
+                        yield self._rebuilt(reader, start + text, salt)[len(start) :]
         for salt in range(MAX_DRAFTS):
             yield self.like(text, salt)
 
@@ -172,8 +169,7 @@ class Pseudonymizer:
         """Replace all around the group of a pattern, but for what the pattern itself spells out."""
         other = self.like(text, salt)
         found = pattern.search(text)
-        if not found:
-            return other
+        assert found, "it was recognised"
         for literal in _literals(pattern).finditer(text, *found.span()):
             start, end = literal.span()
             other = other[:start] + literal[0] + other[end:]
@@ -239,7 +235,7 @@ def _encoded(data: bytes, like: str) -> str:
     text = b64encode(data).decode()
     if not ("+" in like or "/" in like):
         text = text.replace("+", "-").replace("/", "_")
-    return text if like.endswith("=") else text.rstrip("=")
+    return text.rstrip("=") + like[len(like.rstrip("=")) :]
 
 
 def _fixed(number: int, size: int) -> bytes:
@@ -271,6 +267,6 @@ def _literals(pattern: re.Pattern[str]) -> re.Pattern[str]:
             for it in value:
                 below(it)
 
-    walk(_parse(pattern.pattern, pattern.flags & re.VERBOSE))
+    walk(parse(pattern.pattern, pattern.flags & re.VERBOSE))
     longest_first = sorted({run for run in runs if run}, key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, longest_first)) or "(?!)", pattern.flags & re.I)
+    return re.compile("|".join(map(re.escape, longest_first)) or "(?!)", re.I)
