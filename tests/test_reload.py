@@ -32,7 +32,6 @@ class Running:
             "--listen-host", "127.0.0.1", "--listen-port", str(self.port),
             "--set", f"hublets={stage.folder / 'hublets.yaml'}",
             "--set", f"confdir={confdir()}", "--set", f"hublet_log={self.decisions}",
-            "--set", f"hublet_lean={str(stage.lean).lower()}",
             "--set", f"ssl_verify_upstream_trusted_ca={authority()}",
         ]  # fmt: skip
         with self.log.open("w") as log:
