@@ -1,7 +1,6 @@
 """The client's side of a connection."""
 
 import asyncio
-import logging
 
 import pytest
 from mitmproxy.options import Options

@@ -15,9 +15,8 @@ from mitmproxy.addonmanager import AddonManager
 from mitmproxy.connection import Client as ClientConnection
 from mitmproxy.exceptions import AddonHalt, OptionsError
 from mitmproxy.flow import Flow
-from mitmproxy.proxy.layers.http import HttpRequestHook, HttpResponseHook
+from mitmproxy.proxy.layers.http._hooks import HttpRequestHook, HttpResponseHook
 from mitmproxy.test import taddons, tflow
-from mitmproxy.utils import asyncio_utils
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import CloseConnection, Request, TextMessage
 
@@ -304,7 +303,7 @@ async def both(manager: AddonManager, arrange: Arrange, events: int = 3) -> list
         manager.chain = [dispatch]
         manager.lookup = {"hublet-router-dispatch": dispatch}
         manager.master.options.hublet_fast_dispatch = fast
-        dispatch.configure(set())
+        dispatch.configure()
         assert ("trigger_event" in vars(manager)) == fast
         noted = handler.noted = []
         arrange(manager, noted)
@@ -487,7 +486,7 @@ def test_a_change_between_two_events(
             manager.clear()
             manager.add(dispatch := Dispatch())
             manager.master.options.hublet_fast_dispatch = fast
-            dispatch.configure(set())
+            dispatch.configure()
             arranged(lambda _: None, within=True, times=0)(manager, noted)
             await manager.trigger_event(HttpRequestHook(tflow.tflow()))
             before = list(noted)

@@ -49,7 +49,7 @@ class Dispatch:
             " same hooks in the same order.",
         )
 
-    def configure(self, updated: set[str]) -> None:
+    def configure(self, _updated: object = None) -> None:
         """Switch the table on or off, and search again: options can change what an addon hooks."""
         self._table.clear()
         if ctx.options.hublet_fast_dispatch:
@@ -59,7 +59,7 @@ class Dispatch:
 
     def running(self) -> None:
         """Switch the table on where no option was set before."""
-        self.configure(set())
+        self.configure()
 
     def done(self) -> None:
         """Give mitmproxy's own method back."""
