@@ -203,7 +203,7 @@ def test_no_text_of_a_credential_loses_its_line(stage: Stage, log: Path) -> None
 
 def test_without_a_table_there_is_no_fingerprint(stage: Stage, log: Path) -> None:
     router = stage.router
-    router.table = None
+    router.live.table = None
     with stage.client() as client:
         client.get("/oauth/v1/refresh-tokens/eu1-0", bearer("eu1"))
     (line,) = lines(log, 1)
@@ -242,7 +242,7 @@ def test_a_line_that_cannot_be_made_is_the_only_one_that_is_lost(
             raise ValueError("no line")
         return text
 
-    monkeypatch.setattr("hublet_router.proxy.log.line", line)
+    monkeypatch.setattr("hublet_router.proxy.observe.decision_log.line", line)
     with stage.client() as client:
         for _ in range(3):
             client.get("/", bearer("eu1"))

@@ -93,7 +93,7 @@ def test_touching_the_script_reloads_the_package(running: Running) -> None:
 
 def test_a_broken_edit_sends_nothing_anywhere(running: Running) -> None:
     arrived = running.stage.arrivals()
-    decide = running.addon / "hublet_router" / "core" / "decide.py"
+    decide = running.addon / "hublet_router" / "core" / "judge.py"
     running.edit(decide, lambda text: "this is not Python\n" + text)
     wait_for(lambda: running.status() == 502)
     between = running.stage.arrivals()
