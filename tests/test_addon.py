@@ -9,6 +9,7 @@ import socket
 import threading
 from http.client import HTTPConnection
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from mitmproxy import http
@@ -337,6 +338,56 @@ def test_a_chunked_body_waits_for_its_end_even_where_a_header_names_the_hublet(
         answer = client.send(head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
     assert answer.status == status
     assert stage.arrivals() == {"na1": 0, "eu1": 1 if status == 200 else 0}
+
+
+BODIES = {
+    "short": (b"x=y", ["provisional", "whole"]),
+    "long": (b"x" * 100_000, ["provisional"]),
+}
+
+
+@pytest.mark.parametrize(("body", "decisions"), BODIES.values(), ids=BODIES)
+def test_provisional_decision_is_replaced_when_a_short_body_has_come(
+    stage: Stage, body: bytes, decisions: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two_regions(stage)
+    ticks = SimpleNamespace(perf_counter=itertools.count().__next__)
+    monkeypatch.setattr(hublet_router.proxy.addon, "time", ticks)  # each decision takes 1 s
+    stage.proxy()
+    head = request("PUT", "/oauth/v1/token", bearer("eu1"), "Transfer-Encoding: chunked")
+    with stage.client() as client:
+        assert client.send(head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)).hublet == "eu1"
+    (flow,) = stage.seen.flows
+    decided = stage.router.ledger[flow]
+    assert decided.is_provisional is (decisions == ["provisional"])
+    assert decided.seconds == len(decisions)
+
+
+def test_law_1_a_provisional_decision_does_not_send_a_body_of_another_region(
+    stage: Stage,
+) -> None:
+    two_regions(stage)
+    stage.proxy(mode="regular")
+    body = b"refresh_token=na1-0"
+    fields = (bearer("eu1"), "Transfer-Encoding: chunked")
+    head = request("PUT", f"http://{API}/oauth/v1/token", *fields)
+    with stage.client() as client:
+        answer = client.send(head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
+    assert answer.problem["reason"] == "conflict"
+    assert stage.arrivals() == {"na1": 0, "eu1": 0}
+
+
+def test_a_replayed_flow_is_timed_anew(stage: Stage) -> None:
+    two_regions(stage)
+    stage.proxy()
+    with stage.client() as client:
+        client.get("/", bearer("eu1"))
+    (flow,) = stage.seen.flows
+    stage.router.ledger[flow] = stage.router.ledger[flow]._replace(seconds=1000)
+    wait_for(lambda: not flow.live)
+    stage.command("replay.client", [flow])
+    wait_for(lambda: len(stage.seen.flows) == 2)
+    assert stage.router.ledger[flow].seconds < 1000
 
 
 def test_law_1_a_compressed_form_is_refused_and_not_guessed(stage: Stage) -> None:

@@ -112,7 +112,7 @@ def test_an_answer_that_breaks_off_was_its_hublets(stage: Stage, log: Path) -> N
     assert line["seconds"] > 0
 
 
-def test_who_answers_for_a_host_that_passes_is_no_hublet(stage: Stage, tmp_path: Path) -> None:
+def test_answer_of_a_host_that_passes_is_from_upstream(stage: Stage, tmp_path: Path) -> None:
     na1 = stage.upstream("na1")
     stage.table(stage.table_text(more="policy: {foreign: pass}"))
     other = stage.upstream("other")
@@ -225,7 +225,7 @@ def test_a_file_that_cannot_be_opened_leaves_the_old_one(
     assert len(lines(log, 1)) == 1
 
 
-def test_what_has_ended_is_written_before_its_file_is_let_go(stage: Stage, log: Path) -> None:
+def test_lines_that_wait_are_written_before_the_file_is_closed(stage: Stage, log: Path) -> None:
     with stage.client() as client:
         client.get("/", bearer("eu1"))
         stage.set_option(hublet_log=None)
