@@ -209,7 +209,7 @@ def test_cold_start_no_table(stage: Stage) -> None:
     stage.table()
     router = HubletRouter()
     stage.proxy(addon=router)
-    router.table = None
+    router.live.table = None
     with stage.client() as client:
         answer = client.get("/", bearer("na1"))
 
