@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 
 from ..core.decision import Action, Reason
@@ -110,23 +111,29 @@ def _asked(given: list[Given], inputs: list[str]) -> Iterator[Asked]:
     from ..flows.raw import read_request  # noqa: PLC0415
     from ..flows.requests import request_with_body  # noqa: PLC0415
 
-    has_options = any(name != "url" for name, _ in given)
     # On one terminal, a progress bar would stand in the middle of the explanations.
     read = read_flows if sys.stdout.isatty() else watched_flows
-    for word in inputs:
-        if word != "-" and not _is_recording(word):
-            yield request(given, word), None
-        elif has_options:
-            raise CurlError("curl's options belong to a URL, not to a request that is whole")
-        elif word == "-":
-            yield read_request(sys.stdin.buffer.read()), None
-        else:
-            for flow in read([Path(word)]):
+    for are_recordings, words in groupby(inputs, _is_recording):
+        if are_recordings:
+            _refuse_options(given)
+            for flow in read([Path(word) for word in words]):
                 yield request_with_body(flow), flow.response.status_code if flow.response else None
+            continue
+        for word in words:
+            if word == "-":
+                _refuse_options(given)
+                yield read_request(sys.stdin.buffer.read()), None
+            else:
+                yield request(given, word), None
+
+
+def _refuse_options(given: list[Given]) -> None:
+    if any(name != "url" for name, _ in given):
+        raise CurlError("curl's options belong to a URL, not to a request that is whole")
 
 
 def _is_recording(word: str) -> bool:
     """Return whether a word is a recording and not a URL, which may be without its scheme."""
     # Path.exists raises on a long name, and quotes it: it may be a credential
     there = os.path.exists(word)  # noqa: PTH110
-    return "://" not in word and (there or word.endswith(_RECORDINGS))
+    return word != "-" and "://" not in word and (there or word.endswith(_RECORDINGS))
