@@ -9,7 +9,7 @@ from ..explain.coverage import Coverage
 from ..explain.lint import Remark, lint
 from ..explain.masking import counted
 from ..explain.misdirection import AccountMoves
-from ..tablefile import TableError, load
+from ..tablefile import DEFAULT_TABLE, TableError, load, table_path
 
 
 def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -24,7 +24,7 @@ def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         " Exit status: 0 the table is sound, 1 it is not, 2 an error.",
     )
     parser.add_argument(
-        "table", metavar="TABLE", type=Path, nargs="?", default="hublets.yaml",
+        "table", metavar="TABLE", type=Path, nargs="?", default=DEFAULT_TABLE,
         help="the table (default: hublets.yaml); it stands before --coverage and --moved",
     )  # fmt: skip
     parser.add_argument(
@@ -48,8 +48,9 @@ def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 
 def check(options: argparse.Namespace) -> int:
     """Tell what there is to tell; return 1 where the table is not sound."""
+    options.table = table_path(options.table)
     try:
-        table = load(options.table)
+        table = load(options.table, option="hublet-router check FILE")
     except TableError as error:
         for fault in error.faults:
             _tell(options, "fault", Remark((fault.line, fault.column), fault.text), fault.file)

@@ -11,7 +11,7 @@ from ..core.decision import Action, Reason
 from ..core.request import Request
 from ..explain.explanation import explain
 from ..explain.masking import mask_path, printable
-from ..tablefile import load
+from ..tablefile import DEFAULT_TABLE, load, table_path
 from .curl import CurlError, Given, options, request
 
 SUMMARY = "where a request goes, and why: in curl's own words, or from recorded flows"
@@ -68,7 +68,7 @@ def _explain(given: list[Given]) -> int:
     if not inputs:
         raise CurlError("name a URL, a recording, or - for a request on standard input")
     tables = [value for name, value in given if name == "table"]
-    table = load(Path(tables[-1] if tables else "hublets.yaml"))
+    table = load(table_path(tables[-1] if tables else DEFAULT_TABLE), option="--table FILE")
     several = len(inputs) > 1 or _is_recording(inputs[0])
     code = 0
     for seen, status in _asked(given, inputs):

@@ -8,7 +8,7 @@ from secrets import token_bytes
 
 from ..explain.masking import counted
 from ..flows.files import FlowFileError, read_flows
-from ..tablefile import load
+from ..tablefile import DEFAULT_TABLE, load, table_path
 
 DESCRIPTION = """\
 Copy recorded traffic (a flow file of mitmproxy, or HAR) with synthetic credentials in place of the
@@ -45,7 +45,7 @@ def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         "--table",
         metavar="FILE",
         type=Path,
-        default=Path("hublets.yaml"),
+        default=DEFAULT_TABLE,
         help="the table (default: hublets.yaml)",
     )
     parser.add_argument(
@@ -70,7 +70,8 @@ def redact(options: argparse.Namespace) -> int:
         raise FlowFileError(f"{target}: is a folder; name a file in it")
     if target.exists() and not options.force:
         raise FlowFileError(f"{target}: exists already; name another OUT, or say --force")
-    redaction = FlowRedactor(load(options.table), token_bytes(32), bodies=options.bodies)
+    table = load(table_path(options.table), option="--table FILE")
+    redaction = FlowRedactor(table, token_bytes(32), bodies=options.bodies)
     flows, changed = 0, 0
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     try:

@@ -21,11 +21,11 @@ from ..core.request import MAX_BODY, Request
 from ..core.table import Table
 from ..demo.hublets import DemoHublets
 from ..flows.requests import body_size, request_head, request_with_body
-from ..tablefile import TableError
+from ..tablefile import DEFAULT_TABLE, TableError, table_path
 from .commands import Commands
 from .engine.chain import Chain, Group
 from .engine.upstream_guard import UpstreamGuard
-from .live_table import DEFAULT_TABLE, TableSource, table_path
+from .live_table import TableSource
 from .observe.decision_log import DecisionLog
 from .observe.endings import Endings
 from .observe.metrics import Metrics

@@ -11,7 +11,6 @@ from ..tablefile import TableError, load
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_TABLE = "hublets.yaml"
 INTERVAL = 0.5
 """Seconds between two looks at the file."""
 
@@ -37,7 +36,7 @@ class TableSource:
         started = time.time_ns()
         self._loaded = self._state()  # first: what changes while we read is seen at the next look
         try:
-            table = load(self.path)
+            table = load(self.path, option="--set hublets=FILE")
         except TableError as error:
             self.bad += 1
             self._follow({fault.file for fault in error.faults}, started)
@@ -93,13 +92,6 @@ class TableSource:
 
     def _state(self) -> _State:
         return [_stat(file) for file in self._files]
-
-
-def table_path(option: str) -> Path:
-    """Find the table; the default one also beside the checkout, from whatever directory."""
-    path = Path(option).expanduser()
-    beside = Path(__file__).parents[3] / DEFAULT_TABLE
-    return beside if option == DEFAULT_TABLE and not path.exists() and beside.exists() else path
 
 
 def _stat(file: Path) -> tuple[int, int, int] | None:
