@@ -101,7 +101,19 @@ def test_a_table_that_is_not_there(capsys: pytest.CaptureFixture[str], tmp_path:
     code, (line,) = ask(capsys, tmp_path / "nothing.yaml")
 
     assert code == 1
-    assert line.startswith(f"{tmp_path}/nothing.yaml:1:1: cannot be read: No such file")
+    assert line == (
+        f"{tmp_path}/nothing.yaml:1:1: cannot be read: No such file or directory;"
+        " name a table with hublet-router check FILE"
+    )
+
+
+def test_the_checkouts_table_is_checked_where_the_working_directory_has_none(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, (line,) = ask(capsys)
+
+    assert (code, line.partition(": ")[0]) == (0, f"{ROOT}/hublets.yaml")
 
 
 def test_warnings(capsys: pytest.CaptureFixture[str], suspicious: Path) -> None:

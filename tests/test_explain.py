@@ -117,7 +117,8 @@ def test_several_requests_are_told_apart(monkeypatch: pytest.MonkeyPatch, capsys
         (["-"], f"{NAME}: not an HTTP request: the first line must be like"),
         (["nothing.mitm"], "nothing.mitm: cannot be read: No such file or directory"),
         (["hublets.yaml"], "hublets.yaml: not a whole flow file of mitmproxy, nor a HAR file"),
-        (["--table", "nothing", API], "nothing:1:1: cannot be read: No such file or directory"),
+        (["--table", "nothing", API], "nothing:1:1: cannot be read: No such file or directory;"
+         " name a table with --table FILE\n"),
     ],
 )  # fmt: skip
 def test_mistakes(
@@ -128,6 +129,15 @@ def test_mistakes(
     said = capsys.readouterr()
     assert (said.out, said.err[: len(sentence)]) == ("", sentence)
     assert UUID not in said.err
+
+
+def test_the_checkouts_table_is_used_where_the_working_directory_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert command_line(["explain", "-H", EU1, API]) == 0
+    assert capsys.readouterr().err == ""
 
 
 CREDENTIALS = [
@@ -159,7 +169,7 @@ def test_law_4_nothing_that_is_said_holds_a_credential(
     words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: Said
 ) -> None:
     # a thousand times the same file
-    monkeypatch.setattr("hublet_router.cli.explain.load", lambda path: SHIPPED)
+    monkeypatch.setattr("hublet_router.cli.explain.load", lambda path, option: SHIPPED)
     for credential in CREDENTIALS:
         here = [word.format(*[credential] * 2) for word in words]
         raw = f"GET /?hapikey={credential} HTTP/1.1\nHost: {here[-1]}\nX-{credential}\n\n"

@@ -192,7 +192,7 @@ def test_a_watch_survives_whatever_fails(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     path, old, new = two_tables(stage)
-    monkeypatch.setattr("hublet_router.proxy.source.load", no_load)
+    monkeypatch.setattr("hublet_router.proxy.live_table.load", no_load)
     path.write_text(new)
     wait_for(lambda: "the last good table goes on" in caplog.text)
     monkeypatch.undo()
@@ -201,7 +201,7 @@ def test_a_watch_survives_whatever_fails(
     wait_for(lambda: status(stage) == 421)
 
 
-def no_load(_: Path) -> None:
+def no_load(_: Path, option: str) -> None:
     raise KeyError
 
 

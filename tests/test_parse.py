@@ -98,7 +98,8 @@ NO_ERROR = "'status' of 'misdirected' must be the status of an error, like 488"
         ("{status: 4880}", f"5:23: {NO_ERROR}"),
         (
             "{header: x y}",
-            "5:23: 'header' of 'misdirected' must be the name of a header, without spaces and colon",
+            "5:23: 'header' of 'misdirected' must be the name of a header, without spaces and"
+            " colon",
         ),
         ("{header: []}", "5:23: 'header' of 'misdirected' must be text"),
         ("{json: ''}", "5:21: 'json' of 'misdirected' is empty; fill it in"),
@@ -508,8 +509,8 @@ def test_faults_of_one_hublet(text: str, sentences: list[str]) -> None:
         pytest.param(
             '{na1: {upstream: "https://a.test"}, eu/1: {upstream: "https://b.test"}}',
             [
-                "1:46: a key of 'hublets' must be 1 to 63 letters, digits, '-', '_' or '.', and begin with a"
-                " letter or digit"
+                "1:46: a key of 'hublets' must be a letter or digit, then up to 62 letters, digits,"
+                " '-', '_' or '.'"
             ],
             id="a name with a slash",
         ),
@@ -667,8 +668,8 @@ def test_faults_of_policy(text: str, sentences: list[str]) -> None:
         pytest.param(
             "{request: {url: https://api.test/}, refused: unknown}",
             [
-                "5:57: 'refused' of an example is 'unknown'; write unknown-hublet or conflict or foreign-host or"
-                " too-large or legacy or anonymous"
+                "5:57: 'refused' of an example is 'unknown'; write unknown-hublet or conflict or"
+                " foreign-host or too-large or legacy or anonymous"
             ],
             id="no such reason",
         ),

@@ -85,33 +85,16 @@ ONE_PLACE = "'in' must hold exactly one of header, query, cookie, form, json, pa
 ONE_READER = "'hublet' must hold exactly one of regex, protobuf, jwt, base64"
 PART = "'of' belongs to 'base64'; remove it"
 HEADER = "'header' of 'in' must be the name of a header, without spaces and colon"
-FIELD = "'protobuf' of 'hublet' must be the number of a field of a protobuf message in base64url, like 9"
+FIELD = "'protobuf' of 'hublet' must be the number of a protobuf field, like 9"
+NAME = "a letter or digit, then up to 62 letters, digits, '-', '_' or '.'"
 GROUPS = "put ( ) around the part that is wanted, and write (?: ) for every other group"
 
 
 @pytest.mark.parametrize(
     ("text", "sentences"),
     [
-        pytest.param("a: b", ["1:1: 'credentials' must be a list"], id="no list"),
         pytest.param(
             "[]", ["1:1: 'credentials' is an empty list; name at least one"], id="empty list"
-        ),
-        pytest.param(
-            "- a", ["1:3: a credential rule must be a mapping of keys to values"], id="no mapping"
-        ),
-        pytest.param(
-            "- {}",
-            [
-                "1:3: a credential rule has no 'name'; add it",
-                "1:3: a credential rule has no 'in'; add it",
-                "1:3: a credential rule has no 'hublet'; add it",
-            ],
-            id="nothing in it",
-        ),
-        pytest.param(
-            rule() + "\n  path: x",
-            ["5:3: unknown key 'path' in a credential rule; did you mean 'paths'?"],
-            id="unknown key",
         ),
         pytest.param(
             rule() + "\n  name: x",
@@ -124,24 +107,8 @@ GROUPS = "put ( ) around the part that is wanted, and write (?: ) for every othe
             id="duplicate key of in",
         ),
         pytest.param(
-            rule(how="{jwt: k, jwt: k}"),
-            ["4:20: 'jwt' is defined twice in 'hublet'; keep one"],
-            id="duplicate key of hublet",
-        ),
-        pytest.param(
-            "- name: no\n  in: {query: k}\n  hublet: {jwt: r}",
-            [
-                "1:9: 'name' of a credential rule must be text, but YAML reads 'no' as a truth value;"
-                ' write "no" in quotes'
-            ],
-            id="a name that is a truth value",
-        ),
-        pytest.param(
             "- name: a b\n  in: {query: k}\n  hublet: {jwt: r}",
-            [
-                "1:9: 'name' of a credential rule must be 1 to 63 letters, digits, '-', '_' or '.', and"
-                " begin with a letter or digit",
-            ],
+            [f"1:9: 'name' of a credential rule must be {NAME}"],
             id="a name with a space",
         ),
         pytest.param(
@@ -179,14 +146,6 @@ GROUPS = "put ( ) around the part that is wanted, and write (?: ) for every othe
             id="scheme of a path",
         ),
         pytest.param(
-            rule("{header: a, scheme: on}"),
-            [
-                "3:27: 'scheme' of 'in' must be text, but YAML reads 'on' as a truth value;"
-                ' write "on" in quotes'
-            ],
-            id="scheme that is a truth value",
-        ),
-        pytest.param(
             rule("{header: X Key}"),
             [f"3:16: {HEADER}"],
             id="header with a space",
@@ -218,21 +177,6 @@ GROUPS = "put ( ) around the part that is wanted, and write (?: ) for every othe
                 "3:24: 'query' of 'in' must be text",
             ],
             id="parameters that are no text",
-        ),
-        pytest.param(
-            rule("{cookie: 2026-11-23}"),
-            [
-                "3:16: 'cookie' of 'in' must be text, but YAML reads '2026-11-23' as a date;"
-                ' write "2026-11-23" in quotes'
-            ],
-            id="a cookie that is a date",
-        ),
-        pytest.param(
-            rule("{json: ~}"),
-            [
-                "3:14: 'json' of 'in' must be text, but YAML reads '~' as nothing; write \"~\" in quotes"
-            ],
-            id="a JSON path that is nothing",
         ),
         pytest.param(
             rule('{path: "^/x/"}'),
@@ -287,16 +231,6 @@ GROUPS = "put ( ) around the part that is wanted, and write (?: ) for every othe
                 id=f"protobuf {number}",
             )
             for number in ("0", "011", "-9", "nine", "9.0", "~", "536870912")
-        ),
-        pytest.param(
-            rule(how="{jwt: 9}"),
-            [
-                "4:17: 'jwt' of 'hublet' must be text, but YAML reads '9' as a number; write \"9\" in quotes"
-            ],
-            id="a claim that is a number",
-        ),
-        pytest.param(
-            rule(how="{jwt: ''}"), ["4:17: 'jwt' of 'hublet' is empty; fill it in"], id="no claim"
         ),
         pytest.param(
             rule("{header: X Key}", '{regex: "a"}', "("),
@@ -401,8 +335,8 @@ def wrong_groups(count: int) -> list[str]:
             None,
             None,
             [
-                "1:1: 'regex' can take a very long time on hostile text: inside a repeat, 'a' can be"
-                " read in more than one way; let the next character tell how to go on"
+                "1:1: 'regex' can take a very long time on hostile text: inside a repeat, 'a' can"
+                " be read in more than one way; let the next character tell how to go on"
             ],
             id="a repeat in a repeat",
         ),
