@@ -11,7 +11,7 @@ from ..core.decision import Action, Reason
 from ..core.request import Request
 from ..explain.explanation import explain
 from ..explain.masking import mask_path, printable
-from ..tablefile import load
+from ..tablefile import load, table_path
 from .curl import CurlError, Given, options, request
 from .progress import watched_flows
 
@@ -46,13 +46,6 @@ type Asked = tuple[Request, int | None]
 """A request, and the status of its answer where one was recorded."""
 
 
-def table_path(path: str = "hublets.yaml") -> Path:
-    """Return where the table is: the default one may stand in the checkout instead."""
-    checkout = Path(__file__).parents[3] / path
-    is_in_checkout = path == "hublets.yaml" and not Path(path).exists() and checkout.exists()
-    return checkout if is_in_checkout else Path(path)
-
-
 def explain_words(words: Sequence[str]) -> int:
     """Print an explanation of each request; return 0, 3 if one is refused, or 2."""
     from ..flows.raw import RequestError  # noqa: PLC0415  # mitmproxy: a third of a second
@@ -85,7 +78,7 @@ def _explain(ours: dict[str, str], given: list[Given]) -> int:
     inputs = [value for name, value in given if name == "url"]
     if not inputs:
         raise CurlError("name a URL, a recording, or - for a request on standard input")
-    table = load(table_path(ours["--table"]))
+    table = load(table_path(ours["--table"]), option="--table FILE")
     several = len(inputs) > 1 or _is_recording(inputs[0])
     code = 0
     for seen, status in _asked(given, inputs):

@@ -21,13 +21,14 @@ from ..core.request import MAX_BODY, Request
 from ..core.table import Table
 from ..demo.hublets import DemoHublets
 from ..flows.requests import body_size, request_head, request_with_body
+from ..tablefile import table_path
 from .commands import Commands
 from .engine.client_limits import make_certificate_store
 from .engine.dispatch import Dispatch
 from .engine.http1 import Http1Cures
 from .engine.unload_guard import Standby
 from .engine.upstream_guard import UpstreamGuard
-from .live_table import LiveTable, table_path
+from .live_table import LiveTable
 from .observe.decision_log import DecisionLog
 from .observe.metrics import Metrics
 from .observe.misdirected import MisdirectedAnswers

@@ -13,7 +13,6 @@ from .observe.measurement import Measurement
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_TABLE = "hublets.yaml"
 INTERVAL = 0.5
 """Seconds between two looks at the file."""
 
@@ -164,7 +163,7 @@ def _read(path: Path, known: Iterable[Path]) -> _Reading:
     outcome: Table | Exception
     named: set[str | None] = set()
     try:
-        outcome = load(path)
+        outcome = load(path, option="--set hublets=FILE")
         named = {outcome.accounts.file} if outcome.accounts else set()
     except TableError as error:
         outcome = error
@@ -176,13 +175,6 @@ def _read(path: Path, known: Iterable[Path]) -> _Reading:
             state = _state(file)
             states[file] = _CHANGED if state and state[0] >= began else state
     return _Reading(outcome, states)
-
-
-def table_path(option: str) -> Path:
-    """Find the table; the default one also beside the checkout, from whatever directory."""
-    path = Path(option).expanduser()
-    beside = Path(__file__).parents[3] / DEFAULT_TABLE
-    return beside if option == DEFAULT_TABLE and not path.exists() and beside.exists() else path
 
 
 def _state(file: Path) -> _State:

@@ -11,8 +11,7 @@ from mitmproxy.addonmanager import Loader
 from mitmproxy.exceptions import OptionsError
 
 from ..core.request import MAX_BODY
-from ..tablefile import TableError
-from .live_table import DEFAULT_TABLE
+from ..tablefile import DEFAULT_TABLE, TableError
 
 logger = logging.getLogger(__name__)
 
