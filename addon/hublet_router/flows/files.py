@@ -17,7 +17,7 @@ def read_flows(
 ) -> Iterator["HTTPFlow"]:
     """Yield each HTTP flow of the files, in order, without keeping any; raise FlowFileError.
 
-    `progress` is told before each how many bytes have been read, of a file that can tell.
+    Before each flow, `progress` is called with the bytes read so far, if the file can be sought.
     """
     from mitmproxy.exceptions import FlowReadException  # noqa: PLC0415  # as all of mitmproxy:
     from mitmproxy.flow import Flow  # noqa: PLC0415  # half a second
