@@ -32,8 +32,8 @@ def shared(example: str) -> str:
 
 def inside(example: str) -> str:
     return (
-        f"inside a repeat, {example} can be read in more than one way; let the next character decide"
-        " how to go on"
+        f"inside a repeat, {example} can be read in more than one way; let the next character"
+        " decide how to go on"
     )
 
 
