@@ -70,7 +70,7 @@ class Example:
 
 
 class Move(NamedTuple):
-    """Where an account lives now, and the Hublet that its old credentials name, if that is known."""
+    """Where an account lives now, and which Hublet its old credentials name, if known."""
 
     to: str
     source: str | None = None
