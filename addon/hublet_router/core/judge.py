@@ -3,9 +3,17 @@
 from collections.abc import Sequence
 
 from .decision import Action, Decision, Reason, refuse, route
-from .findings import MAX_CREDENTIAL, Finding, findings
+from .findings import Finding, Problem, findings
 from .request import Request, host_name
+from .stray import find_stray
 from .table import Table
+
+_PROBLEMS = {
+    Problem.LONG_CREDENTIAL: Reason.TOO_LARGE,
+    Problem.LONG_BODY: Reason.TOO_LARGE,
+    Problem.BODY: Reason.UNREADABLE,
+    Problem.VALUE: Reason.UNREADABLE,
+}
 
 type Claim = tuple[str, Finding, bool]
 """A Hublet's name that counts, the finding that it comes from, and whether its account has moved.
@@ -22,8 +30,8 @@ def decide(table: Table, request: Request) -> Decision:
 
     Every credential is read. One that names a Hublet beats one that names none; two that name
     different ones are a conflict. An account that has moved beats its credential, and is in
-    conflict with another account's. A rule that has to read a body that cannot be read refuses the
-    request, unless something else names its Hublet.
+    conflict with another account's. What cannot be read refuses the request, whatever else it
+    carries, and so does another Hublet's credential where no rule looks.
     """
     return check_request(table, request) or judge(table, request, findings(table, request))[0]
 
@@ -48,15 +56,32 @@ def check_request(table: Table, request: Request) -> Decision | None:
 
 def judge(table: Table, request: Request, found: Sequence[Finding]) -> Verdict:
     """Decide by what was found: the first question with an answer settles it."""
+    decision, finding = _weigh(table, request, found)
+    if decision.hublet and table.policy.stray == "refuse":
+        known = {it.credential.rstrip("=") for it in found if it.credential}
+        if stray := find_stray(table, request, decision.hublet, known):
+            return refuse(Reason.STRAY, stray.rule.name, table.version), None
+    return decision, finding
+
+
+def _weigh(table: Table, request: Request, found: Sequence[Finding]) -> Verdict:
     policy, accounts = table.policy, table.accounts
 
-    # Is a credential too long to be read?
+    # Is there something that cannot be read?
     for it in found:
-        if it.credential is not None and len(it.credential) > MAX_CREDENTIAL:
-            return refuse(Reason.TOO_LARGE, it.rule.name, table.version), it
+        if it.problem:
+            reason = _PROBLEMS[it.problem]
+            if reason is Reason.TOO_LARGE or policy.unreadable == "refuse":
+                return refuse(reason, it.rule.name, table.version), it
+
+    # Does a credential name a Hublet that is not listed?
+    claims, unnamed = _claims(table, found)
+    if policy.unknown == "refuse":
+        for hublet, it, _ in claims:
+            if hublet not in table.hublets:
+                return refuse(Reason.UNKNOWN_HUBLET, it.rule.name, table.version), it
 
     # Do two of them disagree?
-    claims, unnamed = _claims(table, found)
     in_request = accounts.hublets_of(request) if accounts else ()
     first = claims[0][1] if claims else None
     if policy.conflict == "refuse" and (
@@ -73,17 +98,12 @@ def judge(table: Table, request: Request, found: Sequence[Finding]) -> Verdict:
         by = first or unnamed
         return route(table, in_request[0], Reason.MOVED, by.rule.name if by else None), None
 
-    # Does a credential name a Hublet?
+    # Does a credential name a Hublet, or is there one that names none, or none at all?
     if first:
         hublet, rule = claims[0][0], first.rule.name
         if hublet in table.hublets:
             return route(table, hublet, Reason.CREDENTIAL, rule), first
         return _default(table, policy.unknown, Reason.UNKNOWN_HUBLET, rule), first
-
-    # Is there a body that cannot be read, a credential that names none, or nothing at all?
-    for it in found:
-        if it.credential is None:
-            return refuse(Reason.TOO_LARGE, it.rule.name, table.version), it
     if unnamed:
         return _default(table, policy.legacy, Reason.LEGACY, unnamed.rule.name), unnamed
     return _default(table, policy.anonymous, Reason.ANONYMOUS, None), None

@@ -53,6 +53,8 @@ class Policy:
     anonymous: Literal["default", "refuse"] = "default"
     unknown: Literal["refuse", "default"] = "refuse"
     conflict: Literal["refuse", "first"] = "refuse"
+    unreadable: Literal["refuse", "ignore"] = "refuse"
+    stray: Literal["refuse", "ignore"] = "refuse"
     foreign: Literal["refuse", "pass"] = "refuse"
 
 
@@ -90,7 +92,7 @@ class Accounts:
 
         An entry is None if that account has not moved. A mix of both is a conflict.
         """
-        ids = [value for place in self.places for value in place.values(request)]
+        ids = [value for place in self.places for value in place.values(request) or ()]
         hublets = self.hublets_by_id(ids)
         return hublets if any(hublets) else ()
 
@@ -163,6 +165,6 @@ class Table:
         odd = ip_address(place) is None and _NUMBER.fullmatch(place) is not None
         return odd or (place, port) in self._upstreams
 
-    def reads_body(self, path: str) -> bool:
-        """Tell whether a rule has to read the body of a request for that path."""
-        return True in [it.in_body for it in self.index.lookups_for(path)]
+    def reads_body(self, request: Request) -> bool:
+        """Return whether a rule has to read the body of a request."""
+        return True in [it.in_body for it in self.index.lookups_for(request.paths)]

@@ -45,9 +45,9 @@ class Coverage:
         if decision.reason is Reason.FOREIGN_HOST:
             return decision
         read: set[Place] = set()
-        for look in self._table.index.lookups_for(request.path):
+        for look in self._table.index.lookups_for(request.paths):
             if not look.in_body or request.body is not None:
-                for value in look.values(request):
+                for value in look.values(request) or ():
                     read.add(_spot(look.place))
                     self._count(look, value)
         for place, where, value in _usual(request):
@@ -114,7 +114,7 @@ def _usual(request: Request) -> Iterator[tuple[Place, str, str]]:
             found.append((Header, field, value))
     found += [(Query, name, value) for name, value in request.query]
     if any("urlencoded" in value for value in request.header("content-type")):
-        found += [(Form, name, value) for name, value in request.form]
+        found += [(Form, name, value) for name, value in request.form or ()]
     for kind, name, value in found:
         if value and KEY_LIKE.fullmatch(name):
             shown = name if _WORDS.fullmatch(name) else _NOT_SHOWN

@@ -118,13 +118,13 @@ _ACCOUNTS = -1
 
 def _turns(table: Table, request: Request) -> Iterator[_Turn]:
     looks = {
-        look.place: (turn, look) for turn, look in enumerate(table.index.lookups_for(request.path))
+        look.place: (turn, look) for turn, look in enumerate(table.index.lookups_for(request.paths))
     }
     for rule in table.rules:
         for place in rule.places:
             turn, look = looks.get(place, (0, None))
             results: Iterable[_Result] = [(None, None, ABSENT)]
-            if not rule.applies_to(request.path):
+            if not rule.applies_to(request.paths):
                 results = [(None, None, NOT_HERE)]
             elif look:
                 results = _results(table, rule, look, request)
@@ -132,7 +132,7 @@ def _turns(table: Table, request: Request) -> Iterator[_Turn]:
                 yield turn, Tried(rule.name, place_name(place), found, name, why)
     if table.accounts:
         for where, values in _account_ids(
-            table.accounts, request, table.index.lookups_for(request.path)
+            table.accounts, request, table.index.lookups_for(request.paths)
         ):
             for found, name, why in _moves(table.accounts, values):
                 yield _ACCOUNTS, Tried("accounts", where, found, name, why)
@@ -147,7 +147,7 @@ def _results(table: Table, rule: Rule, look: Lookup, request: Request) -> Iterat
     if look.in_body and request.body is None:
         yield None, None, UNREAD
         return
-    values = [*look.values(request)]
+    values = [*(look.values(request) or ())]
     if not values:
         yield None, None, ABSENT
     for value in values:
@@ -188,12 +188,12 @@ def _account_ids(
 ) -> Iterator[tuple[str, list[str]]]:
     """Yield each place for an account with what stands there."""
     for place in accounts.places:
-        yield place_name(place), [*place.values(request)]
+        yield place_name(place), [*(place.values(request) or ())]
     if accounts.fields:
         where = f"protobuf {', '.join(str(field.field) for field in accounts.fields)}"
         found = []
         for look in looks:
-            values = () if look.in_body and request.body is None else look.values(request)
+            values = () if look.in_body and request.body is None else look.values(request) or ()
             short = (value for value in values if len(value) <= MAX_CREDENTIAL)
             if ids := [one for value in short for one in look.read(value)[2]]:
                 found.append((f"{where} in {place_name(look.place)}", ids))

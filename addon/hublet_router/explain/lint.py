@@ -154,8 +154,8 @@ def _takers(table: Table, rule: Rule, cases: Iterable[_Case]) -> set[str]:
 
 def _claims(table: Table, request: Request) -> Iterator[tuple[Place, Rule, tuple[str, ...]]]:
     """Yield each rule that reads names in a request, and which; the first of a place decides."""
-    for look in table.index.lookups_for(request.path):
-        for value in look.values(request):
+    for look in table.index.lookups_for(request.paths):
+        for value in look.values(request) or ():
             for rule in look.rules:
                 if names := rule.reader.names(value):
                     yield look.place, rule, names

@@ -127,8 +127,8 @@ def standing(rule: Rule, place: Place, credential: str, host: str) -> Request | 
         request = _request(place, credential, target, host)
         if (
             all(_FIELD.fullmatch(value) for _, value in request.headers)
-            and rule.applies_to(request.path)
-            and credential in place.values(request)
+            and rule.applies_to(request.paths)
+            and credential in (place.values(request) or ())
         ):
             return request
     return None

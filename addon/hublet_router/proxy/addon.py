@@ -151,7 +151,7 @@ class HubletRouter:
         flow.request.data.host = str(flow.request.host)  # a replayed flow has the stamp it got then
         try:
             request, table = request_head(flow), self.table
-            if table and table.reads_body(request.path) and (size := body_size(flow.request)) != 0:
+            if table and table.reads_body(request) and (size := body_size(flow.request)) != 0:
                 request = request_head(flow, body=None)
                 if (size or 0) <= MAX_BODY and not flow.request.stream:
                     # To `request`, with the body; one that turns out longer is streamed, to where

@@ -167,7 +167,7 @@ def _alphabet(char: str, *, is_hex: bool = False, leads: bool = False) -> str:
 def _structure(token: str) -> list[tuple[int, int]] | None:
     """Return the number and the length of each field of a protobuf token, None for other text."""
     try:
-        fields = protobuf_fields(decode_base64(token, url_only=True))
+        fields = protobuf_fields(decode_base64(token))
     except ValueError:
         return None
     known = [(number, len(value) if kind == LEN else -1) for number, kind, value in fields]

@@ -86,7 +86,7 @@ class FlowRedactor:
         data.method = _changed(self._scrub.text, data.method)
         data.authority = _changed(self._scrub.host, data.authority)
         data.path = _changed(self._scrub.target, data.path)
-        if not body or not self.table.reads_body(seen.path):
+        if not body or not self.table.reads_body(seen):
             self._message(request)
         elif seen.body is None:  # what no rule can read stays so
             self._message(request, b"x" * (MAX_BODY + 1))

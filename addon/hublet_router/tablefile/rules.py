@@ -38,7 +38,8 @@ def parse_rules(faults: Faults, node: yaml.Node | None) -> tuple[Rule, ...]:
         if name in rules:
             faults.tell(keys["name"], f"rule '{name}' is defined twice; rename one")
         if name and places and reader:
-            prefix = literal_start(paths) if paths else ""
+            prefix = literal_start(paths).lower() if paths else ""
+            paths = any_case(paths) if paths else None
             rules[name] = Rule(name, places, reader, paths, prefix, position(item))
     return tuple(rules.values())
 
@@ -85,7 +86,12 @@ def tell_header(faults: Faults, node: yaml.Node | None, name: str) -> None:
 def parse_path(faults: Faults, node: yaml.Node | None) -> Path | None:
     """Return the place that a pattern on the path finds."""
     pattern = faults.pattern(node, "'path'", groups=1)
-    return Path(pattern, literal_start(pattern)) if pattern else None
+    return Path(any_case(pattern), literal_start(pattern).lower()) if pattern else None
+
+
+def any_case(pattern: re.Pattern[str]) -> re.Pattern[str]:
+    """Return a pattern on the path for any case: some servers route `/OAUTH/` as `/oauth/`."""
+    return re.compile(pattern.pattern, pattern.flags | re.IGNORECASE)
 
 
 def _reader(faults: Faults, node: yaml.Node | None) -> Reader | None:

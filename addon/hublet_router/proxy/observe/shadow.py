@@ -72,7 +72,7 @@ class Shadow:
             return
         request, live = noted
         try:
-            if self.table.reads_body(request.path):
+            if self.table.reads_body(request):
                 body = None if flow.request.stream else request_with_body(flow).body
                 request = replace(request, body=body)
             candidate = decide(self.table, request)

@@ -35,6 +35,12 @@ ANSWERS: dict[Reason, tuple[HTTPStatus, str, str]] = {
         "http_request_error",
         "The request carries credentials of different regions. Send one of them.",
     ),
+    Reason.STRAY: (
+        HTTPStatus.BAD_REQUEST,
+        "http_request_error",
+        "The request carries a credential of another region in a place where none belongs. Send"
+        " only the credential that the request is for.",
+    ),
     Reason.FOREIGN_HOST: (
         HTTPStatus.MISDIRECTED_REQUEST,
         "destination_not_found",
@@ -44,8 +50,8 @@ ANSWERS: dict[Reason, tuple[HTTPStatus, str, str]] = {
     Reason.UNREADABLE: (
         HTTPStatus.BAD_REQUEST,
         "http_request_error",
-        "The request holds control characters, which servers read in different ways. Send it"
-        " without them.",
+        "The region cannot be read: a field holds control characters, a credential is written in a"
+        " way that servers read differently, or the body is not in the format of its path.",
     ),
     Reason.TOO_LARGE: (
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
