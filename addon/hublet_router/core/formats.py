@@ -83,12 +83,12 @@ class JsonObject(list[tuple[str, Any]]):
 
 
 def parse_json(document: bytes) -> Any:
-    """Parse a whole document as RFC 8259 has it; raise ValueError on anything else."""
+    """Parse a whole document as RFC 8259 has it, in UTF-8; raise ValueError on anything else."""
     if _nesting(document) > MAX_NESTING:
         raise ValueError("nested too deeply")
     try:
         return json.loads(
-            document,
+            document.decode("utf-8-sig"),  # of bytes, it would take UTF-16 as well
             object_pairs_hook=JsonObject,
             parse_int=float,  # a number of 5,000 digits is valid, but int() raises on it
             parse_constant=_refuse_constant,
@@ -126,6 +126,17 @@ def strings_at(tree: Any, path: str) -> Iterator[str]:
             todo.extend((item, rest) for item in reversed(node))
         elif isinstance(node, str) and rest is None and (text := node.strip()):
             yield text
+
+
+def all_strings(tree: Any) -> Iterator[str]:
+    """Yield each string of a parsed document, keys as well."""
+    todo = [tree]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, str):
+            yield node
+        elif isinstance(node, (list, tuple)):  # an object is a list of pairs
+            todo.extend(node)
 
 
 def _nesting(document: bytes) -> int:

@@ -58,7 +58,7 @@ def judge(table: Table, request: Request, found: Sequence[Finding]) -> Verdict:
     """Decide by what was found: the first question with an answer settles it."""
     decision, finding = _weigh(table, request, found)
     if decision.hublet and table.policy.stray == "refuse":
-        known = {it.credential.rstrip("=") for it in found if it.credential}
+        known = {it.credential.rstrip("=") for it in found if it.credential and it.hublets}
         if stray := find_stray(table, request, decision.hublet, known):
             return refuse(Reason.STRAY, stray.rule.name, table.version), None
     return decision, finding

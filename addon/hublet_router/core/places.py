@@ -45,6 +45,7 @@ class Header:
         for name, value in request.headers:
             if name != key:
                 continue
+            value = value.strip()  # noqa: PLW2901
             if scheme is None:
                 if value:
                     found.append(value)
@@ -74,8 +75,8 @@ class Query:
         """Keep the longest piece of the name that is in each of its spellings."""
         object.__setattr__(self, "_piece", max(fold_name(self.name).split("_"), key=len))
 
-    def values(self, request: Request) -> Iterable[str]:
-        """Return each value of that parameter, decoded, in order."""
+    def values(self, request: Request) -> Iterable[str] | None:
+        """Return each value of that parameter, decoded, in order; None if escapes are left."""
         if "?" not in request.target or not request.may_name(self._piece):
             return ()  # the usual answer, for much less work
         return _named(request.query, self.name)
@@ -112,7 +113,10 @@ class Form:
     in_body: ClassVar[bool] = True
 
     def values(self, request: Request) -> Iterable[str] | None:
-        """Return each value of that parameter, decoded, in order; None for another kind of body."""
+        """Return each value of that parameter, decoded, in order.
+
+        None for another kind of body, or if escapes are left.
+        """
         return None if request.form is None else _named(request.form, self.name)
 
 
@@ -150,6 +154,11 @@ class Path:
         )
 
 
-def _named(pairs: Pairs, name: str) -> list[str]:
+def _named(pairs: Pairs, name: str) -> list[str] | None:
+    """Return the values of a parameter; None if one holds escapes that only some servers decode.
+
+    Those are `%2565` (decoded twice), `%u0065`, and UTF-8 that is none (`%C1%A5`).
+    """
     key = fold_name(name)
-    return [value for folded, value in pairs if folded == key and value]
+    values = [value for folded, value in pairs if folded == key and value]
+    return None if any("%" in value or "\ufffd" in value for value in values) else values

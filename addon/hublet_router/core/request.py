@@ -18,8 +18,10 @@ _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:@/\[\]]+)(?::[0-9]*)?")
 _BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 _FORM_TYPES = {"application/x-www-form-urlencoded"}
 _JSON_TYPES = {"application/json", "text/json"}
-_CHARSETS = {"utf-8", "utf8", "us-ascii", "iso-8859-1"}
+_CHARSET = re.compile(r"""charset *= *"?(?:utf-?8|us-ascii|iso-8859-1)"?""")
 _PLAIN_CODINGS = {"", "identity", "chunked"}
+_TAIL = re.compile(r"[\0-\x20#;?][^/]*")
+_SUFFIX = re.compile(r"\.\w*\Z")
 
 type Pairs = list[tuple[str, str]]
 
@@ -67,18 +69,22 @@ class Request:
     def paths(self) -> tuple[str, ...]:
         """The path without its query, in each way that a server may read it; mostly just one.
 
-        `/%6Fauth//x/../v1;a=b/token` is `/oauth/v1/token` to some servers, and so is
-        `\\oauth\\v1\\token`; others take parameters and dot segments as they stand.
+        `/%6Fauth//x/../v1;a=b/token` is `/oauth/v1/token` to some servers, and so are
+        `\\oauth\\v1\\token` and `/oauth/v1/token.json`; others decode twice, or take parameters
+        and dot segments as they stand.
         """
-        raw = self.target.partition("?")[0]
+        path = raw = self.target.partition("?")[0]
         if "#" in raw:
-            raw = raw.partition("#")[0]
-        if not ("%" in raw or "//" in raw or "/." in raw or ";" in raw or "\\" in raw):
+            path = raw.partition("#")[0]
+        elif not ("%" in raw or "//" in raw or "." in raw or ";" in raw or "\\" in raw):
             return (raw,)
-        whole = unquote(raw).replace("\\", "/")
-        cut = "/".join([segment.partition(";")[0] for segment in raw.split("/")])
-        plain = unquote(cut).replace("\\", "/")
-        return tuple(dict.fromkeys((_resolved(plain), _resolved(whole), plain, whole)))
+        cut = "/".join([segment.partition(";")[0] for segment in path.split("/")])
+        plain, whole, uncut = [unquote(text).replace("\\", "/") for text in (cut, path, raw)]
+        twice = unquote(uncut).replace("\\", "/")
+        readings = [plain, whole, uncut, twice, unquote(twice).replace("\\", "/")]
+        readings += [_TAIL.sub("", text) for text in readings[1:]]
+        readings += [_SUFFIX.sub("", text) for text in readings]
+        return tuple(dict.fromkeys([*map(_resolved, readings), *readings]))
 
     @property
     def path(self) -> str:
@@ -126,12 +132,10 @@ class Request:
             return True
         for name, value in self.headers:
             if name == "content-type":
-                essence, _, parameters = value.lower().partition(";")
-                key, _, charset = parameters.strip().partition("=")
-                essence = essence.strip()
+                essence, *parameters = [part.strip() for part in value.lower().split(";")]
                 if not (essence in media_types or essence.endswith(suffix)):
                     return False
-                if key == "charset" and charset.strip('"') not in _CHARSETS:
+                if any("charset" in it and not _CHARSET.fullmatch(it) for it in parameters):
                     return False
             elif name in {"content-encoding", "transfer-encoding"}:
                 if not {coding.strip().lower() for coding in value.split(",")} <= _PLAIN_CODINGS:

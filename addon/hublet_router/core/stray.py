@@ -5,12 +5,13 @@ array, behind another scheme, in a part of a multipart body. No list of such dia
 so every run of token characters in the request is offered to the readers of the table.
 """
 
-from collections.abc import Container
+import re
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 from urllib.parse import unquote_plus
 
+from .formats import all_strings, decode_base64
 from .lookup import Rule
-from .readers import Regex
 from .request import Request
 from .table import Table
 
@@ -18,14 +19,17 @@ MIN_RUN = 16
 """Characters of the shortest run that is looked at: no credential is shorter."""
 
 MIN_BASE64 = 40
-"""The same for text that a reader decodes, and in which `+` and `/` may stand."""
+"""The same for a run with `+` or `/`: a shorter one is a media type or a piece of a path."""
 
 MAX_DECODED = 3
-"""How often text is percent-decoded: some servers decode what was decoded before."""
+"""How often text is decoded: some servers decode what was decoded before."""
 
 _TOKEN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-"
 _BLANKED = bytes(byte if byte in _TOKEN + b"+/" else 32 for byte in range(256))
 _PARTED = bytes.maketrans(b"+/", b"  ")
+_ESCAPE = re.compile(r"[%\\]u([0-9A-Fa-f]{4})|\\x([0-9A-Fa-f]{2})|\\/")
+# No server takes a URL's host for a credential: `Referer: https://eu1-app.example.com/`.
+_URL_HOST = re.compile(r"(?<=://)(?:[\w-]++\.)++[A-Za-z]{2,}+(?=[\s:/?#]|\Z)", re.ASCII)
 
 
 class Stray(NamedTuple):
@@ -36,22 +40,27 @@ class Stray(NamedTuple):
 
 
 def find_stray(
-    table: Table, request: Request, hublet: str, known: Container[str | None]
+    table: Table, request: Request, hublet: str, known: AbstractSet[str]
 ) -> Stray | None:
     """Return the first credential of a listed Hublet other than `hublet`.
 
-    `known` are the credentials that rules have read, without padding.
+    `known` are the credentials in which rules have found a name, without padding.
     """
     text = request.head
     if request.body and table.reads_body(request):
-        text = f"{text} {request.body.decode('latin-1')}"
+        text = " ".join([text, request.body.decode("latin-1"), *all_strings(request.json)])
+    seen = {*known}
     for _ in range(MAX_DECODED + 1):
+        inner = []
         for run in _runs(text):
-            if run not in known and (stray := _read(table, run, hublet)):
-                return stray
-        if "%" not in text or (decoded := unquote_plus(text)) == text:
+            if run not in seen:
+                seen.add(run)
+                if (stray := _read(table, run, hublet)) and run.lower() != request.host:
+                    return stray
+                inner += _decode_run(run)
+        if not inner and "%" not in text and "\\" not in text:
             break
-        text = decoded
+        text = " ".join([_unescape(text), *inner])
     return None
 
 
@@ -60,6 +69,8 @@ def _runs(text: str) -> list[str]:
 
     Translating and splitting takes a third of the time of a pattern.
     """
+    if "://" in text:
+        text = _URL_HOST.sub("", text)
     words = text.encode("latin-1", "replace").translate(_BLANKED).split()
     runs = []
     for word in [word for word in words if len(word) >= MIN_RUN]:
@@ -72,8 +83,23 @@ def _runs(text: str) -> list[str]:
 
 def _read(table: Table, run: str, hublet: str) -> Stray | None:
     for rule in table.index.by_reader:
-        if len(run) >= MIN_BASE64 or isinstance(rule.reader, Regex):
-            for name in rule.reader.names(run):
-                if name != hublet and name in table.hublets:
-                    return Stray(rule, name)
+        for name in rule.reader.names(run):
+            if name != hublet and name in table.hublets:
+                return Stray(rule, name)
     return None
+
+
+def _decode_run(run: str) -> list[str]:
+    """Return the text that a run is the base64 of, as in `Authorization: Basic`, or nothing."""
+    try:
+        plain = decode_base64(run)
+    except ValueError:
+        return []
+    return [plain.decode()] if plain.isascii() else []
+
+
+def _unescape(text: str) -> str:
+    """Decode percent, `%u0065` and the escapes of JSON once; `+` is a blank."""
+    if "\\" in text or "%u" in text:
+        text = _ESCAPE.sub(lambda it: chr(int(it[1] or it[2] or "2F", 16)), text)
+    return unquote_plus(text) if "%" in text else text
