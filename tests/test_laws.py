@@ -180,7 +180,7 @@ def put(draft: Draft, place: str, credentials: list[str], how: Variation) -> Non
     headers: list[tuple[str, str]] = [
         (how.cased("x-other"), "".join(how.junk)),
         ("authorization", f"Digest {how.junk[0]}"),
-        ("proxy-authorization", f"Bearer {private_app_token('ap1')}"),
+        ("proxy-authorization", "Bearer pat-ap1-0"),
     ]
     match place:
         case "scheme":
@@ -197,7 +197,7 @@ def put(draft: Draft, place: str, credentials: list[str], how: Variation) -> Non
             joined = ";".join(junk.replace(";", "") for junk in how.among(crumbs))
             headers.append((how.cased("cookie"), joined))
         case "form":
-            draft.body = "&".join(how.among(pairs)).encode()
+            draft.body = "&".join(how.among(pairs)).replace("%&", "&").encode()
         case "json":
             strings = [f'"{how.escaped(c, "\\u{:04x}")}"' for c in credentials]
             key = f'"{how.escaped("token", "\\u{:04X}")}"'

@@ -317,7 +317,14 @@ def test_a_path_is_read_in_each_way_in_which_a_server_may(target: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "has_some"),
-    [("a\tb", False), ("caf\xe9 \xa0", False), ("\r", True), ("\n", True), ("\0", True), ("\x7f", True)],
+    [
+        ("a\tb", False),
+        ("caf\xe9 \xa0", False),
+        ("\r", True),
+        ("\n", True),
+        ("\0", True),
+        ("\x7f", True),
+    ],
 )
 def test_control_characters_are_seen_in_target_and_fields(text: str, has_some: bool) -> None:
     assert request(f"/{text}").has_control_characters is has_some

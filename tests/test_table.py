@@ -127,7 +127,7 @@ REFRESH = Rule("refresh", (Form("code"), Query("code")), PREFIX, re.compile("^/o
     ],
 )
 def test_reads_body(rules: tuple[Rule, ...], path: str, reads: bool) -> None:
-    assert table("api.hubapi.com", rules=rules).reads_body(path) is reads
+    assert table("api.hubapi.com", rules=rules).reads_body(Request("GET", (), path)) is reads
 
 
 KNOWN = Accounts((Query("portalId"), Query("id")), (Protobuf(3),), {"7": "eu1", "8": "na1"})
