@@ -9,7 +9,6 @@ from hublet_router.core.formats import (
     LEN,
     VARINT,
     _nesting,
-    decode_base64,
     json_strings,
     protobuf_fields,
 )

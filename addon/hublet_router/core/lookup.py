@@ -24,7 +24,8 @@ _SALT = token_hex(16)
 class Rule:
     """One kind of credential: where it stands, on which paths, and how it names its Hublet.
 
-    A path that `paths` matches begins with `prefix`, in lower case. `at` is the line and column of the rule.
+    A path that `paths` matches begins with `prefix`, in lower case. `at` is the line and column of
+    the rule.
     """
 
     name: str
