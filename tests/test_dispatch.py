@@ -282,6 +282,7 @@ class Handler(logging.Handler):
 def manager(caplog: pytest.LogCaptureFixture) -> Iterator[AddonManager]:
     """A manager with nothing in it but the dispatch."""
     with taddons.context(loadcore=False) as context:
+        context.options.add_option("hublet_fast_dispatch", bool, True, "")
         context.master.addons.add(dispatch := Dispatch())
         dispatch.running()
         yield context.master.addons

@@ -41,7 +41,7 @@ def rule(name: str, *places: Place, paths: str, prefix: str = "") -> Rule:
 def test_rule_applies_to(paths: str | None, path: str, applies: bool) -> None:
     limited = Rule("key", (Query("key"),), PREFIX, re.compile(paths) if paths else None)
 
-    assert limited.applies_to(path) is applies
+    assert limited.applies_to((path,)) is applies
 
 
 def test_a_rule_is_frozen_and_the_same_wherever_it_stands() -> None:
@@ -177,14 +177,14 @@ def test_looks(rules: tuple[Rule, ...], path: str, looks: list[list[str]]) -> No
     it = RuleIndex(rules)
 
     for _ in range(2):
-        assert [[rule.name for rule in look.rules] for look in it.lookups_for(path)] == looks
+        assert [[rule.name for rule in look.rules] for look in it.lookups_for((path,))] == looks
 
 
 def test_a_plan_keeps_its_looks_and_what_they_remember() -> None:
     it = RuleIndex((KEY, REFRESH))
 
-    assert it.lookups_for("/crm") is it.lookups_for("/other")
-    assert it.lookups_for("/oauth/a") is it.lookups_for("/oauth/b")
+    assert it.lookups_for(("/crm",)) is it.lookups_for(("/other",))
+    assert it.lookups_for(("/oauth/a",)) is it.lookups_for(("/oauth/b",))
 
 
 def test_no_path_makes_a_plan_grow_without_bound() -> None:
@@ -192,7 +192,7 @@ def test_no_path_makes_a_plan_grow_without_bound() -> None:
     it = RuleIndex(many)
     for number in range(2**7):
         chosen = [f"{at}" for at in range(7) if number >> at & 1]
-        (*looks,) = it.lookups_for("".join(f"/{name}/" for name in chosen))
+        (*looks,) = it.lookups_for(("".join(f"/{name}/" for name in chosen),))
         assert [rule.name for look in looks for rule in look.rules] == chosen
 
     assert len(it._by_rules) <= MAX_INDEXED

@@ -177,7 +177,7 @@ def test_rules_of_one_place_are_kept_together_in_order() -> None:
     )
 
     assert [
-        (look.place, [rule.name for rule in look.rules]) for look in table.index.lookups_for("/")
+        (look.place, [rule.name for rule in look.rules]) for look in table.index.lookups_for(("/",))
     ] == [
         (Query("k"), ["a", "c"]),
         (Form("k"), ["b"]),

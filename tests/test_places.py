@@ -84,6 +84,7 @@ def test_host(hosts: tuple[str, ...], host: str | None) -> None:
         ("//oauth///v1/token", "/oauth/v1/token"),
         ("/oauth/v1;a=b/token;c", "/oauth/v1/token"),
         ("/oauth/v1/%74oken%3Bc", "/oauth/v1/token;c"),
+        ("\\oauth%5Cv1/token", "/oauth/v1/token"),
         ("/oauth/v1/token#x", "/oauth/v1/token"),
         ("/oauth%2Fv1%2Ftoken", "/oauth/v1/token"),
         ("/./oauth/./v1/token", "/oauth/v1/token"),
@@ -140,12 +141,9 @@ TOKEN_PATH = Path(re.compile("^/oauth/v1/refresh-tokens/([^/]+)"))
         ),
         pytest.param(
             BEARER,
-            request(headers=(("authorization", "Bearer\xa0t"),)),
+            request(headers=(("authorization", "Bearer \xa0t"),)),
             ["t"],
             id="odd white space",
-        ),
-        pytest.param(
-            BEARER, request(headers=(("authorization", "Bearer t u"),)), ["t u"], id="two words"
         ),
         pytest.param(
             BEARER, request(headers=(("authorization", "Basic t"),)), [], id="another scheme"
@@ -168,7 +166,7 @@ TOKEN_PATH = Path(re.compile("^/oauth/v1/refresh-tokens/([^/]+)"))
         pytest.param(Query("key"), request("/?k%65y=a%2Db+c"), ["a-b c"], id="query, encoded"),
         pytest.param(Query("key"), request("/?key="), [], id="query, empty"),
         pytest.param(Query("key"), request("/?key"), [], id="query, no value"),
-        pytest.param(Query("key"), request("/?KEY=a"), [], id="query, another case"),
+        pytest.param(Query("key"), request("/?KEY=a"), ["a"], id="query, another case"),
         pytest.param(Query("key"), request("/key=a"), [], id="no query"),
         pytest.param(Query("key"), request("/?a=1?key=b"), [], id="a second question mark"),
         pytest.param(
@@ -193,7 +191,7 @@ TOKEN_PATH = Path(re.compile("^/oauth/v1/refresh-tokens/([^/]+)"))
             id="cookie, empty",
         ),
         pytest.param(
-            Cookie("sid"), request(headers=(("cookie", "SID=x; xsid=y"),)), [], id="cookie, others"
+            Cookie("sid"), request(headers=(("cookie", "xsid=y"),)), [], id="cookie, others"
         ),
         pytest.param(
             Cookie("sid"), request(headers=(("set-cookie", "sid=x"),)), [], id="another header"
@@ -203,14 +201,12 @@ TOKEN_PATH = Path(re.compile("^/oauth/v1/refresh-tokens/([^/]+)"))
         ),
         pytest.param(Form("code"), request(body=b"code=&code"), [], id="form, empty"),
         pytest.param(Form("code"), request(body=b"code=\xe9"), ["é"], id="form, raw bytes"),
-        pytest.param(Form("code"), request(body=b'{"code": "x"}'), [], id="form, but JSON"),
         pytest.param(Form("code"), request(body=None), [], id="form, too long to be read"),
         pytest.param(Json("a.b"), request(body=b'{"a": {"b": "x"}}'), ["x"], id="json"),
         pytest.param(
             Json("key"), request(body=b'{"key": "x", "key": "y"}'), ["x", "y"], id="duplicate keys"
         ),
         pytest.param(Json("key"), request(body=b'{"key": 1}'), [], id="json, a number"),
-        pytest.param(Json("key"), request(body=b"key=x"), [], id="json, but a form"),
         pytest.param(Json("key"), request(body=None), [], id="json, too long to be read"),
         pytest.param(TOKEN_PATH, request("/oauth/v1/refresh-tokens/x?y"), ["x"], id="path"),
         pytest.param(
@@ -225,7 +221,114 @@ TOKEN_PATH = Path(re.compile("^/oauth/v1/refresh-tokens/([^/]+)"))
     ],
 )
 def test_values(place: Place, seen: Request, values: list[str]) -> None:
-    assert list(place.values(seen)) == values
+    found = place.values(seen)
+
+    assert found is not None
+    assert list(found) == values
+
+
+def form(body: bytes, *headers: tuple[str, str]) -> Request:
+    return request(headers=headers, body=body)
+
+
+def typed(media_type: str, body: bytes) -> Request:
+    return form(body, ("content-type", media_type))
+
+
+def authorization(value: str) -> Request:
+    return request(headers=(("authorization", value),))
+
+
+URLENCODED = "application/x-www-form-urlencoded"
+CODE, KEY, SID = Form("code"), Json("key"), Cookie("sid")
+
+
+@pytest.mark.parametrize(
+    ("place", "seen"),
+    [
+        pytest.param(BEARER, authorization("Bearer t u"), id="two words"),
+        pytest.param(BEARER, authorization('Bearer "t"'), id="quoted"),
+        pytest.param(BEARER, authorization("Bearer token=t"), id="a parameter"),
+        pytest.param(BEARER, authorization("Bearer t, Bearer u"), id="a list"),
+        pytest.param(BEARER, authorization("Bearer: t"), id="a colon"),
+        pytest.param(BEARER, authorization("bearer=t"), id="an equals sign"),
+        pytest.param(Query("key"), request("/?key=%2565"), id="query, encoded twice"),
+        pytest.param(Query("key"), request("/?key=%u0065"), id="query, %u"),
+        pytest.param(Query("key"), request("/?key=%C1%A5"), id="query, overlong UTF-8"),
+        pytest.param(SID, request(headers=(("cookie", "sid=%65"),)), id="cookie, encoded"),
+        pytest.param(SID, request(headers=(("cookie", 'sid="a\\145"'),)), id="cookie, escaped"),
+        pytest.param(CODE, form(b"code=%zz"), id="form, no escape"),
+        pytest.param(CODE, form(b"code=%2565"), id="form, encoded twice"),
+        pytest.param(CODE, typed("multipart/form-data; boundary=b", b"--b"), id="multipart"),
+        pytest.param(CODE, typed("application/json", b"{}"), id="form, but JSON"),
+        pytest.param(CODE, typed(f"{URLENCODED}; charset=utf-16", b"c"), id="form, charset"),
+        pytest.param(CODE, typed(f"{URLENCODED}; a=b; charset=utf-7", b"c"), id="form, charset 2"),
+        pytest.param(CODE, typed(f"{URLENCODED}; charset*=utf-7", b"c"), id="form, charset*"),
+        pytest.param(CODE, form(b"c", ("content-encoding", "gzip")), id="compressed"),
+        pytest.param(CODE, form(b"c", ("transfer-encoding", "gzip, chunked")), id="on the way"),
+        pytest.param(KEY, form(b"key=x"), id="json, but a form"),
+        pytest.param(KEY, typed("text/plain", b"{}"), id="json, but another type"),
+        pytest.param(KEY, form(b'{"key": "x"} x'), id="json, and more"),
+        pytest.param(KEY, form(b'{"key": NaN}'), id="json, NaN"),
+        pytest.param(KEY, form('{"key": "x"}'.encode("utf-16")), id="json, UTF-16"),
+    ],
+)
+def test_what_cannot_be_read_is_none(place: Place, seen: Request) -> None:
+    assert place.values(seen) is None
+
+
+@pytest.mark.parametrize(
+    ("place", "seen"),
+    [
+        pytest.param(BEARER, authorization("Bearer x=="), id="padding"),
+        pytest.param(Query("a_key"), request("/?A-Key%5B%5D=x=="), id="query, folded"),
+        pytest.param(Query("key"), request("/?a=1;key=%20x==%0A"), id="query, semicolon"),
+        pytest.param(Cookie("a-key"), request(headers=(("cookie", "A_KEY=x=="),)), id="cookie"),
+        pytest.param(CODE, typed(f'{URLENCODED};charset="UTF-8"', b"Code[]=x=="), id="form"),
+        pytest.param(CODE, form(b"code=x==", ("content-encoding", "identity")), id="identity"),
+        pytest.param(CODE, form(b"code=x==", ("transfer-encoding", "chunked")), id="chunked"),
+        pytest.param(KEY, typed("application/x+json", b'{"KEY": " x==\\n"}'), id="json"),
+        pytest.param(KEY, form(b'\xef\xbb\xbf{"key": "x=="}'), id="json, byte order mark"),
+    ],
+)
+def test_what_lenient_servers_read_is_read(place: Place, seen: Request) -> None:
+    assert [*(place.values(seen) or ())] == ["x=="]
+
+
+def test_null_is_a_document_without_strings() -> None:
+    assert [*(KEY.values(form(b"null")) or ())] == []
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/a/key", "/a/key/", "/a/key?x", "/a/key;x", "/a/key#x", "/x#/../a/key", "/a//key",
+        "/a/./key", "/a/%6bey", "/a/%256bey", "/a/%25256bey", "/a%2Fkey", "\\a\\key",
+        "/a%5ckey", "/a;x/key", "/x/..;/a/key", "/a/key%00", "/a/key%20", "/a/key%3fx",
+        "/a/key%23x", "/a/key.", "/a/key.json",
+    ],
+)  # fmt: skip
+def test_a_path_is_read_in_each_way_in_which_a_server_may(target: str) -> None:
+    paths = request(target).paths
+
+    assert any(path.rstrip("/") == "/a/key" for path in paths)
+    assert request(target).path == paths[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "has_some"),
+    [
+        ("a\tb", False),
+        ("caf\xe9 \xa0", False),
+        ("\r", True),
+        ("\n", True),
+        ("\0", True),
+        ("\x7f", True),
+    ],
+)
+def test_control_characters_are_seen_in_target_and_fields(text: str, has_some: bool) -> None:
+    assert request(f"/{text}").has_control_characters is has_some
+    assert request(headers=(("x", text),)).has_control_characters is has_some
 
 
 @pytest.mark.parametrize(
@@ -260,8 +363,8 @@ def test_equal_places_are_one_key(one: Place, other: Place, equal: bool) -> None
 
 @pytest.mark.parametrize("target", ["/?a=b=c", "/?a=b=c&%20"])
 def test_a_name_with_an_equals_sign_is_read_in_one_way(target: str) -> None:
-    assert list(Query("a=b").values(request(target))) == []
-    assert list(Query("a").values(request(target))) == ["b=c"]
+    assert list(Query("a=b").values(request(target)) or ()) == []
+    assert list(Query("a").values(request(target)) or ()) == ["b=c"]
 
 
 def test_a_body_is_read_up_to_64_kib() -> None:
@@ -325,7 +428,7 @@ def test_no_request_makes_a_place_raise(
     hosts: tuple[str, ...], target: str, field: str, body: bytes | None
 ) -> None:
     seen = Request("GET", hosts, target, (("authorization", field), ("cookie", field)), body)
-    values = [value for place in PLACES for value in place.values(seen)]
+    values = [value for place in PLACES for value in place.values(seen) or ()]
 
     assert all(isinstance(value, str) and value for value in values)
     assert seen.host is None or seen.host in {host_name(host) for host in hosts}

@@ -35,7 +35,7 @@ def rule(where: str = "{query: k}", how: str = '{regex: "^(a)"}', paths: str = "
         ("{cookie: sid}", (Cookie("sid"),)),
         ("{form: [code, token]}", (Form("code"), Form("token"))),
         ("{json: a.b}", (Json("a.b"),)),
-        ('{path: "^/x/([^/]+)"}', (Path(re.compile("^/x/([^/]+)")),)),
+        ('{path: "^/x/([^/]+)"}', (Path(re.compile("^/x/([^/]+)", re.IGNORECASE)),)),
     ],
 )
 def test_places(where: str, places: tuple[Place, ...]) -> None:
@@ -77,7 +77,7 @@ def test_rules_keep_their_order_and_their_paths() -> None:
     assert sentences == []
     assert [(found.name, found.paths) for found in rules] == [
         ("b", None),
-        ("a", re.compile("^/oauth/")),
+        ("a", re.compile("^/oauth/", re.IGNORECASE)),
     ]
 
 

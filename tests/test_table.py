@@ -7,7 +7,15 @@ from hublet_router.core.lookup import Rule
 from hublet_router.core.places import Form, Header, Query
 from hublet_router.core.readers import Protobuf, Regex
 from hublet_router.core.request import Request
-from hublet_router.core.table import Accounts, Misdirected, Policy, Table, Upstream, account_id
+from hublet_router.core.table import (
+    Accounts,
+    Misdirected,
+    Move,
+    Policy,
+    Table,
+    Upstream,
+    account_id,
+)
 from synthetic import access_token
 
 PREFIX = Regex(re.compile("^([a-z0-9]+)-"))
@@ -127,10 +135,16 @@ REFRESH = Rule("refresh", (Form("code"), Query("code")), PREFIX, re.compile("^/o
     ],
 )
 def test_reads_body(rules: tuple[Rule, ...], path: str, reads: bool) -> None:
-    assert table("api.hubapi.com", rules=rules).reads_body(path) is reads
+    assert table("api.hubapi.com", rules=rules).reads_body(Request("GET", (), path)) is reads
 
 
-KNOWN = Accounts((Query("portalId"), Query("id")), (Protobuf(3),), {"7": "eu1", "8": "na1"})
+KNOWN = Accounts(
+    (Query("portalId"), Query("id")),
+    (Protobuf(3),),
+    {"7": Move("eu1"), "8": Move("na1")},
+)
+    (Query("portalId"), Query("id")), (Protobuf(3),), {"7": Move("eu1"), "8": Move("na1")}
+)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +159,8 @@ KNOWN = Accounts((Query("portalId"), Query("id")), (Protobuf(3),), {"7": "eu1", 
     ],
 )
 def test_accounts_named_by_a_request(target: str, hublets: tuple[str | None, ...]) -> None:
-    assert KNOWN.hublets_of(Request("GET", ("api.test",), target)) == hublets
+    moves = KNOWN.moves_in(Request("GET", ("api.test",), target))
+    assert tuple(move and move.to for move in moves) == hublets
 
 
 def test_owners_of_accounts() -> None:
@@ -184,7 +199,7 @@ def test_a_table_looks_for_accounts_in_credentials(
     accounts: Accounts | None, token: str, ids: tuple[str, ...]
 ) -> None:
     oauth = Rule("oauth", (Header("authorization", "bearer"),), Protobuf(9))
-    (look,) = replace(table(rules=(oauth,)), accounts=accounts).index.lookups_for("/")
+    (look,) = replace(table(rules=(oauth,)), accounts=accounts).index.lookups_for(("/",))
 
     assert look.read(token) == (oauth, ("eu1",), ids)
 

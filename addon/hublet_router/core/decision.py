@@ -29,6 +29,7 @@ class Reason(StrEnum):
     PINNED = "pinned"
     UNKNOWN_HUBLET = "unknown-hublet"
     CONFLICT = "conflict"
+    STRAY = "stray"
     FOREIGN_HOST = "foreign-host"
     UNREADABLE = "unreadable"
     TOO_LARGE = "too-large"

@@ -1,8 +1,9 @@
 """Findings: what the credentials of a request say, read once and by one loop."""
 
+from enum import StrEnum
 from typing import NamedTuple
 
-from .lookup import Rule
+from .lookup import Lookup, Rule
 from .places import Place
 from .request import Request
 from .table import Table
@@ -11,11 +12,19 @@ MAX_CREDENTIAL = 16 * 1024
 """Characters of a credential that are read; a request with a longer one is refused."""
 
 
+class Problem(StrEnum):
+    """Why nothing was read where something is: that is another finding than "no credential"."""
+
+    LONG_CREDENTIAL = "a credential over 16 KiB"
+    LONG_BODY = "a body over 64 KiB"
+    BODY = "a body in another format or coding"
+    VALUE = "a value that servers read in different ways"
+
+
 class Finding(NamedTuple):
     """One credential of a request: where it stands, the rule that read it, and what it names.
 
-    `credential` is None if it would be in a body that cannot be read. `rule` is the first of the
-    place if none could read it.
+    `rule` is the first of the place if none read it. `credential` is None if there is a `problem`.
     """
 
     place: Place
@@ -23,19 +32,35 @@ class Finding(NamedTuple):
     credential: str | None
     hublets: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
+    problem: Problem | None = None
 
 
 def findings(table: Table, request: Request) -> list[Finding]:
     """Read every credential of a request, place by place, in the order of the table."""
-    found = []
-    for lookup in table.index.lookups_for(request.path):
+    found: list[Finding] = []
+    unread: Lookup | None = None  # the first place in a body that is of another format
+    is_read = not request.body
+    for lookup in table.index.lookups_for(request.paths):
         if lookup.in_body and request.body is None:
-            found.append(Finding(lookup.place, lookup.rules[0], None))
+            found.append(_problem(lookup, Problem.LONG_BODY))
             continue
-        for text in lookup.values(request):
-            if len(text) > MAX_CREDENTIAL:
-                found.append(Finding(lookup.place, lookup.rules[0], text))
-            else:
-                rule, hublets, accounts = lookup.read(text)
-                found.append(Finding(lookup.place, rule, text, hublets, accounts))
+        values = lookup.values(request)
+        if values is None and lookup.in_body:
+            unread = unread or lookup
+        elif values is None:
+            found.append(_problem(lookup, Problem.VALUE))
+        else:
+            is_read = is_read or lookup.in_body
+            for text in values:
+                if len(text) > MAX_CREDENTIAL:
+                    found.append(_problem(lookup, Problem.LONG_CREDENTIAL))
+                else:
+                    rule, hublets, accounts = lookup.read(text)
+                    found.append(Finding(lookup.place, rule, text, hublets, accounts))
+    if unread and not is_read:  # a path may take several formats: one of them must be it
+        found.append(_problem(unread, Problem.BODY))
     return found
+
+
+def _problem(lookup: Lookup, problem: Problem) -> Finding:
+    return Finding(lookup.place, lookup.rules[0], None, problem=problem)

@@ -18,11 +18,11 @@ def encode_base64url(data: bytes) -> str:
     return urlsafe_b64encode(data).decode().rstrip("=")
 
 
-def decode_base64(text: str, *, url_only: bool = False) -> bytes:
-    """Decode base64url, and base64 unless `url_only`; raise ValueError on anything else."""
-    if url_only and ("+" in text or "/" in text):
-        raise ValueError("not base64url")
+def decode_base64(text: str) -> bytes:
+    """Decode base64 or base64url, padded or not, with line breaks or not; else raise ValueError."""
     plain = text.rstrip("=").replace("-", "+").replace("_", "/")
+    if not plain.isalnum():  # then there may be line breaks, which many decoders skip
+        plain = "".join(plain.split())
     # strict_mode: Python otherwise drops what is outside the alphabet, so that junk would decode.
     return binascii.a2b_base64(plain + "=" * (-len(plain) % 4), strict_mode=True)
 
@@ -78,24 +78,65 @@ def write_varint(value: int) -> bytes:
     return bytes([*(group | 0x80 for group in groups[:-1]), groups[-1]])
 
 
-class _Object(list[tuple[str, Any]]):
+class JsonObject(list[tuple[str, Any]]):
     """A JSON object that keeps duplicate keys: a server may take another one than we would."""
 
 
+def parse_json(document: bytes) -> Any:
+    """Parse a whole document as RFC 8259 has it, in UTF-8; raise ValueError on anything else."""
+    if _nesting(document) > MAX_NESTING:
+        raise ValueError("nested too deeply")
+    try:
+        return json.loads(
+            document.decode("utf-8-sig"),  # of bytes, it would take UTF-16 as well
+            object_pairs_hook=JsonObject,
+            parse_int=float,  # a number of 5,000 digits is valid, but int() raises on it
+            parse_constant=_refuse_constant,
+        )
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
 def json_strings(document: bytes, path: str) -> Iterator[str]:
-    """Yield each non-empty string at a dotted path; nothing when the document is not JSON.
+    """Yield each non-empty string at a dotted path; nothing if the document is not JSON."""
+    try:
+        tree = parse_json(document)
+    except ValueError:
+        return
+    yield from strings_at(tree, path)
+
+
+def strings_at(tree: Any, path: str) -> Iterator[str]:
+    """Yield each non-empty string at a dotted path of a parsed document.
 
     A key may hold dots itself (`https://example.com/region`): the whole rest of the path is tried
-    as one key before it is split. A list on the way stands for each of its items.
+    as one key before it is split. A list on the way stands for each of its items. Case does not
+    count, nor does `_` in the place of `-`: to some servers, it does not either.
     """
-    if _nesting(document) > MAX_NESTING:
-        return
-    try:
-        # parse_int: a number of 5,000 digits is valid JSON, but int() raises on it.
-        tree = json.loads(document, object_pairs_hook=_Object, parse_int=float)
-    except (ValueError, RecursionError):
-        return
-    yield from _walk(tree, path)
+    todo: list[tuple[Any, str | None]] = [(tree, _fold_key(path))]
+    while todo:
+        node, rest = todo.pop()
+        if isinstance(node, JsonObject):
+            todo.extend(reversed([*_below(node, rest)]))
+        elif isinstance(node, list):
+            todo.extend((item, rest) for item in reversed(node))
+        elif isinstance(node, str) and rest is None and (text := node.strip()):
+            yield text
+
+
+def all_strings(tree: Any) -> Iterator[str]:
+    """Yield each string of a parsed document, keys as well."""
+    todo = [tree]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, str):
+            yield node
+        elif isinstance(node, (list, tuple)):  # an object is a list of pairs
+            todo.extend(node)
 
 
 def _nesting(document: bytes) -> int:
@@ -116,25 +157,18 @@ def _nesting(document: bytes) -> int:
     return deepest
 
 
-def _walk(tree: Any, path: str) -> Iterator[str]:
-    todo: list[tuple[Any, str | None]] = [(tree, path)]
-    while todo:
-        node, rest = todo.pop()
-        if isinstance(node, _Object):
-            todo.extend(reversed([*_below(node, rest)]))
-        elif isinstance(node, list):
-            todo.extend((item, rest) for item in reversed(node))
-        elif isinstance(node, str) and node and rest is None:
-            yield node
-
-
-def _below(node: _Object, path: str | None) -> Iterator[tuple[Any, str | None]]:
+def _below(node: JsonObject, path: str | None) -> Iterator[tuple[Any, str | None]]:
     """Yield what a path leads to, with what is left of the path."""
     if path is None:
         return
     head, dot, rest = path.partition(".")
-    for key, value in node:
+    for name, value in node:
+        key = _fold_key(name)
         if key == path:
             yield value, None
         elif dot and key == head:
             yield value, rest
+
+
+def _fold_key(name: str) -> str:
+    return name.lower().replace("-", "_")

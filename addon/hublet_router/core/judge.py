@@ -3,9 +3,17 @@
 from collections.abc import Sequence
 
 from .decision import Action, Decision, Reason, refuse, route
-from .findings import MAX_CREDENTIAL, Finding, findings
+from .findings import Finding, Problem, findings
 from .request import Request, host_name
-from .table import Table
+from .stray import find_stray
+from .table import Move, Table
+
+_PROBLEMS = {
+    Problem.LONG_CREDENTIAL: Reason.TOO_LARGE,
+    Problem.LONG_BODY: Reason.TOO_LARGE,
+    Problem.BODY: Reason.UNREADABLE,
+    Problem.VALUE: Reason.UNREADABLE,
+}
 
 type Claim = tuple[str, Finding, bool]
 """A Hublet's name that counts, the finding that it comes from, and whether its account has moved.
@@ -22,8 +30,8 @@ def decide(table: Table, request: Request) -> Decision:
 
     Every credential is read. One that names a Hublet beats one that names none; two that name
     different ones are a conflict. An account that has moved beats its credential, and is in
-    conflict with another account's. A rule that has to read a body that cannot be read refuses the
-    request, unless something else names its Hublet.
+    conflict with another account's. What cannot be read refuses the request, whatever else it
+    carries, and so does another Hublet's credential where no rule looks.
     """
     return check_request(table, request) or judge(table, request, findings(table, request))[0]
 
@@ -48,42 +56,88 @@ def check_request(table: Table, request: Request) -> Decision | None:
 
 def judge(table: Table, request: Request, found: Sequence[Finding]) -> Verdict:
     """Decide by what was found: the first question with an answer settles it."""
-    policy, accounts = table.policy, table.accounts
-
-    # Is a credential too long to be read?
-    for it in found:
-        if it.credential is not None and len(it.credential) > MAX_CREDENTIAL:
-            return refuse(Reason.TOO_LARGE, it.rule.name, table.version), it
-
-    # Do two of them disagree?
     claims, unnamed = _claims(table, found)
-    in_request = accounts.hublets_of(request) if accounts else ()
-    first = claims[0][1] if claims else None
-    if policy.conflict == "refuse" and (
-        (len(claims) > 1 and len({hublet for hublet, _, _ in claims}) > 1)
-        or (in_request and len({*in_request, *_account_hublets(table, found, claims)}) > 1)
-    ):
-        return refuse(Reason.CONFLICT, first.rule.name if first else None, table.version), None
+    moves = table.accounts.moves_in(request) if table.accounts else ()
+    verdict = (
+        _unread(table, found)
+        or _unlisted(table, claims)
+        or _torn(table, found, claims, moves)
+        or _moved(table, claims, unnamed, moves)
+        or _named(table, claims, unnamed)
+    )
+    hublet = verdict[0].hublet
+    if hublet and table.policy.stray == "refuse":
+        known = {it.credential.rstrip("=") for it in found if it.credential and it.hublets}
+        if stray := find_stray(table, request, hublet, known):
+            return refuse(Reason.STRAY, stray.rule.name, table.version), None
+    return verdict
 
-    # Has an account moved?
+
+def _unread(table: Table, found: Sequence[Finding]) -> Verdict | None:
+    """Is there something that cannot be read?"""
+    for it in found:
+        if it.problem:
+            reason = _PROBLEMS[it.problem]
+            if reason is Reason.TOO_LARGE or table.policy.unreadable == "refuse":
+                return refuse(reason, it.rule.name, table.version), it
+    return None
+
+
+def _unlisted(table: Table, claims: Sequence[Claim]) -> Verdict | None:
+    """Does a credential name a Hublet that is not listed?"""
+    if table.policy.unknown == "refuse":
+        for hublet, it, _ in claims:
+            if hublet not in table.hublets:
+                return refuse(Reason.UNKNOWN_HUBLET, it.rule.name, table.version), it
+    return None
+
+
+def _torn(
+    table: Table, found: Sequence[Finding], claims: Sequence[Claim], moves: Sequence[Move | None]
+) -> Verdict | None:
+    """Do two credentials disagree, or an account and a credential that it does not speak for?"""
+    if table.policy.conflict != "refuse" or not (moves or claims[1:]):
+        return None
+    is_torn = len({hublet for hublet, _, _ in claims}) > 1
+    if moves and not is_torn:
+        # What a credential says of its own account, nothing overrides.
+        own: set[str | None] = {hublet for hublet, it, _ in claims if it.accounts}
+        own |= {table.default for it in found if it.accounts and not it.hublets}
+        beside = [hublet for hublet, it, _ in claims if not it.accounts]
+        targets: set[str | None] = {move.to if move else None for move in moves}
+        is_torn = len(targets | own) > 1 or any(
+            move and hublet not in {move.to, move.source} for move in moves for hublet in beside
+        )
+    if not is_torn:
+        return None
+    rule = claims[0][1].rule.name if claims else None
+    return refuse(Reason.CONFLICT, rule, table.version), None
+
+
+def _moved(
+    table: Table,
+    claims: Sequence[Claim],
+    unnamed: Finding | None,
+    moves: Sequence[Move | None],
+) -> Verdict | None:
+    """Has an account moved?"""
     for hublet, it, has_moved in claims:
         if has_moved:
             return route(table, hublet, Reason.MOVED, it.rule.name), it
-    if in_request and in_request[0]:
-        by = first or unnamed
-        return route(table, in_request[0], Reason.MOVED, by.rule.name if by else None), None
+    if moves and (move := moves[0]):
+        by = claims[0][1] if claims else unnamed
+        return route(table, move.to, Reason.MOVED, by.rule.name if by else None), None
+    return None
 
-    # Does a credential name a Hublet?
-    if first:
-        hublet, rule = claims[0][0], first.rule.name
+
+def _named(table: Table, claims: Sequence[Claim], unnamed: Finding | None) -> Verdict:
+    """Does a credential name a Hublet, or is there one that names none, or none at all?"""
+    policy = table.policy
+    if claims:
+        hublet, it, _ = claims[0]
         if hublet in table.hublets:
-            return route(table, hublet, Reason.CREDENTIAL, rule), first
-        return _default(table, policy.unknown, Reason.UNKNOWN_HUBLET, rule), first
-
-    # Is there a body that cannot be read, a credential that names none, or nothing at all?
-    for it in found:
-        if it.credential is None:
-            return refuse(Reason.TOO_LARGE, it.rule.name, table.version), it
+            return route(table, hublet, Reason.CREDENTIAL, it.rule.name), it
+        return _default(table, policy.unknown, Reason.UNKNOWN_HUBLET, it.rule.name), it
     if unnamed:
         return _default(table, policy.legacy, Reason.LEGACY, unnamed.rule.name), unnamed
     return _default(table, policy.anonymous, Reason.ANONYMOUS, None), None
@@ -106,17 +160,6 @@ def _claims(table: Table, found: Sequence[Finding]) -> tuple[list[Claim], Findin
         if len(claims) == before and unnamed is None and it.credential is not None:
             unnamed = it
     return claims, unnamed
-
-
-def _account_hublets(
-    table: Table, found: Sequence[Finding], claims: Sequence[Claim]
-) -> set[str | None]:
-    """Return where the accounts live that stand inside credentials: nothing overrides those."""
-    naming = [it for _, it, _ in claims]
-    hublets: set[str | None] = {hublet for hublet, it, _ in claims if it.accounts}
-    if any(it.accounts and it not in naming for it in found):
-        hublets.add(table.default)
-    return hublets
 
 
 def _default(table: Table, policy: str, reason: Reason, rule: str | None) -> Decision:

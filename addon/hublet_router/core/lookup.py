@@ -1,7 +1,7 @@
 """The rules of a table, indexed: which places to look at for a path, and how to read them."""
 
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from secrets import token_hex
 
@@ -24,7 +24,8 @@ _SALT = token_hex(16)
 class Rule:
     """One kind of credential: where it stands, on which paths, and how it names its Hublet.
 
-    A path that `paths` matches begins with `prefix`. `at` is the line and column of the rule.
+    A path that `paths` matches begins with `prefix`, in lower case. `at` is the line and column of
+    the rule.
     """
 
     name: str
@@ -34,9 +35,9 @@ class Rule:
     prefix: str = field(default="", compare=False, repr=False)
     at: tuple[int, int] = field(default=(1, 1), compare=False, repr=False)
 
-    def applies_to(self, path: str) -> bool:
-        """Return whether the rule looks at requests for that path."""
-        return self.paths is None or self.paths.search(path) is not None
+    def applies_to(self, paths: Iterable[str]) -> bool:
+        """Return whether the rule looks at requests for a path that can be read in these ways."""
+        return self.paths is None or any(map(self.paths.search, paths))
 
 
 type Reading = tuple[Rule, tuple[str, ...], tuple[str, ...]]
@@ -98,6 +99,7 @@ class RuleIndex:
             for place in rule.places:
                 self._by_place.setdefault(place, []).append(rule)
         self.places = tuple(self._by_place)
+        self.by_reader = tuple({rule.reader: rule for rule in reversed(rules)}.values())
         self._limited = [rule for rule in rules if rule.paths]
         prefixes = {rule.prefix for rule in self._limited}
         prefixes |= {place.prefix for place in self._by_place if isinstance(place, Path)}
@@ -107,11 +109,17 @@ class RuleIndex:
         self._by_rules: dict[frozenset[str], tuple[Lookup, ...]] = {}
         self._unlimited = frozenset(rule.name for rule in rules if not rule.paths)
 
-    def lookups_for(self, path: str) -> tuple[Lookup, ...]:
-        """Return where to look in a request for that path, in the order of the table."""
-        if not path.startswith(self._prefixes):
+    def lookups_for(self, paths: tuple[str, ...]) -> tuple[Lookup, ...]:
+        """Return where to look in a request for that path, in the order of the table.
+
+        `paths` are the ways in which it can be read: a rule that applies to one of them applies.
+        """
+        for path in paths:
+            if path.lower().startswith(self._prefixes):
+                break
+        else:
             return self._usual
-        applying = frozenset(rule.name for rule in self._limited if rule.applies_to(path))
+        applying = frozenset(rule.name for rule in self._limited if rule.applies_to(paths))
         if applying not in self._by_rules:
             if len(self._by_rules) >= MAX_INDEXED:
                 self._by_rules.clear()

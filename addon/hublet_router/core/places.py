@@ -5,8 +5,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
-from .formats import json_strings
-from .request import Request
+from .formats import strings_at
+from .request import Pairs, Request, fold_name
+
+# Text without what servers part a value at: the token68 of RFC 9110 section 11.2, and `:` or `@`
+# as in `fra:…` and in URLs.
+_UNDIVIDED = re.compile(r"""[^\x00-\x20"'(),;<=>\\\x7f-\xff]+=*""")
+_DELIMITERS = """"'(),:;=\\"""
+_CODED = re.compile(r"""[%"\\]""")
 
 
 class Place(Protocol):
@@ -14,8 +20,11 @@ class Place(Protocol):
 
     in_body: ClassVar[bool]
 
-    def values(self, request: Request) -> Iterable[str]:
-        """Return each credential that stands there, in order, none of them empty."""
+    def values(self, request: Request) -> Iterable[str] | None:
+        """Return each credential that stands there, in order, none of them empty.
+
+        None if something stands there that cannot be read: that is not "no credential".
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +35,32 @@ class Header:
     scheme: str | None = None
     in_body: ClassVar[bool] = False
 
-    def values(self, request: Request) -> Iterable[str]:
-        """Return the value of each such field, in order; like many servers, part at white space."""
+    def values(self, request: Request) -> Iterable[str] | None:
+        """Return the value of each such field, in order; like many servers, part at white space.
+
+        With a scheme, it must be one undivided text: some servers read `"…"` or `token=…`.
+        """
         key, scheme = self.name, self.scheme
         found: list[str] = []
         for name, value in request.headers:
-            if name == key:
-                parts = value.split(None, 1) if scheme else ["", value]
-                if len(parts) == 2 and (not scheme or parts[0].lower() == scheme):
-                    found.append(parts[1].strip())
-        return [text for text in found if text] if "" in found else found
+            if name != key:
+                continue
+            value = value.strip()  # noqa: PLW2901
+            if scheme is None:
+                if value:
+                    found.append(value)
+            elif value[: len(scheme)].lower() == scheme:
+                rest = value[len(scheme) :]
+                text = rest.strip()
+                if not text:
+                    continue
+                if rest[0] in " \t":
+                    if not _UNDIVIDED.fullmatch(text):
+                        return None
+                    found.append(text)
+                elif rest[0] in _DELIMITERS:  # some servers read `Bearer: …`, too
+                    return None
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +69,17 @@ class Query:
 
     name: str
     in_body: ClassVar[bool] = False
+    _piece: str = field(init=False, compare=False, repr=False)
 
-    def values(self, request: Request) -> Iterable[str]:
-        """Return each value of that parameter, decoded, in order."""
-        target = request.target
-        if self.name not in target and "%" not in target and "+" not in target:
+    def __post_init__(self) -> None:
+        """Keep the longest piece of the name that is in each of its spellings."""
+        object.__setattr__(self, "_piece", max(fold_name(self.name).split("_"), key=len))
+
+    def values(self, request: Request) -> Iterable[str] | None:
+        """Return each value of that parameter, decoded, in order; None if escapes are left."""
+        if "?" not in request.target or not request.may_name(self._piece):
             return ()  # the usual answer, for much less work
-        return [value for name, value in request.query if name == self.name and value]
+        return _named(request.query, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +89,20 @@ class Cookie:
     name: str
     in_body: ClassVar[bool] = False
 
-    def values(self, request: Request) -> Iterable[str]:
-        """Return each value of that cookie, without its quotes, in order."""
+    def values(self, request: Request) -> Iterable[str] | None:
+        """Return each value of that cookie, without its quotes, in order.
+
+        None if it holds an escape, which some servers decode and others do not.
+        """
+        found: list[str] = []
         for text in request.header("cookie"):
             for pair in text.split(";"):
                 name, _, value = pair.partition("=")
-                if name.strip() == self.name and (plain := value.strip(' \t"')):
-                    yield plain
+                if fold_name(name) == fold_name(self.name) and (plain := value.strip(' \t"')):
+                    if _CODED.search(plain):
+                        return None
+                    found.append(plain)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +112,12 @@ class Form:
     name: str
     in_body: ClassVar[bool] = True
 
-    def values(self, request: Request) -> Iterable[str]:
-        """Return each value of that parameter, decoded, in order."""
-        return [value for name, value in request.form if name == self.name and value]
+    def values(self, request: Request) -> Iterable[str] | None:
+        """Return each value of that parameter, decoded, in order.
+
+        None for another kind of body, or if escapes are left.
+        """
+        return None if request.form is None else _named(request.form, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,21 +127,38 @@ class Json:
     path: str
     in_body: ClassVar[bool] = True
 
-    def values(self, request: Request) -> Iterable[str]:
-        """Return each string at that path; a duplicate key gives more than one."""
-        return json_strings(request.body or b"", self.path)
+    def values(self, request: Request) -> Iterable[str] | None:
+        """Return each string at that path, several for a duplicate key; None if it is not JSON."""
+        return None if request.json is None else strings_at(request.json, self.path)
 
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """The one group of a pattern on the path, which begins with `prefix` wherever it matches."""
+    """The one group of a pattern on the path, which begins with `prefix` wherever it matches.
+
+    The prefix is in lower case, and the pattern does not look at case either.
+    """
 
     pattern: re.Pattern[str]
     prefix: str = field(default="", compare=False)
     in_body: ClassVar[bool] = False
 
     def values(self, request: Request) -> Iterable[str]:
-        """Return the group's text, where the pattern matches."""
-        path = request.path
-        found = self.pattern.search(path) if path.startswith(self.prefix) else None
-        return (found[1],) if found and found[1] else ()
+        """Return the group's text, wherever the pattern matches a reading of the path."""
+        return dict.fromkeys(
+            text
+            for path in request.paths
+            if path.lower().startswith(self.prefix)
+            and (found := self.pattern.search(path))
+            and (text := found[1] and found[1].strip())
+        )
+
+
+def _named(pairs: Pairs, name: str) -> list[str] | None:
+    """Return the values of a parameter; None if one holds escapes that only some servers decode.
+
+    Those are `%2565` (decoded twice), `%u0065`, and UTF-8 that is none (`%C1%A5`).
+    """
+    key = fold_name(name)
+    values = [value for folded, value in pairs if folded == key and value]
+    return None if any("%" in value or "\ufffd" in value for value in values) else values

@@ -72,7 +72,7 @@ class Protobuf:
     def _values(self, credential: str) -> list[tuple[int, bytes]] | None:
         """Return wire type and bytes of each such field; None where it is no such message."""
         try:
-            fields = protobuf_fields(decode_base64(credential, url_only=True))
+            fields = protobuf_fields(decode_base64(credential))
         except ValueError:
             return None
         if not any(number == 1 for number, _, _ in fields):
@@ -90,7 +90,7 @@ class Jwt:
         """Return the claim's strings."""
         try:
             _, payload, _ = credential.split(".")
-            return tuple(json_strings(decode_base64(payload, url_only=True), self.claim))
+            return tuple(json_strings(decode_base64(payload), self.claim))
         except ValueError:
             return ()
 

@@ -2,16 +2,28 @@
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Container
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 from urllib.parse import unquote, unquote_plus
+
+from .formats import JsonObject, parse_json
 
 MAX_BODY = 64 * 1024
 """Bytes of a body that are read for a credential; a longer one is not read at all."""
 
 _CONTROL = re.compile(r"[\0-\x08\n-\x1f\x7f]")
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:@/\[\]]+)(?::[0-9]*)?")
+_BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
+_FORM_TYPES = {"application/x-www-form-urlencoded"}
+_JSON_TYPES = {"application/json", "text/json"}
+_CHARSET = re.compile(r"""charset *= *"?(?:utf-?8|us-ascii|iso-8859-1)"?""")
+_PLAIN_CODINGS = {"", "identity", "chunked"}
+_TAIL = re.compile(r"[\0-\x20#;?][^/]*")
+_SUFFIX = re.compile(r"\.\w*\Z")
+
+type Pairs = list[tuple[str, str]]
 
 
 @dataclass(frozen=True, repr=False)
@@ -20,7 +32,7 @@ class Request:
 
     `hosts` is every name that it gives for its host (Host fields, `:authority`, an absolute URL),
     `target` the path with its query as sent, `headers` in order with lower-case names. `body` is
-    None if it cannot be read.
+    None if it is too long to be read.
     """
 
     method: str
@@ -41,28 +53,9 @@ class Request:
         return names.pop() if len(names) == 1 else None
 
     @cached_property
-    def path(self) -> str:
-        """The path without its query, as a server that normalises would read it.
-
-        `/%6Fauth//x/../v1;a=b/token` is `/oauth/v1/token` to some servers, so it is for patterns.
-        """
-        raw = self.target.partition("?")[0]
-        if "#" in raw:
-            raw = raw.partition("#")[0]
-        if not ("%" in raw or "//" in raw or "/." in raw or ";" in raw):
-            return raw
-        segments = (segment.partition(";")[0] for segment in raw.split("/"))
-        return "/" + "/".join(_plain_segments(unquote("/".join(segments)).split("/")))
-
-    @cached_property
-    def query(self) -> list[tuple[str, str]]:
-        """The query's decoded pairs, in order."""
-        return _pairs(self.target.partition("?")[2])
-
-    @cached_property
-    def form(self) -> list[tuple[str, str]]:
-        """The pairs of an urlencoded body, whatever its Content-Type says: a server may not ask."""
-        return _pairs((self.body or b"").decode("latin-1"))
+    def head(self) -> str:
+        """The target and every field value, in one text."""
+        return " ".join([self.target, *[value for _, value in self.headers]])
 
     @property
     def has_control_characters(self) -> bool:
@@ -70,8 +63,85 @@ class Request:
 
         Some servers end a line at a bare CR, and read a field, or a second request, behind it.
         """
-        text = "".join([self.target, *[value for _, value in self.headers]])
-        return not text.isprintable() and _CONTROL.search(text) is not None
+        return not self.head.isprintable() and _CONTROL.search(self.head) is not None
+
+    @cached_property
+    def paths(self) -> tuple[str, ...]:
+        """The path without its query, in each way that a server may read it; mostly just one.
+
+        `/%6Fauth//x/../v1;a=b/token` is `/oauth/v1/token` to some servers, and so are
+        `\\oauth\\v1\\token` and `/oauth/v1/token.json`; others decode twice, or take parameters
+        and dot segments as they stand.
+        """
+        path = raw = self.target.partition("?")[0]
+        if "#" in raw:
+            path = raw.partition("#")[0]
+        elif not ("%" in raw or "//" in raw or "." in raw or ";" in raw or "\\" in raw):
+            return (raw,)
+        cut = "/".join([segment.partition(";")[0] for segment in path.split("/")])
+        plain, whole, uncut = [unquote(text).replace("\\", "/") for text in (cut, path, raw)]
+        twice = unquote(uncut).replace("\\", "/")
+        readings = [plain, whole, uncut, twice, unquote(twice).replace("\\", "/")]
+        readings += [_TAIL.sub("", text) for text in readings[1:]]
+        readings += [_SUFFIX.sub("", text) for text in readings]
+        return tuple(dict.fromkeys([*map(_resolved, readings), *readings]))
+
+    @property
+    def path(self) -> str:
+        """The path as a server that normalises most would read it."""
+        return self.paths[0]
+
+    def may_name(self, piece: str) -> bool:
+        """Return whether a parameter's name in the query may hold a piece, without reading it."""
+        target = self.target
+        return piece in target.lower() or "%" in target or "+" in target
+
+    @cached_property
+    def query(self) -> Pairs:
+        """The query's decoded pairs, in order, their names folded by `fold_name`."""
+        return _pairs(self.target.partition("?")[2])
+
+    @cached_property
+    def form(self) -> Pairs | None:
+        """The pairs of an urlencoded body like those of `query`; None if it is anything else."""
+        body = (self.body or b"").decode("latin-1")
+        if not self._has_body_of(_FORM_TYPES) or _BAD_ESCAPE.search(body):
+            return None
+        return _pairs(body)
+
+    @cached_property
+    def json(self) -> Any:
+        """The document of a JSON body, an empty one if there is no body; None for anything else."""
+        if not self.body:
+            return JsonObject()
+        try:
+            document = parse_json(self.body)
+        except ValueError:
+            return None
+        if not self._has_body_of(_JSON_TYPES, "+json"):
+            return None
+        return JsonObject() if document is None else document
+
+    def _has_body_of(self, media_types: Container[str], suffix: str = " ") -> bool:
+        """Return whether the body says that it is of one of the types, or says nothing at all.
+
+        A compressed one is not: to look into it would let its sender choose how much memory that
+        takes. An empty body is of any type.
+        """
+        if not self.body:
+            return True
+        for name, value in self.headers:
+            if name == "content-type":
+                essence, *parameters = [part.strip() for part in value.lower().split(";")]
+                if not (essence in media_types or essence.endswith(suffix)):
+                    return False
+                if any("charset" in it and not _CHARSET.fullmatch(it) for it in parameters):
+                    return False
+            elif name in {"content-encoding", "transfer-encoding"} and not (
+                {coding.strip().lower() for coding in value.split(",")} <= _PLAIN_CODINGS
+            ):
+                return False
+        return True
 
     def header(self, name: str) -> list[str]:
         """Return the value of each field with that lower-case name."""
@@ -92,21 +162,34 @@ def ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | Non
         return None
 
 
-def _pairs(text: str) -> list[tuple[str, str]]:
-    """Return the decoded pairs of an urlencoded text; faster than `urllib.parse.parse_qsl`."""
-    pairs = [pair.partition("=") for pair in text.split("&") if pair]
+def fold_name(name: str) -> str:
+    """Return one spelling of a parameter's name for all that some server takes for the same.
+
+    Those are case, `_` for `-`, `.` or a blank, and what follows a `[` (`code[]` is an array).
+    """
+    plain = name.strip().lower().partition("[")[0]
+    return plain.replace("-", "_").replace(".", "_").replace(" ", "_")
+
+
+def _pairs(text: str) -> Pairs:
+    """Return the decoded pairs of an urlencoded text, parted at `;` too as some servers do."""
+    pairs = [pair.partition("=") for pair in text.replace(";", "&").split("&") if pair]
     if "%" in text or "+" in text:
-        return [(unquote_plus(name), unquote_plus(value)) for name, _, value in pairs]
-    return [(name, value) for name, _, value in pairs]
+        return [
+            (fold_name(unquote_plus(name)), unquote_plus(value).strip()) for name, _, value in pairs
+        ]
+    return [(fold_name(name), value.strip()) for name, _, value in pairs]
 
 
-def _plain_segments(segments: Iterable[str]) -> list[str]:
+def _resolved(path: str) -> str:
     """Resolve empty and dot segments (RFC 3986 section 5.2.4); a slash at the end stays."""
     plain: list[str] = []
     last = ""
-    for last in segments:
+    for last in path.split("/"):
         if last == "..":
             del plain[-1:]
         elif last not in {"", "."}:
             plain.append(last)
-    return [*plain, ""] if plain and last in {"", ".", ".."} else plain
+    if plain and last in {"", ".", ".."}:
+        plain.append("")
+    return "/" + "/".join(plain)

@@ -53,6 +53,8 @@ class Policy:
     anonymous: Literal["default", "refuse"] = "default"
     unknown: Literal["refuse", "default"] = "refuse"
     conflict: Literal["refuse", "first"] = "refuse"
+    unreadable: Literal["refuse", "ignore"] = "refuse"
+    stray: Literal["refuse", "ignore"] = "refuse"
     foreign: Literal["refuse", "pass"] = "refuse"
 
 
@@ -92,14 +94,14 @@ class Accounts:
         """Show no account."""
         return f"<Accounts: {len(self.moved)} moved>"
 
-    def hublets_of(self, request: Request) -> tuple[str | None, ...]:
-        """Return the Hublets of the accounts in path and query, or nothing if none has moved.
+    def moves_in(self, request: Request) -> tuple[Move | None, ...]:
+        """Return where the accounts beside the credentials have moved, or nothing if none has.
 
         An entry is None if that account has not moved. A mix of both is a conflict.
         """
-        ids = [value for place in self.places for value in place.values(request)]
-        hublets = self.hublets_by_id(ids)
-        return hublets if any(hublets) else ()
+        ids = [value for place in self.places for value in place.values(request) or ()]
+        moves = tuple([self.moved.get(account_id(text)) for text in ids])
+        return moves if any(moves) else ()
 
     def hublets_by_id(self, ids: Iterable[str]) -> tuple[str | None, ...]:
         """Return the Hublet to which each account has moved, None for one that has not."""
@@ -171,6 +173,6 @@ class Table:
         odd = ip_address(place) is None and _NUMBER.fullmatch(place) is not None
         return odd or (place, port) in self._upstreams
 
-    def reads_body(self, path: str) -> bool:
-        """Tell whether a rule has to read the body of a request for that path."""
-        return True in [it.in_body for it in self.index.lookups_for(path)]
+    def reads_body(self, request: Request) -> bool:
+        """Return whether a rule has to read the body of a request."""
+        return True in [it.in_body for it in self.index.lookups_for(request.paths)]

@@ -114,7 +114,7 @@ def _usual(request: Request) -> Iterator[tuple[Place, str, str]]:
             found.append((Header, field, value))
     found += [(Query, name, value) for name, value in request.query]
     if any("urlencoded" in value for value in request.header("content-type")):
-        found += [(Form, name, value) for name, value in request.form]
+        found += [(Form, name, value) for name, value in request.form or ()]
     for kind, name, value in found:
         if value and KEY_LIKE.fullmatch(name):
             shown = name if _WORDS.fullmatch(name) else _NOT_SHOWN

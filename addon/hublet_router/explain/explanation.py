@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any
 
 from ..core.decision import Action, Decision, Reason
-from ..core.findings import MAX_CREDENTIAL, Finding, findings
+from ..core.findings import Finding, findings
 from ..core.judge import check_request, judge
 from ..core.lookup import Rule
 from ..core.request import Request
@@ -23,8 +23,7 @@ class Outcome(Enum):
 
     NOT_HERE = "not for this path"
     ABSENT = "no credential there"
-    UNREAD = "the body is too long or compressed"
-    LONG = f"longer than {MAX_CREDENTIAL >> 10} KiB"
+    UNREAD = "not read: {problem}"
     OTHER_KIND = "not of its kind"
     NAMES_NONE = "it names none"
     TAKEN = "named by {by} already"
@@ -46,6 +45,8 @@ _POLICY_KEYS = {
     Reason.ANONYMOUS: "anonymous",
     Reason.UNKNOWN_HUBLET: "unknown",
     Reason.CONFLICT: "conflict",
+    Reason.UNREADABLE: "unreadable",
+    Reason.STRAY: "stray",
 }
 _GUESSED = {Reason.LEGACY, Reason.ANONYMOUS}
 _WRONG_PLACE = {401, 403, 404}  # what a Hublet may answer for a customer that it does not know
@@ -141,7 +142,7 @@ class _Report:
     def rules(self) -> Iterator[Tried]:
         """Yield what became of each rule, at each of its places."""
         for rule in self.table.rules:
-            applies = rule.applies_to(self.request.path)
+            applies = rule.applies_to(self.request.paths)
             for place in rule.places:
                 here = [it for it in self.found if applies and it.place == place]
                 for it in here:
@@ -157,7 +158,7 @@ class _Report:
         shape = None if it.credential is None else describe_shape(it.credential)
         for name in dict.fromkeys(it.hublets if is_reader else ()) or [None]:
             outcome = self._outcome(rule, it, name)
-            why = outcome.value.format(name=name, by=it.rule.name)
+            why = outcome.value.format(name=name, by=it.rule.name, problem=it.problem)
             if decides:
                 why, decides = why + _DECIDED, False  # the first name counts
             elif name:
@@ -169,8 +170,6 @@ class _Report:
         """Return what became of a rule that read this name, or none, in a credential."""
         if it.credential is None:
             return Outcome.UNREAD
-        if len(it.credential) > MAX_CREDENTIAL:
-            return Outcome.LONG
         if name in self.table.hublets:
             return Outcome.NAMES
         if name:
@@ -205,8 +204,10 @@ class _Report:
         match decision.reason:
             case Reason.CONFLICT:
                 return ": in conflict"
-            case Reason.TOO_LARGE:
-                return ", but another credential is too long"
+            case Reason.TOO_LARGE | Reason.UNREADABLE:
+                return ", but something else cannot be read"
+            case Reason.STRAY:
+                return ", but another Hublet's credential stands where no rule looks"
             case Reason.CREDENTIAL | Reason.MOVED if name == decision.hublet:
                 return " too"
             case _ if it is None:
@@ -235,7 +236,7 @@ def _account_ids(
     """Yield each place for an account with what stands there."""
     if not (accounts := table.accounts):
         return
-    read = [(place_name(place), [*place.values(request)]) for place in accounts.places]
+    read = [(place_name(place), [*(place.values(request) or ())]) for place in accounts.places]
     if accounts.fields:
         where = f"protobuf {', '.join(str(field.field) for field in accounts.fields)}"
         inside = [

@@ -49,7 +49,7 @@ def _readings(table: Table) -> Iterator[_Reading]:
             if it.credential is None or len(it.credential) > MAX_CREDENTIAL:
                 continue
             for rule in table.rules:
-                applies = it.place in rule.places and rule.applies_to(example.request.path)
+                applies = it.place in rule.places and rule.applies_to(example.request.paths)
                 if applies and (names := rule.reader.names(it.credential)):
                     yield _Reading(example, rule, names, it)
 

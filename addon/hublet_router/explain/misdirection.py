@@ -106,7 +106,7 @@ def account_ids(table: Table, request: Request) -> set[str]:
     if table.accounts is None:
         return set()
     read = findings(table, request)
-    found = [value for place in table.accounts.places for value in place.values(request)]
+    found = [value for place in table.accounts.places for value in place.values(request) or ()]
     found += [account for it in read for account in it.accounts]
     secrets = {account_id(it.credential) for it in read if it.credential}
     return {account_id(text) for text in found} - secrets

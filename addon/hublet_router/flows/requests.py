@@ -6,9 +6,6 @@ from mitmproxy.proxy.mode_specs import ReverseMode
 
 from ..core.request import MAX_BODY, Request, ip_address
 
-_CODINGS = {b"content-encoding", b"transfer-encoding"}
-_PLAIN = {b"", b"identity", b"chunked"}
-
 
 def request_head(flow: http.HTTPFlow, body: bytes | None = b"") -> Request:
     """Return what a decision may look at; a body that cannot be read is None."""
@@ -23,16 +20,12 @@ def request_head(flow: http.HTTPFlow, body: bytes | None = b"") -> Request:
 
 
 def request_with_body(flow: http.HTTPFlow) -> Request:
-    """Return what a decision may look at when the body has come.
+    """Return what a decision may look at if the body has come.
 
-    A body that is too long cannot be read, nor one that was streamed and not kept, nor one that is
-    compressed: to look into it would let its sender choose how much memory that takes.
+    The body is None if it is too long to be read, or was streamed and not kept.
     """
-    body, fields = flow.request.raw_content, flow.request.headers.fields
-    codings = b",".join(value for name, value in fields if name.lower() in _CODINGS)
-    is_plain = {coding.strip().lower() for coding in codings.split(b",")} <= _PLAIN
-    is_readable = body is not None and is_plain and len(body) <= MAX_BODY
-    return request_head(flow, body if is_readable else None)
+    body = flow.request.raw_content
+    return request_head(flow, body if body is not None and len(body) <= MAX_BODY else None)
 
 
 def body_size(request: http.Request) -> int | None:

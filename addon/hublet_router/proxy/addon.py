@@ -131,16 +131,13 @@ class HubletRouter:
         self.ledger.pop(flow, None)
         try:
             request, table = request_head(flow), self.live.table
-            size = body_size(flow.request) if table and table.reads_body(request.path) else 0
+            size = body_size(flow.request) if table and table.reads_body(request) else 0
             if size == 0:
                 self._decide_now(flow, request)
-                return
-            request = replace(request, body=None)
-            if flow.request.stream or (size or 0) > MAX_BODY:
-                self._decide_now(flow, request)  # the body is never whole
-            elif size is None:
-                self._decide_provisionally(flow, request)
-            # else wait for the body: `request` decides
+            elif flow.request.stream or (size or 0) > MAX_BODY:
+                self._decide_now(flow, replace(request, body=None))  # the body is never whole
+            # Else wait for the body: `request` decides. One whose length is not known may turn out
+            # to be too long: mitmproxy streams it then, without a stamp, and the guard refuses it.
         except Exception as error:
             self._fail(flow, error)
 
@@ -149,8 +146,6 @@ class HubletRouter:
         if flow.error or flow.response or not flow.live:
             return
         try:
-            if self._was_provisional(flow):
-                flow.request.data.host = self.ledger[flow].original_host
             if not isinstance(flow.request.host, UpstreamHost):
                 self._decide_now(flow, request_with_body(flow))
             frame(flow.request)
@@ -178,33 +173,11 @@ class HubletRouter:
     # one way to do each thing
 
     def _decide_now(self, flow: http.HTTPFlow, request: Request) -> None:
-        """Decide, and do what the decision says."""
-        self._carry_out(flow, self._decide(flow, request))
-
-    def _decide_provisionally(self, flow: http.HTTPFlow, request: Request) -> None:
-        """Decide a request without its body, whose length is unknown.
-
-        If the body is short, `request` decides again. If it turns out to be long, mitmproxy streams
-        it to where the other credentials say; where they do not, it waits without a stamp.
-        """
-        decided = self._decide(flow, request)
-        if decided.decision.upstream:
-            host = flow.request.host
-            self._carry_out(flow, decided._replace(is_provisional=True, original_host=host))
-
-    def _decide(self, flow: http.HTTPFlow, request: Request) -> Decided:
+        """Decide, do what the decision says, or what overrides it, and keep it."""
         table = self.live.table
         started = time.perf_counter()
         decision = decide(table, request) if table else refuse(Reason.NO_TABLE)
         seconds = time.perf_counter() - started
-        if earlier := self.ledger.get(flow):
-            seconds += earlier.seconds
-        return Decided(decision, table, seconds, request)
-
-    def _carry_out(self, flow: http.HTTPFlow, decided: Decided) -> None:
-        """Do what a decision says, or what overrides it, and keep it."""
-        decision, table, request = decided.decision, decided.table, decided.request
-        assert request
         self.shadow.note(flow, request, decision)
         if table and self.overrides:
             decision = self.overrides.apply(table, flow, request, decision)
@@ -220,18 +193,8 @@ class HubletRouter:
             sni = flow.client_conn.sni  # what mitmproxy would use where the target stays
             flow.request.data.host = UpstreamHost(flow.request.host, flow.request.port, sni)
         else:
-            send_refusal(flow, decision)
-        self._keep(flow, decided._replace(decision=decision))
-
-    def _was_provisional(self, flow: http.HTTPFlow) -> bool:
-        """Return whether a request bears a provisional stamp, and its body has come whole."""
-        decided = self.ledger.get(flow)
-        return (
-            decided is not None
-            and decided.is_provisional
-            and isinstance(flow.request.host, UpstreamHost)
-            and not flow.request.stream
-        )
+            send_refusal(flow, decision, table)
+        self._keep(flow, Decided(decision, table, seconds, request))
 
     def _keep(self, flow: http.HTTPFlow, decided: Decided) -> None:
         annotate(flow, decided.decision)

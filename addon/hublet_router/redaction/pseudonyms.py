@@ -178,7 +178,7 @@ class Pseudonymizer:
 
     def _message(self, text: str, salt: int) -> str:
         """Replace each field of a protobuf message, but for the Hublet; its numbers stay."""
-        old = decode_base64(text, url_only=True)
+        old = decode_base64(text)
         accounts = {it.field for it in self._fields}
         noise = iter(self._stream(old, salt, len(old)))
         new = bytearray()

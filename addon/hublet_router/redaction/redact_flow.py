@@ -120,7 +120,7 @@ class FlowRedactor:
         data.authority = _changed(host, old.data.authority)
         data.path = _changed(self._redact.target, old.data.path)
         self._common(old, data)
-        if not body or not self.table.reads_body(seen.path):
+        if not body or not self.table.reads_body(seen):
             self._keep_body(old, new)
         elif seen.body is None:  # what no rule can read stays so
             new.raw_content = b"x" * min(len(body), MAX_BODY + 1)

@@ -27,7 +27,8 @@ def parse_rules(faults: Faults, sections: Iterable[Section]) -> tuple[Rule, ...]
         if name and name.value in rules:
             faults.add(name.at, f"rule '{name.value}' is defined twice; rename one")
         if name and places and reader:
-            prefix = literal_start(paths) if paths else ""
+            prefix = literal_start(paths).lower() if paths else ""
+            paths = any_case(paths) if paths else None
             rules[name.value] = Rule(name.value, places, reader, paths, prefix, section.at)
     return tuple(rules.values())
 
@@ -69,7 +70,12 @@ def _reader(faults: Faults, how: Section) -> Reader | None:
 def parse_path(faults: Faults, text: Text | None) -> Path | None:
     """Return the place that a pattern on the path finds."""
     pattern = parse_pattern(faults, text, "'path'", groups=1)
-    return Path(pattern, literal_start(pattern)) if pattern else None
+    return Path(any_case(pattern), literal_start(pattern).lower()) if pattern else None
+
+
+def any_case(pattern: re.Pattern[str]) -> re.Pattern[str]:
+    """Return a pattern on the path for any case: some servers route `/OAUTH/` as `/oauth/`."""
+    return re.compile(pattern.pattern, pattern.flags | re.IGNORECASE)
 
 
 def parse_pattern(

@@ -71,7 +71,7 @@ class Shadow:
             return
         request, live = noted
         try:
-            if table.reads_body(request.path):
+            if table.reads_body(request):
                 body = None if flow.request.stream else request_with_body(flow).body
                 request = replace(request, body=body)
             decision = decide(table, request)

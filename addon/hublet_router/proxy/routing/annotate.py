@@ -12,18 +12,12 @@ from ...core.table import Table
 
 
 class Decided(NamedTuple):
-    """A decision, with the table and the request that it was made of, and the seconds it took.
-
-    A provisional one was made before the body came. If the body turns out short, the request is
-    decided again, as one for its `original_host`; `seconds` is then the sum.
-    """
+    """A decision, with the table and the request that it was made of, and the seconds it took."""
 
     decision: Decision
     table: Table | None
     seconds: float
     request: Request | None = None
-    is_provisional: bool = False
-    original_host: str = ""
 
 
 type Ledger = WeakKeyDictionary[http.HTTPFlow, Decided]

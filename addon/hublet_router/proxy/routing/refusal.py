@@ -7,6 +7,7 @@ from mitmproxy import http
 
 from ...core.decision import Decision, Reason
 from ...core.request import MAX_BODY
+from ...core.table import Table
 from ...flows.requests import body_size
 
 PROXY_NAME = "hublet-router"
@@ -35,6 +36,12 @@ ANSWERS: dict[Reason, tuple[HTTPStatus, str, str]] = {
         "http_request_error",
         "The request carries credentials of different regions. Send one of them.",
     ),
+    Reason.STRAY: (
+        HTTPStatus.BAD_REQUEST,
+        "http_request_error",
+        "The request carries a credential of another region in a place where none belongs. Send"
+        " only the credential that the request is for.",
+    ),
     Reason.FOREIGN_HOST: (
         HTTPStatus.MISDIRECTED_REQUEST,
         "destination_not_found",
@@ -44,8 +51,8 @@ ANSWERS: dict[Reason, tuple[HTTPStatus, str, str]] = {
     Reason.UNREADABLE: (
         HTTPStatus.BAD_REQUEST,
         "http_request_error",
-        "The request holds control characters, which servers read in different ways. Send it"
-        " without them.",
+        "The region cannot be read: a field holds control characters, a credential is written in a"
+        " way that servers read differently, or the body is not in the format of its path.",
     ),
     Reason.TOO_LARGE: (
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -67,9 +74,11 @@ ANSWERS: dict[Reason, tuple[HTTPStatus, str, str]] = {
 }
 
 
-def answer(decision: Decision, method: str) -> http.Response:
+def answer(decision: Decision, method: str, table: Table | None = None) -> http.Response:
     """Return the answer to a refused request: RFC 9457, with Proxy-Status of RFC 9209."""
     status, error, sentence = ANSWERS[decision.reason]
+    if decision.reason is Reason.UNREADABLE and _is_of_body(decision, table):
+        status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     problem = {
         "title": status.phrase,
         "status": status.value,
@@ -91,7 +100,13 @@ def answer(decision: Decision, method: str) -> http.Response:
     return response
 
 
-def send_refusal(flow: http.HTTPFlow, decision: Decision) -> None:
+def _is_of_body(decision: Decision, table: Table | None) -> bool:
+    """Return whether the rule that a decision names looks into bodies."""
+    rules = [rule for rule in table.rules if rule.name == decision.credential] if table else []
+    return any(place.in_body for rule in rules for place in rule.places)
+
+
+def send_refusal(flow: http.HTTPFlow, decision: Decision, table: Table | None = None) -> None:
     """Refuse a request, in one of three ways.
 
     mitmproxy answers only when it has the whole body, and crashes if there is an answer but an
@@ -105,7 +120,7 @@ def send_refusal(flow: http.HTTPFlow, decision: Decision) -> None:
     """
     size, body = body_size(flow.request), flow.request.raw_content
     if size == 0 or (body is not None and len(body) <= MAX_BODY):
-        flow.response = answer(decision, flow.request.method)
+        flow.response = answer(decision, flow.request.method, table)
     elif size is None or size > MAX_BODY:
         flow.request.stream = True
         flow.request.headers.pop("expect", None)

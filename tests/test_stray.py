@@ -1,0 +1,68 @@
+import base64
+import pathlib
+
+import pytest
+
+from hublet_router.core.request import Request
+from hublet_router.core.stray import find_stray
+from hublet_router.tablefile import load
+from synthetic import access_token, api_key, personal_access_key, private_app_token
+
+TABLE = load(pathlib.Path(__file__).parent.parent / "hublets.yaml")
+KEY, PAT = api_key("eu1"), private_app_token("eu1")
+REFRESH = "/localdevauth/v1/auth/refresh"
+ESCAPED = "".join(f"\\u{ord(char):04x}" for char in personal_access_key("eu1"))
+
+
+def names(target: str, field: str = "", body: str = "", known: str = "") -> str | None:
+    seen = Request("GET", ("api.hubapi.com",), target, (("x-any", field),), body.encode("latin-1"))
+    stray = find_stray(TABLE, seen, "na1", {known})
+    return stray.hublet if stray else None
+
+
+@pytest.mark.parametrize(
+    ("target", "field", "body"),
+    [
+        pytest.param(f"/?a[]={KEY}", "", "", id="query"),
+        pytest.param(f"/x&hapikey={KEY}", "", "", id="path"),
+        pytest.param("/", f'Token token="{PAT}"', "", id="field"),
+        pytest.param("/?a=%65" + KEY[1:], "", "", id="escaped"),
+        pytest.param("/?a=%252565" + KEY[1:], "", "", id="escaped three times"),
+        pytest.param("/?a=%u0065" + KEY[1:], "", "", id="escaped as ASP.NET does"),
+        pytest.param("/", "\\x65" + KEY[1:], "", id="escaped as JavaScript does"),
+        pytest.param(
+            "/", "Basic " + base64.b64encode(f"x:{PAT}".encode()).decode(), "", id="Basic"
+        ),
+        pytest.param("/", access_token("eu1").replace("-", "+").replace("_", "/"), "", id="base64"),
+        pytest.param(f"/?u=https://{KEY}@a.example/", "", "", id="user of a URL"),
+        pytest.param(REFRESH, "", f'{{"a": ["{KEY}"]}}', id="body"),
+        pytest.param(REFRESH, "", f'{{"a": "{ESCAPED}"}}', id="escapes in a body"),
+        pytest.param(REFRESH, "", f'{{"{ESCAPED}": 1}}', id="key in a body"),
+    ],
+)
+def test_a_credential_is_found_wherever_it_stands(target: str, field: str, body: str) -> None:
+    assert names(target, field, body) == "eu1"
+
+
+@pytest.mark.parametrize(
+    ("target", "field", "body"),
+    [
+        pytest.param("/", api_key("na1"), "", id="the Hublet decided"),
+        pytest.param("/", api_key("zz9"), "", id="an unlisted Hublet"),
+        pytest.param("/", KEY[:15], "", id="a short run"),
+        pytest.param("/crm/v3", "", KEY, id="a body that no rule reads"),
+        pytest.param("/%25%25", "\\", "", id="escapes of nothing"),
+        pytest.param("/", "https://eu1-application.example.com/x", "", id="a regional host"),
+        pytest.param(
+            "/", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "", id="trace"
+        ),
+        pytest.param("/", "_ga=GA1.2.1234567890.1234567890", "", id="analytics"),
+        pytest.param("/", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36", "", id="browser"),
+    ],
+)
+def test_nothing_else_is_found(target: str, field: str, body: str) -> None:
+    assert names(target, field, body) is None
+
+
+def test_a_credential_that_a_rule_has_read_is_no_stray() -> None:
+    assert names(f"/?x={KEY}", known=KEY) is None
