@@ -143,7 +143,7 @@ def test_the_lines_send_each_request_where_its_answer_said() -> None:
     right = {
         asked("/x?portalId=62515"): "eu1",
         asked(f"/x?portalId=1&hapikey={api_key('ap1')}"): "na1",
-        asked("/accounts/a%20b:%20%22c"): "ap1",
+        asked("/accounts/ab:%22c"): "ap1",
         asked("/x?portalId=777"): "ap1",
         asked("/x", access_token("na1")): "eu1",
     }
@@ -156,8 +156,8 @@ def test_the_lines_send_each_request_where_its_answer_said() -> None:
         "accounts:",
         "  moved:",
         "    62515: eu1  # 2 answers; now na1 ← anonymous",
-        "    1: na1  # 1 answer; now ap1 ← api-key",
-        '    "a b: \\"c": ap1  # 1 answer; now na1 ← anonymous',
+        "    1: {from: ap1, to: na1}  # 1 answer; now ap1 ← api-key",
+        '    "ab:\\"c": ap1  # 1 answer; now na1 ← anonymous',
         "    777: ap1  # 1 answer; now eu1 ← moved",
     ]
     table = fixed(TABLE, lines)

@@ -669,7 +669,7 @@ def test_faults_of_policy(text: str, sentences: list[str]) -> None:
             "{request: {url: https://api.test/}, refused: unknown}",
             [
                 "5:57: 'refused' of an example is 'unknown'; write unknown-hublet or conflict or"
-                " foreign-host or too-large or legacy or anonymous"
+                " unreadable or stray or foreign-host or too-large or legacy or anonymous"
             ],
             id="no such reason",
         ),

@@ -16,6 +16,7 @@ STATUSES = {
     Reason.CONFLICT: 400,
     Reason.FOREIGN_HOST: 421,
     Reason.UNREADABLE: 400,
+    Reason.STRAY: 400,
     Reason.TOO_LARGE: 413,
     Reason.NO_TABLE: 503,
     Reason.INTERNAL_ERROR: 503,

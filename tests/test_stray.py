@@ -3,6 +3,7 @@ import pathlib
 
 import pytest
 
+from hublet_router.core.findings import Finding
 from hublet_router.core.request import Request
 from hublet_router.core.stray import find_stray
 from hublet_router.tablefile import load
@@ -16,7 +17,9 @@ ESCAPED = "".join(f"\\u{ord(char):04x}" for char in personal_access_key("eu1"))
 
 def names(target: str, field: str = "", body: str = "", known: str = "") -> str | None:
     seen = Request("GET", ("api.hubapi.com",), target, (("x-any", field),), body.encode("latin-1"))
-    stray = find_stray(TABLE, seen, "na1", {known})
+    rule = TABLE.rules[0]
+    found = [Finding(rule.places[0], rule, known, ("na1",))] if known else []
+    stray = find_stray(TABLE, seen, "na1", found)
     return stray.hublet if stray else None
 
 

@@ -143,8 +143,6 @@ KNOWN = Accounts(
     (Protobuf(3),),
     {"7": Move("eu1"), "8": Move("na1")},
 )
-    (Query("portalId"), Query("id")), (Protobuf(3),), {"7": Move("eu1"), "8": Move("na1")}
-)
 
 
 @pytest.mark.parametrize(

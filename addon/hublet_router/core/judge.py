@@ -66,11 +66,10 @@ def judge(table: Table, request: Request, found: Sequence[Finding]) -> Verdict:
         or _named(table, claims, unnamed)
     )
     hublet = verdict[0].hublet
-    if hublet and table.policy.stray == "refuse":
-        known = {it.credential.rstrip("=") for it in found if it.credential and it.hublets}
-        if stray := find_stray(table, request, hublet, known):
-            return refuse(Reason.STRAY, stray.rule.name, table.version), None
-    return verdict
+    if hublet is None or table.policy.stray == "ignore":
+        return verdict
+    stray = find_stray(table, request, hublet, found)
+    return (refuse(Reason.STRAY, stray.rule.name, table.version), None) if stray else verdict
 
 
 def _unread(table: Table, found: Sequence[Finding]) -> Verdict | None:

@@ -6,10 +6,11 @@ so every run of token characters in the request is offered to the readers of the
 """
 
 import re
-from collections.abc import Set as AbstractSet
+from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import unquote_plus
 
+from .findings import Finding
 from .formats import all_strings, decode_base64
 from .lookup import Rule
 from .request import Request
@@ -40,16 +41,16 @@ class Stray(NamedTuple):
 
 
 def find_stray(
-    table: Table, request: Request, hublet: str, known: AbstractSet[str]
+    table: Table, request: Request, hublet: str, found: Sequence[Finding]
 ) -> Stray | None:
     """Return the first credential of a listed Hublet other than `hublet`.
 
-    `known` are the credentials in which rules have found a name, without padding.
+    It is none of the findings that name a Hublet: those were judged.
     """
     text = request.head
     if request.body and table.reads_body(request):
         text = " ".join([text, request.body.decode("latin-1"), *all_strings(request.json)])
-    seen = {*known}
+    seen = {it.credential.rstrip("=") for it in found if it.credential and it.hublets}
     for _ in range(MAX_DECODED + 1):
         inner = []
         for run in _runs(text):

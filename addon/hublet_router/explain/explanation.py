@@ -10,7 +10,9 @@ from ..core.decision import Action, Decision, Reason
 from ..core.findings import Finding, findings
 from ..core.judge import check_request, judge
 from ..core.lookup import Rule
+from ..core.places import Header
 from ..core.request import Request
+from ..core.stray import find_stray
 from ..core.table import Table
 from .masking import describe_shape, place_name
 
@@ -27,6 +29,7 @@ class Outcome(Enum):
     OTHER_KIND = "not of its kind"
     NAMES_NONE = "it names none"
     TAKEN = "named by {by} already"
+    STRAY = "names {name} where no rule looks"
     NAMES = "names {name}"
     NAMES_UNLISTED = "names {name}, which is not listed"
     NAMES_ANYTHING = "names one that is not listed"
@@ -125,7 +128,7 @@ def explain(table: Table, request: Request, status: int | None = None) -> Explan
     found = findings(table, request)
     decision, settled = judge(table, request, found)
     report = _Report(table, request, found, decision, settled)
-    tried = (*report.rules(), *report.accounts())
+    tried = (*report.rules(), *report.accounts(), *report.stray())
     return Explanation(decision, tried, report.policy(), _guess(decision, status))
 
 
@@ -196,6 +199,18 @@ class _Report:
                     why += self._aside(owner, None)
                 yield Tried("accounts", place, outcome, describe_shape(one), owner, why)
 
+    def stray(self) -> Iterator[Tried]:
+        """Yield the stray credential that refused the request: its place, and never its text."""
+        if self.decision.reason is not Reason.STRAY:
+            return
+        lenient = replace(self.table, policy=replace(self.table.policy, stray="ignore"))
+        hublet = judge(lenient, self.request, self.found)[0].hublet or ""
+        for place, part in _parts(self.request):
+            if it := find_stray(self.table, part, hublet, self.found):
+                why = Outcome.STRAY.value.format(name=it.hublet) + _DECIDED
+                yield Tried(it.rule.name, place, Outcome.STRAY, None, it.hublet, why)
+                return
+
     def _aside(self, name: str, it: Finding | None) -> str:
         """Return why a credential that named a Hublet, or else an account, did not decide."""
         decision, accounts = self.decision, self.table.accounts
@@ -224,6 +239,17 @@ class _Report:
         strict = replace(self.table, policy=replace(policy, conflict="refuse"))
         is_conflict = judge(strict, self.request, self.found)[0].reason is Reason.CONFLICT
         return "conflict: first" if is_conflict else None
+
+
+def _parts(request: Request) -> Iterator[tuple[str, Request]]:
+    """Yield the places of a request, each with a request that has nothing else in it."""
+    path, _, query = request.target.partition("?")
+    bare = replace(request, headers=(), body=b"")
+    yield "path", replace(bare, target=path)
+    yield "query", replace(bare, target=f"/?{query}")
+    for name, value in request.headers:
+        yield place_name(Header(name)), replace(bare, target="/", headers=((name, value),))
+    yield "body", replace(request, headers=())
 
 
 type _Ids = list[tuple[str, str | None]]

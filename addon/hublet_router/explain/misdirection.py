@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from ..core.decision import Decision, Reason
 from ..core.findings import findings
 from ..core.formats import json_strings
 from ..core.judge import decide
@@ -58,7 +59,7 @@ class AccountMoves:
     def __init__(self, table: Table) -> None:
         self.table = table
         self.moved: dict[str, Counter[str]] = {}  # account -> answers by Hublet
-        self._now: dict[str, str] = {}  # account -> what the table decides
+        self._now: dict[str, Decision] = {}  # account -> what the table decides
         self._rest: Counter[str] = Counter()
 
     def add(self, request: Request, answer: Misdirection) -> None:
@@ -73,7 +74,7 @@ class AccountMoves:
             if len(ids) == 1:
                 (account,) = ids
                 self.moved.setdefault(account, Counter())[answer.hublet] += 1
-                self._now.setdefault(account, decision.summary)
+                self._now.setdefault(account, decision)
             elif ids:
                 self._rest["the request names more than one account"] += 1
             else:
@@ -91,14 +92,21 @@ class AccountMoves:
         if moves:
             yield from ("accounts:", "  moved:")
         for account, hublet in moves.items():
-            note = f"{counted(self.moved[account].total(), 'answer')}; now {self._now[account]}"
-            yield f"    {_key(account)}: {hublet}  # {note}"
+            now = self._now[account]
+            note = f"{counted(self.moved[account].total(), 'answer')}; now {now.summary}"
+            # Beside a credential that names a Hublet, an account counts only if it says from where.
+            move = f"{{from: {now.hublet}, to: {hublet}}}" if _is_named(now) else hublet
+            yield f"    {_key(account)}: {move}  # {note}"
         for account, counts in self.moved.items():
             if account not in moves:
                 named = ", ".join(f"{name} ({count})" for name, count in counts.items())
                 yield f"# {_key(account)}: the answers differ: {named}"
         for why, count in self._rest.items():
             yield f"# {counted(count, 'answer')}: {why}"
+
+
+def _is_named(decision: Decision) -> bool:
+    return decision.reason is Reason.CREDENTIAL
 
 
 def account_ids(table: Table, request: Request) -> set[str]:
