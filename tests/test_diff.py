@@ -361,7 +361,7 @@ def test_the_lines_that_it_prints_make_exactly_the_wrongly_sent_requests_move(
     assert command_line(["diff", old, old, flows]) == 0
     said = capsys.readouterr().out
     printed = yaml.safe_load(said.partition("\n\n")[2])
-    assert printed == {"accounts": {"moved": {1180: "eu1"}}}
+    assert printed == {"accounts": {"moved": {5893: "eu1"}}}
     table = yaml.safe_load(SHIPPED.read_text())
     table["accounts"]["moved"] |= printed["accounts"]["moved"]
     new = tmp_path / "fixed.yaml"

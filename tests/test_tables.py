@@ -68,7 +68,7 @@ DECISIONS: dict[str, list[tuple[str | None, str, str | None]]] = {
         ("us1", "legacy", "key"),
         ("eu1", "credential", "key-as-user"),
         ("us1", "legacy", "key-as-user"),
-        ("us1", "legacy", "key-as-user"),
+        (None, "stray", "key"),
         ("us1", "anonymous", None),
     ],
     "sentry-dsn": [

@@ -15,6 +15,7 @@ from typing import Any
 from ..core.findings import MAX_CREDENTIAL
 from ..core.formats import LEN, VARINT, decode_base64, protobuf_fields, read_varint, write_varint
 from ..core.readers import Base64, Jwt, Protobuf, Reader, Regex
+from ..core.stray import MIN_RUN
 from ..core.table import Table, account_id
 from ..regex_bounds.tree import parse
 from .documents import rewritten
@@ -47,6 +48,8 @@ def _rotations(*alphabets: str) -> list[bytes]:
 _LOWER, _DIGITS = "abcdefghijklmnopqrstuvwxyz", "0123456789"
 _LETTERS = _rotations(_LOWER, _LOWER.upper(), _DIGITS)
 _HEX_DIGITS = _rotations("abcdef", "ABCDEF", _DIGITS)
+_ESCAPE = re.compile("%[0-9A-Fa-f]{2}")
+_RUN = re.compile(rf"([A-Za-z0-9._~-]{{{MIN_RUN},}})")
 _HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 
 
@@ -92,7 +95,11 @@ class Pseudonymizer:
             others = (letters.replace(char, "") for char in word)
             return "".join(it[stream[start + at] % len(it)] for at, it in enumerate(others))
 
-        return _WORD.sub(other, text)
+        new = _WORD.sub(other, text)
+        for escape in _ESCAPE.finditer(text) if "%" in text else ():  # which must stay one
+            at = escape.start()
+            new = f"{new[:at]}%{ord('a') + stream[at] % 26:02x}{new[at + 3 :]}"
+        return new
 
     def _stream(self, raw: bytes, salt: int, length: int) -> bytes:
         return shake_256(self._key + bytes([salt]) + raw).digest(length)
@@ -103,6 +110,13 @@ class Pseudonymizer:
             return text
         if len(text) > MAX_CREDENTIAL:
             return self.like(text)
+        parts = _RUN.split(text)
+        is_mixed = len(parts) > 3 or parts[0] or parts[-1]
+        if is_mixed and any(it.names(run) for run in parts[1::2] for it in self._readers):
+            # One of the runs is a stray credential, as the core finds them: it stays one.
+            return "".join(
+                [self._secret(it) if at % 2 else self.like(it) for at, it in enumerate(parts)]
+            )
         wanted = self._meaning(text, before, self._name, self.account)
         for draft in self._drafts(text, before):
             if self._meaning(draft, before) == wanted:

@@ -18,7 +18,7 @@ from mitmproxy.utils.emoji import emoji
 from mitmproxy.websocket import WebSocketData, WebSocketMessage
 
 from ..core.decision import Reason
-from ..core.findings import findings
+from ..core.findings import Problem, findings
 from ..core.judge import decide
 from ..core.request import MAX_BODY, Request, host_name
 from ..core.table import Table
@@ -28,6 +28,7 @@ from .redact_text import MAX_CACHED, TextRedactor
 
 type Field = tuple[bytes, bytes]
 
+_OF_BODIES = {Problem.BODY, Problem.LONG_BODY}
 _UNROUTED = "https://unrouted.invalid"
 _NO_ADDRESS = ("192.0.2.1", 0)  # RFC 5737
 
@@ -122,10 +123,10 @@ class FlowRedactor:
         self._common(old, data)
         if not body or not self.table.reads_body(seen):
             self._keep_body(old, new)
-        elif seen.body is None:  # what no rule can read stays so
+        elif any(it.problem in _OF_BODIES for it in findings(self.table, seen)):  # it stays so
             new.raw_content = b"x" * min(len(body), MAX_BODY + 1)
         else:
-            new.content = self._read(body)
+            new.content = self._read(body, is_form=seen.form is not None)
         return new
 
     def _response(self, old: http.Response) -> http.Response:
@@ -176,14 +177,15 @@ class FlowRedactor:
         else:
             new.content = self._kept(old.get_content(strict=False) or b"") if self.bodies else b""
 
-    def _read(self, body: bytes) -> bytes:
+    def _read(self, body: bytes, *, is_form: bool) -> bytes:
         """Return what becomes of a body that a rule reads, in whatever encoding it is."""
         coding: str = detect_encoding(body)
         try:
             text = body.decode(coding)
         except UnicodeDecodeError:
             text = body.decode(coding := "latin-1")
-        return self._redact.body(text, strict=not self.bodies or "\0" in text).encode(coding)
+        strict = not self.bodies or "\0" in text
+        return self._redact.body(text, strict=strict, is_form=is_form).encode(coding)
 
     def _kept(self, body: bytes) -> bytes:
         """Return what is kept of any other body."""

@@ -118,7 +118,7 @@ class TextRedactor:
         """Replace the secrets of a query or an urlencoded body; all that it says, if `strict`."""
         return "&".join([self._pair(pair, strict) for pair in text.split("&")]) if text else ""
 
-    def body(self, text: str, *, strict: bool = False) -> str:
+    def body(self, text: str, *, strict: bool = False, is_form: bool = False) -> str:
         """Replace the secrets of JSON, a form or another text; all that it says, if `strict`."""
 
         def value(path: tuple[str, ...], plain: str) -> str:
@@ -129,7 +129,7 @@ class TextRedactor:
         try:
             return rewritten(text, value, self.name)
         except ValueError:
-            is_form = strict or _FORM.fullmatch(text)
+            is_form = is_form or strict or _FORM.fullmatch(text) is not None
             return self.form(text, strict=strict) if is_form else self.text(text)
 
     def _is_reserved(self, name: str) -> bool:
