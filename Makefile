@@ -51,8 +51,9 @@ test: install  ## the whole suite
 	@tests/needs $(NEEDS)
 	$(BIN)/python -m pytest $(ARGS)
 
-readme: install  ## write into the README what is generated, and take its picture of mitmweb
+readme: install  ## write into README and manual what is generated, and take the picture of mitmweb
 	$(BIN)/python tests/metric_list.py
+	$(BIN)/python tests/refresh_docs.py
 	PICTURE=1 $(BIN)/python -m pytest -q tests/test_web.py
 
 coverage: install  ## each module, covered to the last branch by its own test file

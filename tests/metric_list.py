@@ -1,4 +1,4 @@
-"""The list of metrics that the README shows; `make readme` writes it there."""
+"""The list of metrics that the manual shows; `make readme` writes it there."""
 
 import re
 from pathlib import Path
@@ -6,18 +6,18 @@ from types import SimpleNamespace
 
 from hublet_router.proxy.observe.instruments import Instruments, Row
 
-README = Path(__file__).parents[1] / "README.md"
+PAGE = Path(__file__).parents[1] / "addon" / "docs" / "operating.md"
 PLACE = re.compile(r"(?<=<!-- metrics -->\n).*?(?=<!-- end of metrics -->)", re.DOTALL)
 
 
 def rows() -> list[Row]:
-    """Every metric of the router."""
+    """Return every metric of the router."""
     nothing = SimpleNamespace(table=None, source=None, decision_log=SimpleNamespace(file=None))
     return Instruments(nothing).listed
 
 
 def metric_list() -> str:
-    """The list as it has to stand in the README."""
+    """Return the list as it has to stand in the manual."""
     lines = ["| metric | type | labels | meaning |", "| --- | --- | --- | --- |"]
     for row in rows():
         labels = ", ".join(f"`{label}`" for label in row.labels)
@@ -29,7 +29,7 @@ def metric_list() -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time as people write it."""
+    """Return a time as people write it."""
     for size, unit in ((1, "s"), (1e-3, "ms")):
         if seconds >= size:
             return f"{seconds / size:g} {unit}"
@@ -37,4 +37,4 @@ def duration(seconds: float) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(PLACE.sub(lambda _: metric_list(), README.read_text()))
+    PAGE.write_text(PLACE.sub(lambda _: metric_list(), PAGE.read_text()))
