@@ -69,7 +69,6 @@ def anchors(page: Path) -> set[str]:
 def test_every_link_leads_somewhere(page: Path) -> None:
     links = LINK.findall(TEXTS[page])
     targets = [(page.parent / file if file else page, anchor) for file, anchor in links]
-    assert targets
     assert [it for it, _ in targets if not it.exists()] == []
     assert [(it, anchor) for it, anchor in targets if anchor and anchor not in anchors(it)] == []
 
@@ -106,4 +105,5 @@ def test_the_example_of_a_table_is_one() -> None:
 def test_a_part_of_a_table_fits_into_one(part: str) -> None:
     """Each key of the part takes the place of the shipped table's own."""
     table = yaml.safe_load((ROOT / "hublets.yaml").read_text())
-    loads(yaml.safe_dump({**table, "examples": [], **yaml.safe_load(part)}).encode())
+    del table["examples"]  # they would not hold for other rules
+    loads(yaml.safe_dump(table | yaml.safe_load(part)).encode())
