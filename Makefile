@@ -5,78 +5,80 @@ BIN := $(VENV)/bin
 PORT ?= 8080
 SECONDS ?= 60
 MINUTES ?= 10
-# What tests run and pip cannot bring: PROGRAM=PACKAGE of Debian.
+# Programs that tests run and that pip cannot install: PROGRAM=PACKAGE of Debian.
 NEEDS := promtool=prometheus tmux=tmux chromium=chromium
-ROUTED := -s addon/router.py --mode reverse:https://unrouted.invalid --listen-host 127.0.0.1 \
-	--listen-port $(PORT) --set hublet_demo=true --set store_streamed_bodies=true -s tests/traffic.py
-# Newest first, with the whole URL: the console's list has no column for a comment.
-CONSOLE := --set console_flowlist_layout=list --set view_order_reversed=true \
-	--set console_focus_follow=true
-WEB := $(foreach column,comment status method path,--set web_columns=$(column))
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help install run console web demo test readme coverage fuzz soak bench check format
+.PHONY: help run console web demo test readme coverage fuzz soak bench check format
 
-help:  ## say what there is
+help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
 
-install: $(VENV)/installed  ## set up .venv with the project, editable, and what its tests need
-
-# The first interpreter that is new enough; PYTHON=... overrides.
-$(VENV)/installed: pyproject.toml
-	@for python in $(PYTHON) python3.13 python3.12 python3 python; do \
+# What running needs. The first interpreter that is new enough; PYTHON=... names another one.
+$(VENV)/runs: pyproject.toml
+	@for python in $(or $(PYTHON),python3.13 python3.12 python3 python); do \
 		$$python -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && break; \
 		python=; \
 	done; \
 	test -n "$$python" || { \
-		echo "hublet-router needs Python 3.12 or newer: install it, or name it with PYTHON=/path/to/python3.13" >&2; \
+		echo "hublet-router needs Python 3.12 or newer, and $(or $(PYTHON),this machine) has none:" \
+			"install it, or name it with PYTHON=/path/to/python3.13" >&2; \
 		exit 1; \
 	}; \
+	echo "setting up $(VENV): this takes some seconds"; \
 	$$python -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(PIP) --editable .
+	@echo "done: the command is $(BIN)/hublet-router"
 	@touch $@
 
-run: install  ## route on 127.0.0.1:8080 with hublets.yaml, and serve its demo Hublets
+# What tests, checks and measurements need as well.
+$(VENV)/tests: $(VENV)/runs
+	@echo "adding to $(VENV) what the tests need: this takes a minute"
+	@$(PIP) --editable '.[dev]'
+	@touch $@
+
+run: $(VENV)/runs  ## route on 127.0.0.1:8080 (PORT=) with hublets.yaml, and serve its demo Hublets
 	$(BIN)/hublet-router run --listen-port $(PORT) --set hublet_demo=true $(ARGS)
 
-console: install  ## the same proxy in mitmproxy's console, with a request of every kind
-	$(BIN)/mitmproxy $(ROUTED) $(CONSOLE) $(ARGS)
+console: $(VENV)/runs  ## the same proxy in mitmproxy's console, with a request of every kind
+	$(BIN)/hublet-router demo --console --port $(PORT) -- $(ARGS)
 
-web: install  ## the same in mitmweb
-	$(BIN)/mitmweb $(ROUTED) $(WEB) $(ARGS)
+web: $(VENV)/runs  ## the same in mitmweb
+	$(BIN)/hublet-router demo --web --port $(PORT) -- $(ARGS)
 
-demo: install  ## send a signed request of every kind, and show where each went
-	@$(BIN)/python tests/proof.py
+demo: $(VENV)/runs  ## send a signed request of every kind, and print where each went
+	@$(BIN)/hublet-router demo
 
-test: install  ## the whole suite
+test: $(VENV)/tests  ## the whole suite, on every core
 	@tests/needs $(NEEDS)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=auto $(ARGS)
 
-readme: install  ## write into README and manual what is generated, and take the picture of mitmweb
+readme: $(VENV)/tests  ## write what is generated in the docs, and take the picture of mitmweb
 	$(BIN)/python tests/metric_list.py
 	$(BIN)/python tests/refresh_docs.py
 	PICTURE=1 $(BIN)/python -m pytest -q tests/test_web.py
 
-coverage: install  ## each module, covered to the last branch by its own test file
-	$(BIN)/python tests/own_coverage.py
+coverage: $(VENV)/tests  ## each module, covered to the last branch by its own test file
+	$(BIN)/python tests/module_coverage.py
 
-fuzz: install  ## let atheris look for input that breaks a law, for SECONDS in all
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]' || { \
+fuzz: $(VENV)/tests  ## let atheris look for input that breaks a law, for SECONDS in all
+	@$(PIP) --editable '.[fuzz]' || { \
 		echo "make fuzz needs atheris, which has no wheel for this Python and machine: use CPython 3.12 or 3.13 on x86-64 Linux" >&2; \
 		exit 1; \
 	}
 	$(BIN)/python tests/fuzz.py $(SECONDS)
 
-soak: install  ## mixed traffic for MINUTES, while tables and upstreams come and go
+soak: $(VENV)/tests  ## mixed traffic for MINUTES, while tables and upstreams come and go
 	$(BIN)/python tests/soak.py $(MINUTES)
 
-bench: install  ## measure it beside bare mitmdump, and HAProxy and nginx where there are any
+bench: $(VENV)/tests  ## measure it beside bare mitmdump, and HAProxy and nginx if installed
 	@PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
 
-check: install  ## format, lint, types
+check: $(VENV)/tests  ## format, lint, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-format: install  ## mend what can be mended
+format: $(VENV)/tests  ## fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .

@@ -86,15 +86,11 @@ class Sessions:
         ).stdout  # fmt: skip
 
     def _here(self, command: str) -> str:
-        """Return what runs for a command: on free ports, and without another installation."""
+        """Return what runs for a command: on the ports that were free, in this environment."""
         if "localhost:" in command:
             self._start()
             for taken, shown in self.names.items():
                 command = command.replace(shown, taken) if shown.isdigit() else command
-        if "hublet-router run" in command:
-            port = str(free_port())
-            self.names[port] = "8080"
-            command = command.replace("router run", f"router run --listen-port {port}")
         if command.startswith("make "):
             lines = _makefile_recipe(command.removeprefix("make "))
             command = lines.removeprefix("@").replace("$(BIN)", str(BIN))

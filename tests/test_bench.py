@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench import costs, decisions
+from bench import costs, decisions, redactions
 from bench.load import Job
 from bench.rounds import LEAN, Scenario, in_turn, measure
 from bench.subjects import Setting
@@ -62,6 +62,11 @@ def test_what_is_timed_is_routed(kind: str, hublets: int) -> None:
     assert len(table.hublets) == hublets
     request = next(decisions.requests(kind))
     assert decide(table, request).hublet == ("na1" if kind == "no credential" else "eu1")
+
+
+def test_every_flow_that_is_timed_is_redacted() -> None:
+    alone, whole, _ = redactions.redactions(8)
+    assert 0 < alone < whole
 
 
 def test_log_and_metrics_have_every_other_turn(setting: Setting) -> None:

@@ -16,7 +16,8 @@ from hublet_router.tablefile import load
 ROOT = Path(__file__).parents[1]
 SHIPPED = load(ROOT / "hublets.yaml")
 SOUND = (
-    f"sound: 3 Hublets, 10 credential rules, {len(SHIPPED.examples)} examples, table 0123456789ab"
+    f"sound: 3 Hublets, {len(SHIPPED.rules)} credential rules,"
+    f" {len(SHIPPED.examples)} examples, table 0123456789ab"
 )
 SUSPICIOUS = b"""\
 domains: [api.example.org]
@@ -30,10 +31,10 @@ SECRET = "c0ffee5ec2e7"
 
 
 def ask(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, list[str]]:
-    """Return the exit code and the lines on standard output, where all of it must be."""
+    """Return the exit status and the lines on standard output; the other has the rate alone."""
     code = command_line(["check", *map(str, words)])
     said = capsys.readouterr()
-    assert said.err == ""
+    assert re.fullmatch("([0-9]+ flows? in [0-9.]+ s: [0-9,]+ a second\n)?", said.err)
     return code, re.sub("table [0-9a-f]{12}", "table 0123456789ab", said.out).splitlines()
 
 
@@ -64,7 +65,9 @@ def test_a_sound_table(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.M
     monkeypatch.chdir(ROOT)
     assert ask(capsys) == (0, [f"hublets.yaml: {SOUND}"])
     assert ask(capsys, ROOT / "hublets.yaml", "--strict") == (0, [f"{ROOT}/hublets.yaml: {SOUND}"])
-    assert ask(capsys, "--json") == (0, [])
+    assert ask(capsys, "--format", "json") == (0, [])
+    monkeypatch.chdir(ROOT / "tests")  # the default table may also stand in the checkout
+    assert ask(capsys) == (0, [f"{ROOT}/hublets.yaml: {SOUND}"])
 
 
 def test_every_fault_of_a_table(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -77,7 +80,7 @@ def test_every_fault_of_a_table(capsys: pytest.CaptureFixture[str], tmp_path: Pa
         f"{path}:3:10: default names Hublet 'eu2', but 'hublets' lists eu1",
         f"{path}:4:1: unknown key 'x' in the table",
     ]
-    assert json.loads(ask(capsys, path, "--json")[1][0]) == {
+    assert json.loads(ask(capsys, path, "--format", "json")[1][0]) == {
         "file": str(path),
         "line": 3,
         "column": 10,
@@ -97,11 +100,26 @@ def test_a_fault_of_a_file_beside_the_table(
     assert ask(capsys, suspicious) == (1, [f"{moved}:1:1: {sentence}"])
 
 
-def test_a_table_that_is_not_there(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    code, (line,) = ask(capsys, tmp_path / "nothing.yaml")
+@pytest.mark.parametrize("words", [["nothing.yaml"], ["--table", "nothing.yaml"]], ids=" ".join)
+def test_a_missing_table_is_an_error(
+    words: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert command_line(["check", *words]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("nothing.yaml:1:1: cannot be read: No such file")
 
-    assert code == 1
-    assert line.startswith(f"{tmp_path}/nothing.yaml:1:1: cannot be read: No such file")
+
+@pytest.mark.parametrize("option", ["--coverage", "--moved"])
+def test_a_table_among_recordings(
+    option: str, capsys: pytest.CaptureFixture[str], flows: Path, suspicious: Path
+) -> None:
+    assert command_line(["check", option, str(flows), str(suspicious)]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == f"{suspicious} is a table; put it before {option}\n"
 
 
 def test_warnings(capsys: pytest.CaptureFixture[str], suspicious: Path) -> None:
@@ -112,7 +130,7 @@ def test_warnings(capsys: pytest.CaptureFixture[str], suspicious: Path) -> None:
     ]
     assert ask(capsys, suspicious) == (0, lines)
     assert ask(capsys, suspicious, "--strict") == (1, lines)
-    code, (line,) = ask(capsys, suspicious, "--json")
+    code, (line,) = ask(capsys, suspicious, "--format", "json")
     assert code == 0
     assert json.loads(line) == {
         "file": str(suspicious),
@@ -127,11 +145,11 @@ def test_coverage_of_recorded_flows(
     capsys: pytest.CaptureFixture[str], suspicious: Path, flows: Path
 ) -> None:
     code, lines = ask(capsys, ROOT / "hublets.yaml", "--coverage", flows)
-    told = lines[1 + len(SHIPPED.rules) + len(SHIPPED.hublets) - 1 :]  # all but the default
+    printed = lines[1 + len(SHIPPED.rules) + len(SHIPPED.hublets) - 1 :]  # all but the default
     assert code == 0
     assert lines[0] == f"{ROOT}/hublets.yaml: {SOUND}"
     assert re.match(".*hublets.yaml:[0-9]+:8: unused: no request went to Hublet 'eu1'$", lines[1])
-    assert told[:4] == [
+    assert printed[:4] == [
         "12 requests: 12 legacy",
         "what no rule explains, most frequent first:",
         "       12  query hapikey: 8 to 15 characters of a-z 0-9",
@@ -140,7 +158,7 @@ def test_coverage_of_recorded_flows(
     suspicious.write_bytes(
         SUSPICIOUS.replace(b"default: eu1", b"policy: {legacy: refuse, anonymous: refuse}")
     )
-    assert ask(capsys, suspicious, "--coverage", flows)[1][2:] == [
+    assert ask(capsys, suspicious, "--coverage", flows)[1][3:] == [
         f"{suspicious}:2:16: unused: no request went to Hublet 'eu1'",
         f"{suspicious}:5:5: unused: no request used rule 'key'",
         "12 requests: 12 foreign-host",
@@ -148,9 +166,9 @@ def test_coverage_of_recorded_flows(
     ]
 
 
-def test_law_4_coverage_tells_no_secret(capsys: pytest.CaptureFixture[str], flows: Path) -> None:
+def test_law_4_coverage_prints_no_secret(capsys: pytest.CaptureFixture[str], flows: Path) -> None:
     _, lines = ask(capsys, ROOT / "hublets.yaml", "--coverage", flows)
-    _, objects = ask(capsys, ROOT / "hublets.yaml", "--json", "--coverage", flows, flows)
+    _, objects = ask(capsys, ROOT / "hublets.yaml", "--format=json", "--coverage", flows, flows)
 
     assert lines[-1].startswith("        1  header x-api-key: ")
     assert json.loads(objects[-1])["level"] == "unexplained"
@@ -158,22 +176,22 @@ def test_law_4_coverage_tells_no_secret(capsys: pytest.CaptureFixture[str], flow
     assert SECRET not in "\n".join(lines + objects)
 
 
-def test_a_recording_that_is_none(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_missing_recording(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     code = command_line(["check", str(ROOT / "hublets.yaml"), "--coverage", str(tmp_path / "x")])
 
     assert code == 2
     assert capsys.readouterr().err == f"{tmp_path}/x: cannot be read: No such file or directory\n"
 
 
-def test_accounts_that_recorded_answers_tell_to_be_elsewhere(
+def test_moved_prints_the_accounts_that_answers_send_elsewhere(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     table, recorded = ROOT / "hublets.yaml", FOLDER / MISDIRECTED
     code, lines = ask(capsys, table, "--moved", recorded)
     assert code == 0
     assert yaml.safe_load("\n".join(lines[1:])) == {"accounts": {"moved": {1180: "eu1"}}}
-    _, lines = ask(capsys, table, "--json", "--moved", recorded, recorded)
-    told = [it for it in map(json.loads, lines) if it["level"] == "moved"]
-    assert told == [{"level": "moved", "account": "1180", "hublet": "eu1"}]
+    _, lines = ask(capsys, table, "--format=json", "--moved", recorded, recorded)
+    moved = [it for it in map(json.loads, lines) if it["level"] == "moved"]
+    assert moved == [{"level": "moved", "account": "1180", "hublet": "eu1"}]
     _, lines = ask(capsys, table, "--moved", FOLDER / "reverse.mitm")
-    assert lines[-1] == "no answer tells of an account to move"
+    assert lines[-1] == "no answer names another Hublet for an account"

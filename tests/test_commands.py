@@ -1,7 +1,9 @@
 """The words after `hublet-router`."""
 
 import os
+import platform
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,8 @@ def passed_on(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     [
         (["--help"], 0, "the routing proxy: mitmdump with the addon"),
         (["--help"], 0, "explain where a request goes, and why"),
+        (["--version"], 0, f"hublet-router {version('hublet-router')}, mitmproxy "),
+        (["--version"], 0, f", Python {platform.python_version()}"),
         ([], 2, "the following arguments are required: COMMAND"),
         (["ruin"], 2, "invalid choice: 'ruin'"),
         (["diff", "a", "b", "c", "--jason"], 2, "usage: hublet-router diff [-h]"),
@@ -41,6 +45,15 @@ def test_help_and_mistakes(
     assert piece in " ".join((said.out + said.err).split())
 
 
+def test_version_of_a_checkout_that_is_not_installed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.path", [])
+    with pytest.raises(SystemExit):
+        command_line(["--version"])
+    assert capsys.readouterr().out.startswith("hublet-router (not installed), mitmproxy (not ")
+
+
 def test_the_command_ends_with_the_code_of_its_command(
     monkeypatch: pytest.MonkeyPatch, passed_on: list[str]
 ) -> None:
@@ -51,15 +64,13 @@ def test_the_command_ends_with_the_code_of_its_command(
     assert passed_on[0] == "-s"
 
 
-def test_the_command_says_it_and_exits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_requirement_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "yaml", None)
     with pytest.raises(SystemExit, match="hublet-router needs PyYAML"):
         hublet_router.__main__.main()
 
 
-def test_a_table_that_cannot_be_used_is_told(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_bad_table_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = tmp_path / "hublets.yaml"
     table.write_text("domains: [a.example]\n")
     assert command_line(["explain", "--table", str(table), "a.example"]) == 2
@@ -68,7 +79,7 @@ def test_a_table_that_cannot_be_used_is_told(
     assert said.out == ""
 
 
-def test_a_recording_that_cannot_be_read_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unreadable_recording_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     shipped = str(HERE.parent / "hublets.yaml")
     assert command_line(["diff", shipped, shipped, str(HERE / "bad.yaml")]) == 2
     said = capsys.readouterr()
@@ -76,38 +87,38 @@ def test_a_recording_that_cannot_be_read_is_told(capsys: pytest.CaptureFixture[s
     assert said.out == ""
 
 
-def test_what_a_command_returns_is_the_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_exit_status_is_what_a_command_returns(capsys: pytest.CaptureFixture[str]) -> None:
     assert command_line(["explain", "--help"]) == 0
     assert capsys.readouterr().out.startswith("usage: hublet-router explain ")
 
 
-def test_who_has_read_enough_may_go(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_closed_pipe_ends_it_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "w") as stdout:
         monkeypatch.setattr("sys.stdout", stdout)
         assert command_line(["explain", "--help"]) == 141
-        stdout.write("nobody is told of this either")
+        stdout.write("its flush at the end fails silently, too")
 
 
-def test_what_cannot_be_written_is_told(
+def test_a_failed_write_is_printed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with os.fdopen(os.open(os.devnull, os.O_RDONLY), "w") as stdout:
         monkeypatch.setattr("sys.stdout", stdout)
         assert command_line(["explain", "--help"]) == 2
-    told = capsys.readouterr().err
-    assert told == "hublet-router: standard input or output: Bad file descriptor\n"
+    error = capsys.readouterr().err
+    assert error == "hublet-router: standard input or output: Bad file descriptor\n"
 
 
-def test_a_closed_standard_output_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_standard_output_may_be_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdout", None)
     assert command_line(["explain", "--help"]) == 0
 
 
 def test_control_c_ends_it_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(words: list[str]) -> int:
+    def interrupted(path: Path) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("hublet_router.cli.explain.explain_words", interrupted)
-    assert command_line(["explain", "a.example"]) == 130
+    monkeypatch.setattr("hublet_router.cli.check.load", interrupted)
+    assert command_line(["check"]) == 130

@@ -50,9 +50,15 @@ def feed(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
         (["-H", EU1, f"{API}/?hapikey={api_key('na1')}"], 3,
          "refused: conflict (private-app-token)"),
         (["http://localhost:8080/"], 3, "refused: foreign-host"),
+        (["curl", "-H", EU1, API], 0, "eu1 ← private-app-token"),
+        (["--json", f'{{"encodedOAuthRefreshToken": "{personal_access_key("ap1")}"}}',
+          f"{API}/localdevauth/v1/auth/refresh"], 0, "ap1 ← personal-access-key"),
+        (["--json", f'{{"tokenKey": "{UUID}"}}', "-H", "Content-Encoding: gzip",
+          f"{API}/oauth/v2/private-apps/get/access-token-info"], 3,
+         "refused: too-large (private-app-token-in-json)"),
     ],
 )  # fmt: skip
-def test_a_command_of_curl(words: list[str], code: int, first: str, capsys: Said) -> None:
+def test_curl_commands(words: list[str], code: int, first: str, capsys: Said) -> None:
     assert command_line(["explain", *words]) == code
     said = capsys.readouterr().out.splitlines()
     assert said[0] == first
@@ -60,8 +66,18 @@ def test_a_command_of_curl(words: list[str], code: int, first: str, capsys: Said
 
 
 def test_help(capsys: Said) -> None:
-    assert command_line(["explain", "--table", "nothing", "-h"]) == 0
-    assert "Exit status: 0 each request is routed" in capsys.readouterr().out
+    for word in ("-h", "--help"):
+        assert command_line(["explain", word]) == 0
+        assert "Exit status: 0 each request is routed" in capsys.readouterr().out
+
+
+def test_the_table_of_the_checkout_is_the_default(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Said
+) -> None:
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    assert command_line(["explain", API]) == 0
+    assert f"table {SHIPPED.version}" in capsys.readouterr().out
 
 
 def test_another_table(tmp_path: Path, capsys: Said) -> None:
@@ -82,7 +98,7 @@ def test_standard_input(end: str, monkeypatch: pytest.MonkeyPatch, capsys: Said)
 def test_a_recording_as_json_is_the_live_decision_of_each_request(capsys: Said) -> None:
     with RECORDING.open("rb") as file:
         flows = [*FlowReader(file).stream()]
-    assert command_line(["explain", "--json", str(RECORDING)]) == 3
+    assert command_line(["explain", "--format", "json", str(RECORDING)]) == 3
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert len(lines) == len(flows) > 40
     for line, flow in zip(lines, flows, strict=True):
@@ -93,7 +109,18 @@ def test_a_recording_as_json_is_the_live_decision_of_each_request(capsys: Said) 
         assert line == explain(SHIPPED, seen, status).as_json()
 
 
-def test_several_requests_are_told_apart(monkeypatch: pytest.MonkeyPatch, capsys: Said) -> None:
+@pytest.mark.parametrize(("is_terminal", "reports"), [(True, False), (False, True)])
+def test_the_rate_is_printed_unless_the_explanations_are_on_a_terminal(
+    is_terminal: bool, reports: bool, monkeypatch: pytest.MonkeyPatch, capsys: Said
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: is_terminal)
+    command_line(["explain", str(RECORDING)])
+    assert ("flows in" in capsys.readouterr().err) == reports
+
+
+def test_each_of_several_requests_has_a_heading(
+    monkeypatch: pytest.MonkeyPatch, capsys: Said
+) -> None:
     feed(monkeypatch, f"PUT /oauth/v1/access-tokens/{SECRET}?a={SECRET} HTTP/1.1\nhost: {API[8:]}")
     words = ["-", f"me:{SECRET}@localhost/{SECRET}", f"{API}/a%1b/?hapikey={SECRET}"]
     assert command_line(["explain", *words]) == 3
@@ -111,12 +138,15 @@ def test_several_requests_are_told_apart(monkeypatch: pytest.MonkeyPatch, capsys
     ("words", "sentence"),
     [
         ([], f"{NAME}: name a URL, a recording, or - for a request on standard input"),
-        (["--tabel", "x"], f"{NAME}: word 1 is no option that is known here; did you mean"),
+        (["--tabel", "x"], f"{NAME}: word 1 is not a known option; did you mean"),
         (["-H", EU1, str(RECORDING)], f"{NAME}: curl's options belong to a URL, not to a request"),
         (["-H", EU1, "-"], f"{NAME}: curl's options belong to a URL, not to a request"),
         (["-"], f"{NAME}: not an HTTP request: the first line must be like"),
         (["nothing.mitm"], "nothing.mitm: cannot be read: No such file or directory"),
         (["hublets.yaml"], "hublets.yaml: not a whole flow file of mitmproxy, nor a HAR file"),
+        (["--table"], f"{NAME}: --table needs a value; add it"),
+        (["--format", UUID, API], f"{NAME}: --format is text or json"),
+        ([API, "--table", UUID], f"{NAME}: --table: this option is not curl's; put it before"),
         (["--table", "nothing", API], "nothing:1:1: cannot be read: No such file or directory"),
     ],
 )  # fmt: skip
@@ -150,12 +180,13 @@ WORDS = [
     ["https://{}:{}@api.hubapi.com/", "https://{}/{}", "{}"],
     ["-H", "Host: {}", API],
     ["-d", "@{}", API], ["-H", "@{}", API], ["-b", "{}", API], ["-F", "a={}", API],
-    ["--{}", API], ["-{}", API], ["--data={}", API, "-Z{}"], ["--json", "{}"], ["ftp://{}"],
+    ["--{}", API], ["-{}", API], ["--data={}", API, "-Z{}"], ["ftp://{}"],
+    ["--json", "{}", API], ["--json", "{}"], ["--format", "{}", API],
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("words", WORDS, ids=" ".join)
-def test_law_4_nothing_that_is_said_holds_a_credential(
+def test_law_4_no_output_holds_a_credential(
     words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: Said
 ) -> None:
     # a thousand times the same file
@@ -163,7 +194,7 @@ def test_law_4_nothing_that_is_said_holds_a_credential(
     for credential in CREDENTIALS:
         here = [word.format(*[credential] * 2) for word in words]
         raw = f"GET /?hapikey={credential} HTTP/1.1\nHost: {here[-1]}\nX-{credential}\n\n"
-        for more in ([], ["--json"], ["-"]):
+        for more in ([], ["--format=json"], ["-"]):
             feed(monkeypatch, raw)
             assert command_line(["explain", *more, *here]) in {0, 2, 3}
     said = capsys.readouterr()

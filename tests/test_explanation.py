@@ -125,7 +125,7 @@ REQUESTS = st.builds(
 
 @settings(max_examples=300, deadline=None)
 @given(table=TABLES, seen=REQUESTS, status=st.sampled_from([None, 200, 403]))
-def test_an_explanation_is_of_the_very_decision(
+def test_one_row_is_marked_as_the_one_that_decided(
     table: Table, seen: Request, status: int | None
 ) -> None:
     decision = decide(table, seen)
@@ -144,7 +144,9 @@ def test_an_explanation_is_of_the_very_decision(
 
 @settings(max_examples=200, deadline=None)
 @given(table=TABLES, seen=REQUESTS)
-def test_everything_is_tried_in_the_order_of_the_table(table: Table, seen: Request) -> None:
+def test_each_rule_and_place_has_a_row_in_the_order_of_the_table(
+    table: Table, seen: Request
+) -> None:
     explanation = explain(table, seen)
     if explanation.decision.reason is Reason.FOREIGN_HOST:
         assert explanation.tried == ()
@@ -325,9 +327,15 @@ HERE = "header authorization bearer"
             with_policy(foreign="pass"), seen_with(hosts=("x.example", "api.hubapi.com")),
             "refused: foreign-host", [], None, id="hosts that differ do not pass",
         ),
+        pytest.param(
+            with_policy(foreign="pass"), seen_with(EU1, target="/\r"), "refused: unreadable", [],
+            None, id="a control character",
+        ),
     ],
 )  # fmt: skip
-def test_why(table: Table, seen: Request, first: str, whys: list[str], policy: str | None) -> None:
+def test_the_reason_of_each_row(
+    table: Table, seen: Request, first: str, whys: list[str], policy: str | None
+) -> None:
     explanation = explain(table, seen)
     nothing = {"not for this path", "no credential there", "no account there"}
     said = [f"{one.rule}: {one.why}" for one in explanation.tried if one.why not in nothing]
@@ -347,17 +355,18 @@ def test_why(table: Table, seen: Request, first: str, whys: list[str], policy: s
         (401, seen_with(hosts=()), "It names no host."),
         (None, seen_with(hosts=("x.example",)), "Its host is not in 'domains'."),
         (None, seen_with(hosts=("api.hubapi.com", "x")), "It names hosts that differ."),
+        (None, seen_with(target="/\r"), "Its path or a header holds a control character."),
     ],
 )
-def test_a_hint(status: int | None, seen: Request, hint: str | None) -> None:
+def test_hints(status: int | None, seen: Request, hint: str | None) -> None:
     assert explain(TABLE, seen, status).hint == hint
 
 
-def test_a_guess_that_was_refused_is_none() -> None:
+def test_no_hint_at_a_guess_for_a_refused_request() -> None:
     assert explain(with_policy(anonymous="refuse"), seen_with(), 401).hint is None
 
 
-def test_what_a_person_reads() -> None:
+def test_as_text() -> None:
     seen = seen_with(OLD, target="/keys/?portalId=9")
     assert explain(TABLE, seen, 401).as_text().splitlines() == [
         "na1 ← legacy (access-token)",
@@ -382,7 +391,7 @@ def test_what_a_person_reads() -> None:
     ]
 
 
-def test_what_a_program_reads() -> None:
+def test_as_json() -> None:
     explanation = explain(TABLE, seen_with(EU1))
     written = explanation.as_json()
     assert {**written, **explanation.decision.as_json()} == written

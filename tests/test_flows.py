@@ -135,8 +135,12 @@ def test_a_file_holds_every_example_with_the_decision_that_the_table_demands(fil
 @each_file
 def test_a_file_holds_no_credential_that_was_sent(file: Path) -> None:
     table = load(SHIPPED)
-    sent = {text for it in table.examples for _, text, *_ in findings(table, it.request)}
-    kept = {text for flow in read(file) for _, text, *_ in findings(table, request_with_body(flow))}
+    sent = {found.credential for it in table.examples for found in findings(table, it.request)}
+    kept = {
+        found.credential
+        for flow in read(file)
+        for found in findings(table, request_with_body(flow))
+    }
     assert len(kept) == len(sent) > 5
     assert not sent & kept
 

@@ -636,7 +636,7 @@ def test_law_1_only_a_listed_account_overrides_a_credential(table: Table, reques
     assert decide(unlisted, request) == decide(replace(table, accounts=None), request)
     if decision.reason is Reason.MOVED:
         ids = {account_id(value) for place in accounts.places for value in place.values(request)}
-        ids |= {account_id(text) for *_, found in findings(table, request) for text in found}
+        ids |= {account_id(text) for it in findings(table, request) for text in it.accounts}
         assert decision.hublet in {accounts.moved.get(account) for account in ids}
 
 

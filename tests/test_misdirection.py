@@ -1,4 +1,4 @@
-"""What answers tell of a wrong Hublet, and what would mend it."""
+"""Answers that name another Hublet, and the lines that send requests there."""
 
 from dataclasses import replace
 
@@ -65,14 +65,14 @@ def asked(target: str, token: str | None = None) -> Request:
         (404, "eu1", BODY % b"eu1", None),
     ],
 )
-def test_what_an_answer_tells(
+def test_detect_misdirection(
     status: int, value: str | None, body: bytes | None, expected: Misdirection | None
 ) -> None:
     fields = [("server", "x"), *([(HEADER, value)] if value else [])]
     assert detect_misdirection(TABLE, status, fields, body) == expected
 
 
-def test_a_table_need_not_say_how() -> None:
+def test_detection_without_misdirected_in_the_table() -> None:
     plain = replace(TABLE, misdirected=Misdirected())
     assert detect_misdirection(plain, 421, [(HEADER, "eu1")], BODY % b"eu1") == Misdirection()
     assert detect_misdirection(plain, 488, [(HEADER, "eu1")], b"") is None
@@ -82,12 +82,12 @@ def test_a_table_need_not_say_how() -> None:
     )
 
 
-def test_a_table_can_say_that_477_is_no_migration() -> None:
+def test_477_of_the_table_is_not_a_migration() -> None:
     table = replace(TABLE, misdirected=Misdirected(477, HEADER))
     assert detect_misdirection(table, 477, [(HEADER, "eu1")], b"") == Misdirection("eu1")
 
 
-def test_the_answer_of_a_router_is_none_of_a_hublet() -> None:
+def test_a_routers_own_answer_is_ignored() -> None:
     response = answer(refuse(Reason.UNKNOWN_HUBLET), "GET")
     fields = [(name.lower(), value) for name, value in response.headers.items()]
     assert response.status_code == 421
@@ -104,7 +104,7 @@ def test_the_answer_of_a_router_is_none_of_a_hublet() -> None:
         (Misdirection("eu1", is_migrating=True), "migrating"),
     ],
 )
-def test_it_is_told_in_a_word(answer: Misdirection, text: str) -> None:
+def test_a_misdirection_as_a_word(answer: Misdirection, text: str) -> None:
     assert str(answer) == text
 
 
@@ -132,8 +132,8 @@ def test_the_accounts_of_a_request(request_: Request, ids: set[str]) -> None:
     assert account_ids(replace(TABLE, accounts=None), request_) == set()
 
 
-def mended(table: Table, lines: list[str]) -> Table:
-    """Put the printed lines into the table, as somebody would."""
+def fixed(table: Table, lines: list[str]) -> Table:
+    """Put the printed lines into the table, as a person would."""
     ours, printed = yaml.safe_load(TEXT), yaml.safe_load("\n".join(lines))
     ours["accounts"]["moved"] |= printed["accounts"]["moved"]
     return loads(yaml.safe_dump(ours).encode())
@@ -147,12 +147,12 @@ def test_the_lines_send_each_request_where_its_answer_said() -> None:
         asked("/x?portalId=777"): "ap1",
         asked("/x", access_token("na1")): "eu1",
     }
-    mending = AccountMoves(TABLE)
+    moves = AccountMoves(TABLE)
     for request, hublet in right.items():
-        mending.add(request, Misdirection(hublet))
-    lines = list(mending.lines())
+        moves.add(request, Misdirection(hublet))
+    lines = list(moves.lines())
     assert lines == [
-        "# For the table, from answers that told of a wrong Hublet:",
+        "# For the table, from answers that name another Hublet:",
         "accounts:",
         "  moved:",
         "    62515: eu1  # 2 answers; now na1 ← anonymous",
@@ -160,25 +160,25 @@ def test_the_lines_send_each_request_where_its_answer_said() -> None:
         '    "a b: \\"c": ap1  # 1 answer; now na1 ← anonymous',
         "    777: ap1  # 1 answer; now eu1 ← moved",
     ]
-    table = mended(TABLE, lines)
+    table = fixed(TABLE, lines)
     assert {request: decide(table, request).hublet for request in right} == right
 
 
-def test_what_cannot_be_mended_is_said_and_never_guessed() -> None:
-    mending = AccountMoves(TABLE)
-    mending.add(asked("/x?portalId=777"), Misdirection("eu1"))  # the table sends it there
-    assert list(mending.lines()) == []
-    mending.add(asked("/x?portalId=1"), Misdirection("eu1", is_migrating=True))
-    mending.add(asked("/x?portalId=1"), Misdirection())
-    mending.add(asked("/x"), Misdirection("eu1"))
-    mending.add(asked("/x"), Misdirection("eu1"))
-    mending.add(asked("/x?portalId=1&portalId=2"), Misdirection("eu1"))
-    mending.add(asked("/x?portalId=3"), Misdirection("eu1"))
-    mending.add(asked("/x?portalId=3"), Misdirection("ap1"))
-    assert list(mending.lines()) == [
-        "# For the table, from answers that told of a wrong Hublet:",
+def test_what_cannot_be_fixed_is_a_comment() -> None:
+    moves = AccountMoves(TABLE)
+    moves.add(asked("/x?portalId=777"), Misdirection("eu1"))  # the table sends it there
+    assert list(moves.lines()) == []
+    moves.add(asked("/x?portalId=1"), Misdirection("eu1", is_migrating=True))
+    moves.add(asked("/x?portalId=1"), Misdirection())
+    moves.add(asked("/x"), Misdirection("eu1"))
+    moves.add(asked("/x"), Misdirection("eu1"))
+    moves.add(asked("/x?portalId=1&portalId=2"), Misdirection("eu1"))
+    moves.add(asked("/x?portalId=3"), Misdirection("eu1"))
+    moves.add(asked("/x?portalId=3"), Misdirection("ap1"))
+    assert list(moves.lines()) == [
+        "# For the table, from answers that name another Hublet:",
         "# 3: the answers differ: eu1 (1), ap1 (1)",
-        "# 1 answer: an account is on its way to another Hublet, ask again later",
+        "# 1 answer: an account is being moved; record again later",
         "# 1 answer: no Hublet of the table is named",
         "# 2 answers: no item of `accounts.ids` finds an account in the request",
         "# 1 answer: the request names more than one account",

@@ -1,4 +1,4 @@
-"""What somebody sees while many flows are read."""
+"""The progress bar and the rate while many flows are read."""
 
 import os
 import pty
@@ -23,7 +23,7 @@ def recorded(tmp_path: Path) -> Path:
 
 
 class Terminal:
-    """Standard error is one; `shown` is what it shows."""
+    """A terminal in place of standard error; `shown` is what it shows."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, interval: float = 0) -> None:
         self.ours, theirs = pty.openpty()
@@ -36,14 +36,14 @@ class Terminal:
     def shown(self) -> str:
         self.stderr.close()
         shown = b""
-        with suppress(OSError):  # which is how a terminal ends that nobody writes to
+        with suppress(OSError):  # which is how a closed terminal ends
             while data := os.read(self.ours, 1000):
                 shown += data
         os.close(self.ours)
         return shown.decode()
 
 
-def test_without_a_terminal_only_the_rate_is_said(
+def test_without_a_terminal_only_the_rate_is_printed(
     recorded: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert len(list(watched_flows([recorded]))) == 3
@@ -72,7 +72,7 @@ def test_it_is_drawn_seldom(recorded: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert "%" not in terminal.shown
 
 
-def test_a_file_that_is_not_there_is_told_by_the_reader(
+def test_a_missing_file_is_reported_by_the_reader(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     terminal = Terminal(monkeypatch)

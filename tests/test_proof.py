@@ -1,21 +1,21 @@
-"""`make demo`: what it proves, and that it can fail."""
+"""`hublet-router demo`: what it proves, and that it can fail."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-import proof
 from harness import free_port
 from hublet_router.cli.run import script
 from hublet_router.core.table import Table
-from hublet_router.tablefile import load, loads
+from hublet_router.demo import proof
+from hublet_router.tablefile import load
 
 ROOT = Path(__file__).parents[1]
 
 
 def test_the_proof_holds(capfd: pytest.CaptureFixture[str]) -> None:
-    assert proof.main() == 0
+    assert proof.prove(script()) == 0
     lines = capfd.readouterr().out.splitlines()
     examples = load(ROOT / "hublets.yaml").examples
     assert lines[0].split() == [
@@ -32,15 +32,15 @@ def test_the_proof_holds(capfd: pytest.CaptureFixture[str]) -> None:
 def test_a_wrong_row_is_called_wrong_and_fails(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    def with_wrong_examples(text: bytes) -> Table:
-        table = loads(text)
+    def with_wrong_examples(path: Path) -> Table:
+        table = load(path)
         first, *rest = table.examples
         refused = next(example for example in rest if example.refused)
         wrong = replace(first, hublet="ap1"), replace(refused, refused="conflict")
         return replace(table, examples=wrong)
 
-    monkeypatch.setattr(proof, "loads", with_wrong_examples)
-    assert proof.main() == 1
+    monkeypatch.setattr(proof, "load", with_wrong_examples)
+    assert proof.prove(script()) == 1
     lines = capfd.readouterr().out.splitlines()
     assert [line.endswith("  WRONG") for line in lines[1:-2]] == [True, True, True, True, False]
     assert lines[-1] == "1 of 5 as they must be"

@@ -1,6 +1,7 @@
 """`hublet-router redact`."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,18 @@ from hublet_router.core.judge import decide
 from hublet_router.flows.files import read_flows
 from hublet_router.flows.requests import request_with_body
 from hublet_router.tablefile import load
-from synthetic import access_token
 from test_files import HAR
 from test_redact_flow import flow
 
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "hublets.yaml"
+REFUSED = """
+domains: [api.hubapi.com]
+default: na1
+hublets: {na1: {upstream: "https://127.0.0.1:1"}}
+credentials:
+  - {name: x, in: {header: authorization, scheme: bearer}, hublet: {regex: "^(secretname)-"}}
+"""
 RECORDED = ROOT / "tests" / "flows" / "regular.mitm"
 
 
@@ -39,7 +46,9 @@ def test_a_copy_with_the_same_decisions_and_other_credentials(
     said = capsys.readouterr()
     assert said.out == ""
     count = len(decisions(out))
-    assert said.err.startswith(f"{count} flows, each decided as before; credentials replaced:\n")
+    rate, summary, *_ = said.err.splitlines()
+    assert re.fullmatch(rf"{count} flows in [0-9.]+ s: [0-9,]+ a second", rate)
+    assert summary == f"{count} flows, each decided as before; credentials replaced:"
     assert "0 private-app-token\n" in said.err
     assert list(tmp_path.iterdir()) == [out]
 
@@ -63,23 +72,23 @@ def test_har_and_bodies(tmp_path: Path) -> None:
         assert it.response.content == content
 
 
-def test_a_decision_that_would_change_is_told_and_nothing_is_written(
+def test_a_decision_that_would_change_is_reported_and_nothing_is_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    token = access_token("a-longer-name-of-a-hublet", signature=b"opensesame")
-    bad = flow("/x", ("authorization", f"Bearer {token}"))
+    bad = flow("/x", ("authorization", "Bearer secretname-1"))
     recorded, out = tmp_path / "recorded", tmp_path / "out"
     with recorded.open("wb") as file:
         for it in (flow(), bad, flow()):
             FlowWriter(file).add(it)
     out.write_text("before")
-    assert redact(recorded, out, "--force") == 1
+    table = tmp_path / "table.yaml"
+    table.write_text(REFUSED)
+    assert redact(recorded, out, "--force", "--table", table) == 1
     assert out.read_text() == "before"
     said = capsys.readouterr().err
-    assert said == (
-        f"flow {bad.id} would be decided in another way\n1 of 3 flows; {out} is not written\n"
-    )
-    assert set(tmp_path.iterdir()) == {recorded, out}
+    assert said.startswith(f"flow {bad.id} would be decided differently\n3 flows in ")
+    assert said.endswith(f" a second\n1 of 3 flows; {out} is not written\n")
+    assert set(tmp_path.iterdir()) == {recorded, out, table}
 
 
 @pytest.mark.parametrize(
@@ -117,6 +126,6 @@ def test_control_c_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     def interrupted(paths: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("hublet_router.cli.redact.read_flows", interrupted)
+    monkeypatch.setattr("hublet_router.cli.redact.watched_flows", interrupted)
     assert redact(RECORDED, tmp_path / "out") == 130
     assert list(tmp_path.iterdir()) == []

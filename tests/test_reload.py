@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import Client, Stage, authority, bearer, confdir, free_port, wait_for
+from harness import REVERSE, Client, Stage, authority, bearer, confdir, free_port, request, wait_for
 
 ROOT = Path(__file__).parents[1]
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 class Running:
     """A mitmdump with a copy of the addon, and its log."""
 
-    def __init__(self, stage: Stage, folder: Path) -> None:
+    def __init__(self, stage: Stage, folder: Path, mode: str = REVERSE) -> None:
         self.stage = stage
         self.addon = folder / "addon"
         shutil.copytree(ROOT / "addon", self.addon, ignore=shutil.ignore_patterns("__pycache__"))
@@ -28,7 +28,7 @@ class Running:
         self.decisions = folder / "decisions"
         command: list[str | Path] = [
             Path(sys.executable).parent / "mitmdump", "-s", str(self.script),
-            "--mode", "reverse:https://unrouted.invalid",
+            "--mode", mode,
             "--listen-host", "127.0.0.1", "--listen-port", str(self.port),
             "--set", f"hublets={stage.folder / 'hublets.yaml'}",
             "--set", f"confdir={confdir()}", "--set", f"hublet_log={self.decisions}",
@@ -39,10 +39,11 @@ class Running:
             self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
         wait_for(lambda: self.status() == 200)
 
-    def status(self) -> int | None:
+    def status(self, url: str = "/", host: str = "api.hubapi.com") -> int | None:
+        """Return what a request is answered; a whole URL is for a proxy in regular mode."""
         try:
             with Client(self.port) as client:
-                return client.get("/", bearer("eu1")).status
+                return client.send(request("GET", url, bearer("eu1"), host=host)).status
         except OSError:
             return None
 
@@ -93,7 +94,7 @@ def test_touching_the_script_reloads_the_package(running: Running) -> None:
 
 def test_a_broken_edit_sends_nothing_anywhere(running: Running) -> None:
     arrived = running.stage.arrivals()
-    decide = running.addon / "hublet_router" / "core" / "decide.py"
+    decide = running.addon / "hublet_router" / "core" / "judge.py"
     running.edit(decide, lambda text: "this is not Python\n" + text)
     wait_for(lambda: running.status() == 502)
     between = running.stage.arrivals()
@@ -104,12 +105,45 @@ def test_a_broken_edit_sends_nothing_anywhere(running: Running) -> None:
     wait_for(lambda: running.status() == 200)
 
 
-def test_a_script_that_vanishes_sends_nothing_anywhere(running: Running) -> None:
-    running.script.unlink()
+def test_a_script_that_vanishes_sends_nothing_anywhere_and_is_taken_back(running: Running) -> None:
+    away = running.script.rename(running.script.with_suffix(".away"))
     wait_for(lambda: running.status() == 502)
     before = running.stage.arrivals()
     assert running.status() == 502
     assert running.stage.arrivals() == before
+    away.rename(running.script)
+    wait_for(lambda: running.status() == 200)
+
+
+@pytest.mark.parametrize("harm", ["vanished", "broken"])
+def test_a_regular_proxy_without_its_script_is_no_open_proxy(
+    stage: Stage, tmp_path: Path, harm: str
+) -> None:
+    stage.upstream("eu1")
+    stage.table()
+    other = stage.upstream("other")
+    running = Running(stage, tmp_path / "copy", "regular")
+
+    def status() -> int | None:
+        return running.status(other.url, f"127.0.0.1:{other.port}")
+
+    try:
+        assert status() == 421
+        away, broken = running.script.with_suffix(".away"), "this is not Python\n"
+        if harm == "vanished":
+            running.script.rename(away)
+        else:
+            running.edit(running.script, lambda text: broken + text)
+        wait_for(lambda: status() == 502)
+        assert other.connections == []
+        if harm == "vanished":
+            away.rename(running.script)
+        else:
+            running.edit(running.script, lambda text: text.removeprefix(broken))
+        wait_for(lambda: status() == 421)
+        assert other.connections == []
+    finally:
+        running.stop()
 
 
 def test_sighup_reads_the_table_again_and_opens_the_log_anew(running: Running) -> None:

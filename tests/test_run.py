@@ -31,6 +31,23 @@ def test_run_is_mitmdump_with_the_faithful_options(passed_on: list[str]) -> None
 
 
 @pytest.mark.parametrize(
+    ("words", "passed"),
+    [
+        (["my.yaml", "-p1"], ["--set", "hublets=my.yaml", "-p1"]),
+        (["--table", "my.yaml", "-p1"], ["--set", "hublets=my.yaml", "-p1"]),
+        (["--table=my.yaml", "-p1"], ["--set", "hublets=my.yaml", "-p1"]),
+        (["-p1", "~u x"], ["-p1", "~u x"]),
+        (["--table"], ["--table"]),  # mitmdump says that it does not know it
+    ],
+    ids=" ".join,
+)
+def test_the_table_comes_first(passed_on: list[str], words: list[str], passed: list[str]) -> None:
+    run.run(words)
+    assert passed_on[-len(passed) :] == passed
+    assert "reverse:https://unrouted.invalid" in passed_on[-len(passed) - 1]
+
+
+@pytest.mark.parametrize(
     "words",
     [
         ["--mode", "regular"],

@@ -140,7 +140,9 @@ def recording(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("words", [["check", "--coverage"], ["check", "--json", "--coverage"]])
+@pytest.mark.parametrize(
+    "words", [["check", "--coverage"], ["check", "--format=json", "--coverage"]]
+)
 def test_law_4_no_command_tells_a_credential(
     words: list[str], recording: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

@@ -1,14 +1,12 @@
-"""The traffic of `make console` and `make web`: real requests, where they are asked for."""
+"""The traffic of the console and mitmweb: real requests, where they are asked for."""
 
 from pathlib import Path
 
-import pytest
-
 from flows.record import SHIPPED
 from harness import Stage, wait_for
+from hublet_router.demo.traffic import Traffic
 from hublet_router.tablefile import load
-from traffic import Traffic
-from ui import ROOT, demo_table, recipe
+from ui import demo_table
 
 
 def test_each_example_goes_through_the_port_to_a_demo_hublet(stage: Stage) -> None:
@@ -45,9 +43,3 @@ def test_it_ends_with_the_proxy(tmp_path: Path) -> None:
         stage.proxy(beside=[traffic], hublet_demo=True)
     assert traffic.sending
     assert traffic.sending.done()
-
-
-@pytest.mark.parametrize("target", ["run", "console", "web"])
-def test_only_two_targets_ask_for_it(target: str) -> None:
-    asked = "-s tests/traffic.py" in recipe(target, ROOT / "hublets.yaml")
-    assert asked == (target != "run")

@@ -9,7 +9,7 @@ from hublet_router.regex_bounds.tree import ANY, REST, SPACES, START, parse, rea
 
 
 # The parser is private to the standard library. Where this fails, Python has changed it: look at
-# what `regex_graph` and `samples` make of the new tree before anything else.
+# what `regex_bounds` makes of the new tree before anything else.
 @pytest.mark.parametrize(
     ("pattern", "tree"),
     [

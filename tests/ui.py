@@ -33,7 +33,7 @@ def recipe(target: str, table: Path, *options: str) -> str:
     """Return the shell command of a target, with further options; its proxy takes any port."""
     more = " ".join([f"--set hublets={table}", f"--set confdir={confdir()}", *options])
     made = subprocess.run(
-        ["make", "--silent", "--dry-run", "--assume-old=install", target,
+        ["make", "--silent", "--dry-run", f"--assume-old={sys.prefix}/runs", target,
          f"VENV={sys.prefix}", "PORT=0", f"ARGS={more}"],
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip

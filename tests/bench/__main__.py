@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import costs, decisions, rounds
+from bench import costs, decisions, redactions, rounds
 from bench.rounds import BARE, SCENARIOS, Round, Rounds
 from bench.subjects import Setting
 
@@ -26,10 +26,13 @@ type Figures = dict[str, object]
 
 def main() -> int:
     """Measure the sections that are asked for."""
-    sections = {"requests": requests, "decisions": decide, "start": start, "memory": memory}
+    sections = {
+        "requests": requests, "decisions": decide, "redaction": redact, "start": start,
+        "memory": memory,
+    }  # fmt: skip
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument(
-        "sections", nargs="*", default=["requests", "decisions", "start"],
+        "sections", nargs="*", default=["requests", "decisions", "redaction", "start"],
         help=f"of {', '.join(sections)}; all but memory when none is named",
     )  # fmt: skip
     parser.add_argument("--json", type=Path, default=Path("bench.json"))
@@ -122,6 +125,16 @@ def decide(setting: Setting) -> Figures:
     judge("5,000 Hublets and 1,000,000 moved accounts: memory", megabytes, 300, " MB")
     print()
     return {"microseconds": found, "seconds": seconds, "megabytes": megabytes}
+
+
+def redact(setting: Setting) -> Figures:
+    """Time the redaction of flows with credentials that all differ."""
+    alone, whole, megabytes = redactions.redactions()
+    judge("a redacted flow, every credential another one", alone, 1000, " µs")
+    judge("the same with mitmproxy's reading and writing", whole, 1000, " µs")
+    judge(f"memory after {redactions.COUNT:,} flows", megabytes, 20, " MB")
+    print()
+    return {"alone": alone, "whole": whole, "megabytes": megabytes}
 
 
 def start(setting: Setting) -> Figures:

@@ -2,31 +2,36 @@
 
 import argparse
 import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..core.table import Table
 from ..explain.coverage import Coverage
 from ..explain.lint import Remark, lint
 from ..explain.masking import counted
 from ..explain.misdirection import AccountMoves
+from ..flows.files import FlowFileError
 from ..tablefile import TableError, load
+from .explain import table_path
+from .progress import watched_flows
+
+DESCRIPTION = """\
+Load a table, prove its examples, and print each fault as FILE:LINE:COLUMN: what, and what to do. Of
+a sound table, print what is suspicious, as its examples show it: rules and Hublets without an
+example, rules that earlier ones always take from, Hublets with one upstream. Exit status: 0 the
+table is sound, 1 it is not, 2 an error."""
 
 
 def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command to the command line."""
-    parser = commands.add_parser(
-        "check",
-        help="tell what is wrong with a table, and what is suspicious",
-        description="Load a table, prove its examples, and tell each fault as"
-        " FILE:LINE:COLUMN: what, and what to do. Of a sound table, tell what is"
-        " suspicious, with samples for proof: rules that others take everything from, that"
-        " contradict each other or that nothing can satisfy, Hublets that nothing leads to."
-        " Exit status: 0 the table is sound, 1 it is not, 2 an error.",
-    )
+    summary = "what is wrong with a table, and what is suspicious"
+    parser = commands.add_parser("check", help=summary, description=DESCRIPTION)
     parser.add_argument(
-        "table", metavar="TABLE", type=Path, nargs="?", default="hublets.yaml",
+        "table", metavar="TABLE", nargs="?", default=argparse.SUPPRESS,
         help="the table (default: hublets.yaml); it stands before --coverage and --moved",
     )  # fmt: skip
+    parser.add_argument("--table", metavar="FILE", default="hublets.yaml", help="the same")
     parser.add_argument(
         "--coverage", metavar="FLOWS", type=Path, nargs="+", default=(),
         help="decide the requests of flow files of mitmproxy, or HAR; list the rules and"
@@ -34,46 +39,66 @@ def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     )  # fmt: skip
     parser.add_argument(
         "--moved", metavar="FLOWS", type=Path, nargs="+", default=(),
-        help="print what the table lacks to send requests where, in these files, an answer told"
-        " that they belong: lines of accounts.moved",
+        help="print the lines of accounts.moved that the table lacks, as answers in these files"
+        " name them",
     )  # fmt: skip
     parser.add_argument("--strict", action="store_true", help="exit status 1 for warnings, too")
     parser.add_argument(
-        "--json",
-        action="store_true",
-        help="one JSON object a line: file, line, column, level, text",
-    )
+        "--format", choices=("text", "json"), default="text",
+        help="json writes one object a line: file, line, column, level, text",
+    )  # fmt: skip
     parser.set_defaults(call=check)
 
 
 def check(options: argparse.Namespace) -> int:
-    """Tell what there is to tell; return 1 where the table is not sound."""
+    """Print what there is to say; return 1 if the table is not sound."""
+    for name in ("coverage", "moved"):
+        for path in getattr(options, name):
+            if path.suffix in {".yaml", ".yml"}:
+                raise FlowFileError(f"{path} is a table; put it before --{name}")
+    report = _Report(table_path(options.table), options.format == "json")
     try:
-        table = load(options.table)
+        table = load(report.table)
     except TableError as error:
+        if isinstance(error.__cause__, OSError):
+            raise  # a file that cannot be read is an error, not a fault
         for fault in error.faults:
-            _tell(options, "fault", Remark((fault.line, fault.column), fault.text), fault.file)
+            report.remark("fault", Remark((fault.line, fault.column), fault.text), fault.file)
         return 1
     remarks = lint(table)
     for remark in remarks:
-        _tell(options, "warning", remark)
-    if not options.json:
-        print(f"{options.table}: {_summary(table, len(remarks))}")
+        report.remark("warning", remark)
+    report.text(f"{report.table}: {_summary(table, len(remarks))}")
     if options.coverage:
-        _cover(options, table)
+        _cover(report, table, options.coverage)
     if options.moved:
-        _mend(options, table)
+        _print_moves(report, table, options.moved)
     return 1 if remarks and options.strict else 0
 
 
-def _tell(options: argparse.Namespace, level: str, remark: Remark, file: str | None = None) -> None:
-    name, (line, column) = file or str(options.table), remark.at
-    if options.json:
-        found = {"file": name, "line": line, "column": column, "level": level, "text": remark.text}
-        print(json.dumps(found))
-    else:
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """Prints what was found, for people or for programs."""
+
+    table: Path
+    is_json: bool
+
+    def remark(self, level: str, remark: Remark, file: str | None = None) -> None:
+        """Print something that has a place in a file."""
+        name, (line, column) = file or str(self.table), remark.at
         label = "" if level == "fault" else f"{level}: "
-        print(f"{name}:{line}:{column}: {label}{remark.text}")
+        self.text(f"{name}:{line}:{column}: {label}{remark.text}")
+        self.json(file=name, line=line, column=column, level=level, text=remark.text)
+
+    def text(self, text: str) -> None:
+        """Print what only people read, before the rate of reading flows on standard error."""
+        if not self.is_json:
+            print(text, flush=True)
+
+    def json(self, **found: Any) -> None:
+        """Print what only programs read."""
+        if self.is_json:
+            print(json.dumps(found))
 
 
 def _summary(table: Table, warnings: int) -> str:
@@ -83,44 +108,38 @@ def _summary(table: Table, warnings: int) -> str:
         counted(len(table.examples), "example"),
         f"table {table.version}",
     ]
-    return f"sound: {', '.join(parts)}" + f"; {counted(warnings, 'warning')}" * bool(warnings)
+    sound = f"sound: {', '.join(parts)}"
+    return f"{sound}; {counted(warnings, 'warning')}" if warnings else sound
 
 
-def _cover(options: argparse.Namespace, table: Table) -> None:
-    """Decide recorded requests, and tell what they left unused and what is unexplained."""
-    from ..flows.files import read_flows  # noqa: PLC0415  # mitmproxy, for this alone
-    from ..flows.requests import request_with_body  # noqa: PLC0415
+def _cover(report: _Report, table: Table, files: list[Path]) -> None:
+    """Decide recorded requests; print what they left unused, and what no rule explains."""
+    from ..flows.requests import request_with_body  # noqa: PLC0415  # mitmproxy, for this alone
 
     coverage = Coverage(table)
-    for flow in read_flows(options.coverage):
+    for flow in watched_flows(files):
         coverage.add(request_with_body(flow))
     for remark in coverage.unused():
-        _tell(options, "unused", remark)
+        report.remark("unused", remark)
     reasons, kinds = coverage.reasons, coverage.unexplained()
-    if options.json:
-        for count, text in kinds:
-            print(json.dumps({"level": "unexplained", "count": count, "text": text}))
-        return
     decided = ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common())
-    print(f"{counted(reasons.total(), 'request')}: {decided or 'nothing to decide'}")
+    report.text(f"{counted(reasons.total(), 'request')}: {decided or 'nothing to decide'}")
     left = "what no rule explains, most frequent first:"
-    print(left if kinds else "nothing is left that no rule explains")
+    report.text(left if kinds else "nothing is left that no rule explains")
     for count, text in kinds:
-        print(f"{count:>9,}  {text}")
+        report.text(f"{count:>9,}  {text}")
+        report.json(level="unexplained", count=count, text=text)
 
 
-def _mend(options: argparse.Namespace, table: Table) -> None:
-    """Tell which accounts have moved, as recorded answers say."""
+def _print_moves(report: _Report, table: Table, files: list[Path]) -> None:
+    """Print which accounts have moved, as recorded answers say."""
     from ..flows.answers import misdirection_of  # noqa: PLC0415  # mitmproxy, for this alone
-    from ..flows.files import read_flows  # noqa: PLC0415
     from ..flows.requests import request_with_body  # noqa: PLC0415
 
-    mending = AccountMoves(table)
-    for flow in read_flows(options.moved):
-        if told := misdirection_of(table, flow):
-            mending.add(request_with_body(flow), told)
-    if options.json:
-        for account, hublet in mending.moves().items():
-            print(json.dumps({"level": "moved", "account": account, "hublet": hublet}))
-    else:
-        print(*(list(mending.lines()) or ["no answer tells of an account to move"]), sep="\n")
+    moves = AccountMoves(table)
+    for flow in watched_flows(files):
+        if answer := misdirection_of(table, flow):
+            moves.add(request_with_body(flow), answer)
+    report.text("\n".join(moves.lines()) or "no answer names another Hublet for an account")
+    for account, hublet in moves.moves().items():
+        report.json(level="moved", account=account, hublet=hublet)

@@ -1,37 +1,28 @@
-"""The words after `hublet-router`."""
+"""The command line: `hublet-router COMMAND …`."""
 
 import argparse
 import os
+import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
 
 from ..flows.files import FlowFileError
 from ..tablefile import TableError
-from . import check, diff, explain, redact
-from .run import run
+from . import check, demo, diff, explain, redact, run
+
+# Their words are those of another program, so argparse does not look at them.
+_PASSED_ON: dict[str, Callable[[Sequence[str]], int]] = {
+    "run": run.run,
+    "explain": explain.explain_words,
+}
 
 
 def command_line(arguments: Sequence[str]) -> int:
-    """Run one command and return its exit code."""
-    if arguments[:1] == ["run"]:
-        return run(arguments[1:])  # whatever follows is mitmdump's
-    parser = argparse.ArgumentParser(
-        prog="hublet-router",
-        description="Route API calls to the regional deployment that their credential names.",
-    )
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    commands.add_parser(
-        "run",
-        help="the routing proxy: mitmdump with the addon, on 127.0.0.1:8080; further arguments"
-        " go to mitmdump",
-    )
-    for module in (check, diff, explain, redact):
-        module.declare(commands)
-    options, unknown = parser.parse_known_args(arguments)
-    if unknown:  # argparse would show the usage of all commands instead of this one's
-        commands.choices[options.command].error(f"unrecognized arguments: {' '.join(unknown)}")
+    """Run one command and return its exit status."""
+    name, *words = arguments or [""]
     try:
-        code = int(options.call(options))
+        code = _PASSED_ON[name](words) if name in _PASSED_ON else _call(arguments)
         print(end="", flush=True)  # where standard output is closed, it does nothing
     except (TableError, FlowFileError) as error:
         print(error, file=sys.stderr)
@@ -40,9 +31,40 @@ def command_line(arguments: Sequence[str]) -> int:
         return 130
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python tries again at exit
-        if isinstance(error, BrokenPipeError):  # whoever read it has seen enough
+        if isinstance(error, BrokenPipeError):  # the reader has closed the pipe, like `head`
             return 141
         where = error.filename or "standard input or output"
         print(f"hublet-router: {where}: {error.strerror}", file=sys.stderr)
         return 2
     return code
+
+
+def _call(arguments: Sequence[str]) -> int:
+    """Parse the arguments of a command and run it."""
+    parser = argparse.ArgumentParser(
+        prog="hublet-router",
+        description="Route API calls to the regional deployment that their credential names.",
+    )
+    parser.add_argument("--version", action="version", version=_versions())
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    commands.add_parser("run", help=run.SUMMARY)
+    commands.add_parser("explain", help=explain.SUMMARY)
+    for module in (check, diff, redact, demo):
+        module.declare(commands)
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:  # argparse would show the usage of all commands instead of this one's
+        commands.choices[options.command].error(f"unrecognized arguments: {' '.join(unknown)}")
+    return int(options.call(options))
+
+
+def _versions() -> str:
+    """Return what a report of a fault needs."""
+    found = [f"{name} {_version(name)}" for name in ("hublet-router", "mitmproxy")]
+    return ", ".join([*found, f"Python {platform.python_version()}"])
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:  # a checkout, which need not be installed
+        return "(not installed)"

@@ -1,38 +1,41 @@
-"""curl's words, and the request that it would send for them."""
+"""curl's command line: which request curl would send for it."""
 
 import base64
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import quote_plus, unquote
 
+from ..core.request import MAX_BODY, Request
+
 type Given = tuple[str, str]
-"""The long name of an option, and its value; a word that is none goes by the name `url`."""
+"""The long name of an option with its value; a word that is not an option has the name `url`."""
 
 _SHORT = {
     "A": "user-agent", "F": "form", "G": "get", "H": "header", "I": "head", "K": "config",
     "T": "upload-file", "X": "request", "b": "cookie", "d": "data", "e": "referer", "h": "help",
     "n": "netrc", "u": "user",
 }  # fmt: skip
-_FLAGS = {"get", "head", "help", "json"}  # --json is ours
-_TAKING = {
-    "cookie", "data", "data-ascii", "data-binary", "data-raw", "data-urlencode", "header",
-    "oauth2-bearer", "referer", "request", "table", "url", "user", "user-agent",
+_FLAGS = {"get", "head"}
+_VALUES = {
+    "cookie", "data", "data-ascii", "data-binary", "data-raw", "data-urlencode", "header", "json",
+    "oauth2-bearer", "referer", "request", "url", "url-query", "user", "user-agent",
 }  # fmt: skip
-_UNREAD = {
+_UNSUPPORTED = {
     "config": "a file of options is not read; write them out",
     "form": "a multipart body is not built, for no rule finds a credential in one; leave it out",
+    "format": "this option is not curl's; put it before curl's words",
+    "help": "put it first: hublet-router explain --help",
     "netrc": "no credential is looked up; give it with -u or -H",
     "next": "one set of options at a time; run the command twice",
+    "table": "this option is not curl's; put it before curl's words",
     "upload-file": "nothing is uploaded; give the body with --data-binary @FILE and -X PUT",
 }
-# Of the rest, what changes no decision is taken and forgotten, so that a pasted command works.
-_IGNORED_SHORT_FLAGS = "#012346BJLNOSRZfgijklpqsv"
-_IGNORED_SHORT_TAKING = "CDEPQUYcmortwxyz"
-_PLAIN = """
+# What changes no decision is accepted and ignored, so that a pasted command works.
+_IGNORED_FLAGS = """
     basic compressed fail fail-early fail-with-body ftp-pasv get-headers globoff http0.9 http1.0
     http1.1 http2 http2-prior-knowledge http3 http3-only include insecure ipv4 ipv6
     junk-session-cookies location location-trusted no-alpn no-buffer no-keepalive
@@ -41,7 +44,7 @@ _PLAIN = """
     retry-connrefused show-error show-headers silent ssl-no-revoke ssl-reqd styled-output
     tcp-fastopen tcp-nodelay tlsv1 tlsv1.0 tlsv1.1 tlsv1.2 tlsv1.3 tr-encoding verbose xattr
 """
-_WITH_VALUE = """
+_IGNORED_VALUES = """
     cacert capath cert cert-type ciphers connect-timeout connect-to cookie-jar crlfile curves
     dns-servers doh-url dump-header expect100-timeout happy-eyeballs-timeout-ms interface
     keepalive-time key key-type limit-rate local-port max-filesize max-redirs max-time noproxy
@@ -50,76 +53,95 @@ _WITH_VALUE = """
     socks4 socks4a socks5 socks5-hostname speed-limit speed-time stderr tls-max tls13-ciphers
     trace trace-ascii trace-config unix-socket write-out
 """
-_FORGOTTEN_FLAGS = set(_PLAIN.split())
-_FORGOTTEN_TAKING = set(_WITH_VALUE.split())
+_ARITY = {
+    **dict.fromkeys((*_FLAGS, *_IGNORED_FLAGS.split(), *"#012346BJLNOSRZfgijklpqsv"), 0),
+    **dict.fromkeys((*_VALUES, *_IGNORED_VALUES.split(), *"CDEPQUYcmortwxyz"), 1),
+}
+"""How many values each option takes, by its long name, or by its letter if it is ignored."""
+
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+)(?::[0-9]*)?")
-_HEADERS = {"referer", "user-agent"}
+_JSON = "application/json"
 _FRAMING = {"content-length", "transfer-encoding"}  # the body is here, whole
-_KNOWN = _FLAGS | _TAKING | _FORGOTTEN_FLAGS | _FORGOTTEN_TAKING
 
 
 class CurlError(Exception):
-    """Words that are no request: a sentence, which repeats none of them; one may be a secret."""
+    """Words that make no request: a sentence that repeats none of them, since one may be secret."""
 
 
-def options(words: Iterable[str]) -> Iterator[Given]:
-    """Yield each option that matters and each other word, in order; raise CurlError."""
-    rest = enumerate(words, 1)
-    for number, word in rest:
+def options(words: Sequence[str]) -> list[Given]:
+    """Return each option that matters and each other word, in order; raise CurlError."""
+    given: list[Given] = []
+    rest = list(words)
+    while rest:
+        number, word = len(words) - len(rest) + 1, rest.pop(0)
         if word == "--":
-            yield from (("url", word) for _, word in rest)
-            return
+            return given + [("url", url) for url in rest]
         if word == "-" or not word.startswith("-"):
-            yield "url", word
+            given.append(("url", word))
             continue
-        for name, attached in _named(word, number):
-            value = attached
-            if value is None:
-                if (following := next(rest, None)) is None:
-                    raise CurlError(f"word {number} is an option without its value; add it")
-                value = following[1]
-            if name in _FLAGS | _TAKING:
-                yield name, value
+        *flags, (last, value) = _split(word, number)
+        if value is None and not rest:
+            raise CurlError(f"word {number} is an option without its value; add it")
+        found = [*flags, (last, rest.pop(0) if value is None else value)]
+        given += [(name, text or "") for name, text in found if name in _FLAGS | _VALUES]
+    return given
 
 
-def _named(word: str, number: int) -> Iterator[tuple[str, str | None]]:
-    """Yield each option of a word with its value: None where that is the next word."""
+def _split(word: str, number: int) -> list[tuple[str, str | None]]:
+    """Return each option of a word: with "" if it takes no value, None if that is the next word."""
     if word.startswith("--"):
         name, equals, value = word[2:].partition("=")
-        if name in _FLAGS | _FORGOTTEN_FLAGS and not equals:
-            yield name, ""
-        elif name in _TAKING | _FORGOTTEN_TAKING:
-            yield name, value if equals else None
-        else:
+        arity = _ARITY.get(name)
+        if arity is None or (equals and not arity):
             raise CurlError(_unknown(name, number))
-        return
+        return [(name, value if equals or not arity else None)]
+    found: list[tuple[str, str | None]] = []
     for at, letter in enumerate(word[1:], 2):
-        name = _SHORT.get(letter, "")
-        if name in _FLAGS or letter in _IGNORED_SHORT_FLAGS:
-            yield name, ""
-        elif name in _TAKING or letter in _IGNORED_SHORT_TAKING:
-            yield name, word[at:] or None
-            return
-        else:
+        name = _SHORT.get(letter, letter)
+        arity = _ARITY.get(name)
+        if arity is None:
             raise CurlError(_unknown(name, number))
+        if arity:
+            return [*found, (name, word[at:] or None)]
+        found.append((name, ""))
+    return found
 
 
 def _unknown(name: str, number: int) -> str:
-    if name in _UNREAD:
-        return f"--{name}: {_UNREAD[name]}"
-    near = get_close_matches(name, _KNOWN, 1) if name else []
-    mend = f"did you mean --{near[0]}?" if near else "leave it out if it changes no request"
-    return f"word {number} is no option that is known here; {mend}"
+    if name in _UNSUPPORTED:
+        return f"--{name}: {_UNSUPPORTED[name]}"
+    near = get_close_matches(name, [known for known in _ARITY if known[1:]], 1)
+    fix = f"did you mean --{near[0]}?" if near else "leave it out if it changes no request"
+    return f"word {number} is not a known option; {fix}"
 
 
-def request(given: Iterable[Given], url: str) -> bytes:
-    """Return what curl would send to a URL, its body unframed; raise CurlError."""
+def request(given: Sequence[Given], url: str) -> Request:
+    """Return what curl would send to a URL; raise CurlError."""
     values: dict[str, list[str]] = {}
-    data: list[bytes] = []
     for name, value in given:
         values.setdefault(name, []).append(value)
-        if name.startswith("data"):
-            data.append(_data(name, value))
+    user, host, target = _split_url(url)
+    if user:
+        values.setdefault("user", [user])
+    query = [_url_query(text) for text in values.get("url-query", ())]
+    body = _body(given)
+    if body is not None and "get" in values:
+        query, body = [body], None
+    if query:
+        target += (b"&" if b"?" in target else b"?") + b"&".join(query)
+    target = re.sub(b"[^!-~]", lambda found: b"%%%02x" % found[0][0], target)
+    method = "HEAD" if "head" in values else "GET" if body is None else "POST"
+    method = _latin_1(values.get("request", [method])[-1])
+    headers = tuple(_headers(values, host, posts=body is not None))
+    hosts = tuple(value for name, value in headers if name == "host")
+    codings = {value.lower() for name, value in headers if name == "content-encoding"}
+    is_readable = len(body or b"") <= MAX_BODY and codings <= {"identity"}
+    sent = body or b"" if is_readable else None
+    return Request(method, hosts, target.decode("latin-1"), headers, sent)
+
+
+def _split_url(url: str) -> tuple[str, str, bytes]:
+    """Return user and password, the host with its port, and the target without a fragment."""
     scheme, found, rest = url.partition("://")
     if not found:
         rest = url
@@ -132,42 +154,38 @@ def request(given: Iterable[Given], url: str) -> bytes:
             "a URL has no host that can be; write it like https://api.hubapi.com/crm/v3"
         )
     target = os.fsencode(rest[len(authority) :].partition("#")[0])
-    target = target if target.startswith(b"/") else b"/" + target
-    body = b"&".join(data)
-    posts = bool(data) and "get" not in values
-    if data and not posts:
-        target, body = target + (b"&" if b"?" in target else b"?") + body, b""
-    target = re.sub(b"[^!-~]", lambda found: b"%%%02x" % found[0][0], target)
-    method = "HEAD" if "head" in values else "POST" if posts else "GET"
-    line = os.fsencode(values.get("request", [method])[-1]) + b" " + target + b" HTTP/1.1"
-    fields = _fields({"user": [unquote(user)] if user else [], **values}, host, posts)
-    return b"\r\n".join([line, *fields, b"", body])
+    return unquote(user), host, target if target.startswith(b"/") else b"/" + target
 
 
-def _fields(values: dict[str, list[str]], host: str, posts: bool) -> Iterator[bytes]:
-    """Yield each header line: curl's own, unless one of `-H` takes its place, and those."""
+def _headers(values: dict[str, list[str]], host: str, *, posts: bool) -> Iterator[tuple[str, str]]:
+    """Yield each header: curl's own, unless one of `-H` takes its place, and those."""
     lines = [line for text in values.get("header", ()) for line in _lines(text)]
     given = {re.split("[:;]", line, maxsplit=1)[0].strip().lower() for line in lines}
-    own = {"host": host, **_own_fields(values)}
+    own = {"host": host, **_own_headers(values)}
     if posts:
-        own["content-type"] = "application/x-www-form-urlencoded"
+        own.setdefault("content-type", "application/x-www-form-urlencoded")
     for name, text in own.items():
         if name not in given:
-            yield os.fsencode(f"{name}: {text}")
+            yield name, _latin_1(text)
     for line in lines:
         name, _, text = line.partition(":")
-        if text.strip() and name.lower() not in _FRAMING:  # one without text takes curl's own out
-            yield os.fsencode(line)
+        key, value = _latin_1(name.lower()), _latin_1(text.strip())
+        if value and key not in _FRAMING:  # a header without a value removes curl's own
+            yield key, value
         elif line.endswith(";") and name == line:
-            yield os.fsencode(f"{line[:-1]}:")
+            yield key.removesuffix(";"), ""
 
 
-def _own_fields(values: dict[str, list[str]]) -> dict[str, str]:
+def _own_headers(values: dict[str, list[str]]) -> dict[str, str]:
     """Return the headers that curl makes of options."""
-    own = {name: texts[-1] for name, texts in values.items() if name in _HEADERS}
+    own: dict[str, str] = {}
+    for name in values.keys() & {"referer", "user-agent"}:
+        own[name] = values[name][-1]
+    if "json" in values:
+        own |= {"content-type": _JSON, "accept": _JSON}
     if "oauth2-bearer" in values:
         own["authorization"] = f"Bearer {values['oauth2-bearer'][-1]}"
-    elif values["user"]:
+    elif "user" in values:
         name, _, password = values["user"][-1].partition(":")
         coded = base64.b64encode(os.fsencode(f"{name}:{password}")).decode()
         own["authorization"] = f"Basic {coded}"
@@ -176,6 +194,26 @@ def _own_fields(values: dict[str, list[str]]) -> dict[str, str]:
             raise CurlError("a file of cookies is not read; write them out: -b 'name=value'")
         own["cookie"] = ";".join(cookies)
     return own
+
+
+def _body(given: Iterable[Given]) -> bytes | None:
+    """Return the body that options give, or None; curl puts no `&` before a piece of JSON."""
+    body = None
+    for name, text in given:
+        if name == "json":
+            body = (body or b"") + _data(name, text)
+        elif name.startswith("data"):
+            body = (b"" if body is None else body + b"&") + _data(name, text)
+    return body
+
+
+def _url_query(text: str) -> bytes:
+    return os.fsencode(text[1:]) if text.startswith("+") else _urlencoded(text)
+
+
+def _latin_1(text: str) -> str:
+    """Return text of the command line as a `Request` has it: one character a byte."""
+    return os.fsencode(text).decode("latin-1")
 
 
 def _lines(text: str) -> list[str]:
@@ -190,7 +228,7 @@ def _data(option: str, text: str) -> bytes:
     if option == "data-raw" or not text.startswith("@"):
         return os.fsencode(text)
     content = _read(text[1:])
-    return content if option == "data-binary" else re.sub(rb"[\r\n\0]", b"", content)
+    return content if option in {"data-binary", "json"} else re.sub(rb"[\r\n\0]", b"", content)
 
 
 def _urlencoded(text: str) -> bytes:

@@ -14,9 +14,9 @@ from .progress import watched_flows
 
 DESCRIPTION = """\
 Decide each recorded request with both tables, and print only what changes: how many requests go
-from which decision to which, and the first few of them. Where a recorded answer told that another
-Hublet is right, and NEW does not send its request there, the lines of accounts.moved that would
-mend NEW follow. Exit status: 0 nothing changes, 1 something does, 2 an error."""
+from which decision to which, and the first few of them. If a recorded answer names another Hublet
+and NEW does not send its request there, the lines of accounts.moved that NEW lacks follow. Exit
+status: 0 nothing changes, 1 something does, 2 an error."""
 
 
 def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -29,8 +29,9 @@ def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         "flows", metavar="FLOWS", nargs="+", type=Path, help="a flow file of mitmproxy, or HAR"
     )
     parser.add_argument(
-        "--json", action="store_true", help="one object a line for each request that changes"
-    )
+        "--format", choices=("text", "json"), default="text",
+        help="json writes one object a line for each request that changes",
+    )  # fmt: skip
     parser.set_defaults(call=diff)
 
 
@@ -41,12 +42,12 @@ def diff(options: argparse.Namespace) -> int:
 
     old, new = load(options.old), load(options.new)
     places = list(dict.fromkeys([*old.places, *new.places]))
-    changes, mending = Changes(), AccountMoves(new)
+    changes, moves = Changes(), AccountMoves(new)
     for flow in watched_flows(options.flows):
         changes.requests += 1
         request = request_with_body(flow)
         if answer := misdirection_of(new, flow):
-            mending.add(request, answer)
+            moves.add(request, answer)
         before, after = decide(old, request), decide(new, request)
         if not differ(before, after):
             continue
@@ -54,11 +55,11 @@ def diff(options: argparse.Namespace) -> int:
         is_foreign = before.reason == after.reason == Reason.FOREIGN_HOST
         url = mask_foreign_url(scheme, request) if is_foreign else mask_url(scheme, request, places)
         changes.add(before, after, printable(f"{method} {url} (flow {flow.id})"))
-        if options.json:
+        if options.format == "json":
             change = {"old": before.as_json(), "new": after.as_json()}
             print(json.dumps({"flow": flow.id, "method": method, "url": url, **change}))
-    if not options.json:
+    if options.format == "text":
         print(*changes.lines(), sep="\n")
-        if lines := list(mending.lines()):
+        if lines := list(moves.lines()):
             print("", *lines, sep="\n")
     return 1 if changes.count else 0

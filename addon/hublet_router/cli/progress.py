@@ -1,4 +1,4 @@
-"""Reading many flows while somebody waits: how far it is, and how fast it was. On stderr."""
+"""Many flows, read with a progress bar and a rate on standard error."""
 
 import shutil
 import sys
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from mitmproxy.http import HTTPFlow
 
 INTERVAL = 0.1
-"""Seconds between two pictures of the bar."""
+"""Seconds between two drawings of the bar."""
 
 _ERASE = "\r\x1b[K"
 
 
 def watched_flows(paths: Sequence[Path]) -> Iterator["HTTPFlow"]:
-    """Yield each flow of the files, with a progress bar on a terminal; say the rate at the end."""
+    """Yield each flow of the files; draw a bar on a terminal, and print the rate at the end."""
     started = time.monotonic()
     bar = _Bar(paths) if sys.stderr.isatty() else None
     count = 0
@@ -42,7 +42,7 @@ class _Bar:
         self.drawn = 0.0
 
     def draw(self, read: int) -> None:
-        """Draw how much was read, not too often: a terminal is slow."""
+        """Draw how much was read, but not too often: a terminal is slow."""
         now = time.monotonic()
         if now - self.drawn < INTERVAL:
             return

@@ -7,27 +7,28 @@ from pathlib import Path
 from secrets import token_bytes
 
 from ..explain.masking import counted
-from ..flows.files import FlowFileError, read_flows
+from ..flows.files import FlowFileError
 from ..tablefile import load
+from .progress import watched_flows
 
 DESCRIPTION = """\
 Copy recorded traffic (a flow file of mitmproxy, or HAR) with synthetic credentials in place of the
-real ones: of the same shape, naming the same Hublet, the same for the same and different for
-different ones. What replaces what depends on a random key that is forgotten afterwards.
+real ones: naming the same Hublet, the same for the same and different for different ones. What
+replaces what depends on a random key that is forgotten afterwards.
 
-Replaced are: every credential that a rule of the table finds; the value of every header but for
-some that are known to be harmless (Accept, Content-Type, Host, ...), so Authorization, Cookie,
-Set-Cookie and signatures too; query values with names like key, token, code or state; the user of
-a URL; hosts that are not in 'domains'; accounts where 'accounts' finds them, unless they are listed
-as moved; and everywhere what looks like a secret: long words with digits, numbers of five digits
-and more, mail addresses, JSON Web Tokens. A short secret under a name that tells nothing is not
-recognised: look at what you commit.
+What is known to be harmless stays: words of HTTP and of web APIs, the words of the table, versions,
+dates, and numbers of up to four digits. Everything else is replaced, wherever it stands. Values
+stay, where they are harmless, only in headers such as Accept, Content-Type or User-Agent, and under
+names such as limit, sort or grant_type. Credentials that a rule finds are replaced even if they
+are such words, and so are hosts that are not in 'domains'. An account becomes another one, unless
+it is listed as moved.
 
-Bodies and WebSocket messages are emptied. Where a rule reads a body, its names stay and all its
-values are replaced. Addresses, certificates, remarks of people and flows other than HTTP are left
-out; Hublets are told by the host that the client asked for.
+Bodies and WebSocket messages are emptied. Where a rule reads a body, its names stay as above, and
+all its values are replaced. Addresses, certificates, people's remarks and flows other than HTTP are
+left out; the host is the one that the client asked for.
 
-Then each request is decided again. Unless every decision is the same, nothing is written.
+Then each request is decided again. Unless every decision is the same, nothing is written. A phrase
+of harmless words alone is not recognised as a secret: look at what you commit.
 Exit status: 0 done, 1 a decision would change, 2 an error."""
 
 
@@ -51,7 +52,7 @@ def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     parser.add_argument(
         "--bodies",
         action="store_true",
-        help="keep bodies and messages that are text, with what looks like a secret replaced",
+        help="keep bodies and messages that are text, with what is not harmless replaced",
     )
     parser.add_argument("--force", action="store_true", help="replace OUT where it exists")
     parser.set_defaults(call=redact)
@@ -75,13 +76,13 @@ def redact(options: argparse.Namespace) -> int:
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         with draft.open("xb") as file:
-            for flow in read_flows([source]):
+            for flow in watched_flows([source]):
                 flows += 1
                 if new := redaction.redacted(flow):
                     FlowWriter(file).add(new)
                 else:
                     changed += 1
-                    print(f"flow {flow.id} would be decided in another way", file=sys.stderr)
+                    print(f"flow {flow.id} would be decided differently", file=sys.stderr)
         if not changed:
             draft.replace(target)
     except OSError as error:

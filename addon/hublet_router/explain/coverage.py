@@ -1,13 +1,12 @@
-"""What recorded requests make of a table: what none of them needs, and what it does not explain."""
+"""A table held against recorded requests: which rules they never use, what it cannot read."""
 
 import re
 from collections import Counter
 from collections.abc import Iterator
 
-from ..core.decision import Decision, Reason
-from ..core.findings import MAX_CREDENTIAL
-from ..core.judge import decide
-from ..core.lookup import Lookup
+from ..core.decision import Reason
+from ..core.findings import MAX_CREDENTIAL, Finding, findings
+from ..core.judge import check_request, judge
 from ..core.places import Cookie, Form, Header, Path, Place, Query
 from ..core.request import Request
 from ..core.table import Table
@@ -15,7 +14,7 @@ from .lint import Remark
 from .masking import KEY_LIKE, describe_shape, place_name
 
 MAX_KINDS = 1000
-"""Kinds of unexplained credentials that are told apart: no stranger chooses how much is kept."""
+"""Kinds of unexplained credentials that are counted apart, so that memory stays bounded."""
 
 # A name of a request is shown when it is made of words; one with digits in it could be a secret.
 _WORDS = re.compile(r"(?=.{1,40}$)[A-Za-z]+(?:[-_.][A-Za-z]+)*[0-9]?")
@@ -37,36 +36,37 @@ class Coverage:
         self._kinds: Counter[tuple[str, str]] = Counter()
         self.reasons: Counter[Reason] = Counter()
 
-    def add(self, request: Request) -> Decision:
+    def add(self, request: Request) -> None:
         """Decide a request, and count what it used and what it holds that no rule explains."""
-        decision = decide(self._table, request)
+        decision = check_request(self._table, request)
+        if decision:  # no rule looks at the request
+            self.reasons[decision.reason] += 1
+            return
+        found = findings(self._table, request)
+        decision, _ = judge(self._table, request, found)
         self.reasons[decision.reason] += 1
         self._hublets.add(decision.hublet)
-        if decision.reason is Reason.FOREIGN_HOST:
-            return decision
         read: set[Place] = set()
-        for look in self._table.index.lookups_for(request.path):
-            if not look.in_body or request.body is not None:
-                for value in look.values(request):
-                    read.add(_spot(look.place))
-                    self._count(look, value)
+        for it in found:
+            if it.credential is not None:
+                read.add(_without_scheme(it.place))
+                self._add_finding(it, it.credential)
         for place, where, value in _usual(request):
-            if _spot(place) not in read:
-                self._tell(where, value)
-        return decision
+            if _without_scheme(place) not in read:
+                self._add_kind(where, value)
 
-    def _count(self, look: Lookup, value: str) -> None:
-        where = place_name(look.place)
-        if isinstance(look.place, Path):
-            where += f" of {look.rules[0].name}"
-        rule, names, _ = look.read(value) if len(value) <= MAX_CREDENTIAL else (None, (), ())
-        if rule and (names or rule.reader.recognises(value)):
-            self._rules.add(rule.name)
-            where += f" ({rule.name}, names none)"
-        if not names:
-            self._tell(where, value)
+    def _add_finding(self, it: Finding, credential: str) -> None:
+        where = place_name(it.place)
+        if isinstance(it.place, Path):
+            where += f" of {it.rule.name}"
+        is_read = len(credential) <= MAX_CREDENTIAL
+        if it.hublets or (is_read and it.rule.reader.recognises(credential)):
+            self._rules.add(it.rule.name)
+            where += f" ({it.rule.name}, names none)"
+        if not it.hublets:
+            self._add_kind(where, credential)
 
-    def _tell(self, where: str, value: str) -> None:
+    def _add_kind(self, where: str, value: str) -> None:
         kind = where, describe_shape(value)
         if kind not in self._kinds and len(self._kinds) >= MAX_KINDS:
             kind = "elsewhere", "of still other kinds"
@@ -88,18 +88,18 @@ class Coverage:
         return sorted(remarks)
 
     def unexplained(self) -> list[tuple[int, str]]:
-        """Return how often which kind of credential was there that no rule explains."""
+        """Return each kind of credential that no rule explains, with its count, the most first."""
         kinds = ((count, f"{where}: {looks}") for (where, looks), count in self._kinds.items())
         return sorted(kinds, key=lambda kind: (-kind[0], kind[1]))
 
 
-def _spot(place: Place) -> Place:
-    """Return one value for what stands in one header, whichever scheme it has."""
+def _without_scheme(place: Place) -> Place:
+    """Return the same place for a header, whichever scheme its rule asks for."""
     return Header(place.name) if isinstance(place, Header) else place
 
 
 def _usual(request: Request) -> Iterator[tuple[Place, str, str]]:
-    """Yield what looks like a credential by its name alone: its place, how to call it, and it."""
+    """Yield what looks like a credential by its name: its place, what to call that, its value."""
     found: list[tuple[type[Header | Cookie | Query | Form], str, str]] = []
     for field, value in request.headers:
         if field.endswith("authorization") and value.strip():

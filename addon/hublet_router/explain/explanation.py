@@ -1,29 +1,45 @@
-"""Why a request went where it went: the decision, with each rule that was tried for it."""
+"""Why a request went where it went: the decision, and what became of each rule on the way."""
 
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Any
 
 from ..core.decision import Action, Decision, Reason
-from ..core.findings import MAX_CREDENTIAL
-from ..core.judge import decide
-from ..core.lookup import Lookup, Rule
+from ..core.findings import MAX_CREDENTIAL, Finding, findings
+from ..core.judge import check_request, judge
+from ..core.lookup import Rule
 from ..core.request import Request
-from ..core.table import Accounts, Table
+from ..core.table import Table
 from .masking import describe_shape, place_name
 
 NOT_LISTED = "a name that is not listed"
-"""Shown for what a credential names where that could be anything at all."""
+"""Shown instead of a name that is not a Hublet's: it could be anything at all."""
 
-ABSENT = "no credential there"
-LONG = f"longer than {MAX_CREDENTIAL >> 10} KiB"
-NOT_HERE = "not for this path"
-OTHER = "not of its kind"
-OVERRULED = ", but its account has moved"
-SILENT = "it names none"
-UNREAD = "the body is too long or compressed"
 
+class Outcome(Enum):
+    """What became of a rule at a place, or of an account there; the value is the sentence."""
+
+    NOT_HERE = "not for this path"
+    ABSENT = "no credential there"
+    UNREAD = "the body is too long or compressed"
+    LONG = f"longer than {MAX_CREDENTIAL >> 10} KiB"
+    OTHER_KIND = "not of its kind"
+    NAMES_NONE = "it names none"
+    TAKEN = "named by {by} already"
+    NAMES = "names {name}"
+    NAMES_UNLISTED = "names {name}, which is not listed"
+    NAMES_ANYTHING = "names one that is not listed"
+    NO_ACCOUNT = "no account there"
+    MOVED = "moved to {name}"
+    NOT_MOVED = "not among those that moved"
+
+
+NOT_HERE = Outcome.NOT_HERE.value
+"""The `why` of a rule that does not apply to the path."""
+
+_DECIDED = ": decided"
 _LIKE_A_HUBLET = re.compile(r"[a-z]{2,4}[0-9]{0,3}")
 _POLICY_KEYS = {
     Reason.LEGACY: "legacy",
@@ -39,12 +55,13 @@ _WRONG_PLACE = {401, 403, 404}  # what a Hublet may answer for a customer that i
 class Tried:
     """One rule at one place, for one credential there: never its text, but its `shape`.
 
-    `named` is the Hublet that it named; what only claims to be one is not shown. `why` ends in
-    `: decided` where the decision came from it.
+    `named` is the Hublet that it named; an unknown name is not shown. `why` is the outcome in
+    words, and ends in `: decided` where the decision came from it.
     """
 
     rule: str
     place: str
+    outcome: Outcome
     shape: str | None
     named: str | None
     why: str
@@ -83,15 +100,16 @@ class Explanation:
 
     def as_text(self) -> str:
         """Return the decision, a row for each rule that looked at the request, and the policy."""
-        looked = [one for one in self.tried if one.why != NOT_HERE]
+        looked = [one for one in self.tried if one.outcome is not Outcome.NOT_HERE]
         rows = [(one.rule, one.place, one.why, one.shape or "") for one in looked]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = [self.decision.summary]
         for row in rows:
             cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
             lines.append(f"  {'  '.join(cells)}".rstrip())
-        if absent := dict.fromkeys(one.rule for one in self.tried if one.why == NOT_HERE):
-            lines.append(f"{NOT_HERE}: {', '.join(absent)}")
+        absent = [one.rule for one in self.tried if one.outcome is Outcome.NOT_HERE]
+        if absent:
+            lines.append(f"{NOT_HERE}: {', '.join(dict.fromkeys(absent))}")
         if self.policy:
             lines.append(f"policy {self.policy}")
         lines.append(f"table {self.decision.table}")
@@ -99,186 +117,156 @@ class Explanation:
 
 
 def explain(table: Table, request: Request, status: int | None = None) -> Explanation:
-    """Decide as ever, and tell why; `status` is what the request was answered, if it was."""
-    decision = decide(table, request)
-    asked = decision.reason is not Reason.FOREIGN_HOST  # else no rule looks at the request
-    return Explanation(
-        decision=decision,
-        tried=_concluded(decision, [*_turns(table, request)]) if asked else (),
-        policy=_policy(table, request, decision),
-        hint=_hint(request, decision, status),
-    )
+    """Decide a request and say why; `status` is that of its answer, if it has one."""
+    decision = check_request(table, request)
+    if decision:  # no rule looks at the request
+        return Explanation(decision, (), _foreign(table, decision), _obstacle(request, decision))
+    found = findings(table, request)
+    decision, settled = judge(table, request, found)
+    report = _Report(table, request, found, decision, settled)
+    tried = (*report.rules(), *report.accounts())
+    return Explanation(decision, tried, report.policy(), _guess(decision, status))
 
 
-type _Turn = tuple[int, Tried]
-"""What was tried, and when the live path does it: place by place, and accounts before all."""
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """Puts the findings of a request, and what the judge made of them, into rows."""
 
-_ACCOUNTS = -1
+    table: Table
+    request: Request
+    found: list[Finding]
+    decision: Decision
+    settled: Finding | None
+
+    def rules(self) -> Iterator[Tried]:
+        """Yield what became of each rule, at each of its places."""
+        for rule in self.table.rules:
+            applies = rule.applies_to(self.request.path)
+            for place in rule.places:
+                here = [it for it in self.found if applies and it.place == place]
+                for it in here:
+                    yield from self._read(rule, it)
+                if not here:
+                    outcome = Outcome.ABSENT if applies else Outcome.NOT_HERE
+                    yield Tried(rule.name, place_name(place), outcome, None, None, outcome.value)
+
+    def _read(self, rule: Rule, it: Finding) -> Iterator[Tried]:
+        """Yield a row for each name that a rule read in a credential, or one for none."""
+        is_reader = it.rule == rule
+        decides = is_reader and it is self.settled and self.decision.reason is not Reason.MOVED
+        shape = None if it.credential is None else describe_shape(it.credential)
+        for name in dict.fromkeys(it.hublets if is_reader else ()) or [None]:
+            outcome = self._outcome(rule, it, name)
+            why = outcome.value.format(name=name, by=it.rule.name)
+            if decides:
+                why, decides = why + _DECIDED, False  # the first name counts
+            elif name:
+                why += self._aside(name, it)
+            shown = NOT_LISTED if outcome is Outcome.NAMES_ANYTHING else name
+            yield Tried(rule.name, place_name(it.place), outcome, shape, shown, why)
+
+    def _outcome(self, rule: Rule, it: Finding, name: str | None) -> Outcome:
+        """Return what became of a rule that read this name, or none, in a credential."""
+        if it.credential is None:
+            return Outcome.UNREAD
+        if len(it.credential) > MAX_CREDENTIAL:
+            return Outcome.LONG
+        if name in self.table.hublets:
+            return Outcome.NAMES
+        if name:
+            is_shown = _LIKE_A_HUBLET.fullmatch(name)
+            return Outcome.NAMES_UNLISTED if is_shown else Outcome.NAMES_ANYTHING
+        if it.hublets and it.rule in self.table.rules[: self.table.rules.index(rule)]:
+            return Outcome.TAKEN
+        is_of_kind = it.rule == rule or rule.reader.recognises(it.credential)
+        return Outcome.NAMES_NONE if is_of_kind else Outcome.OTHER_KIND
+
+    def accounts(self) -> Iterator[Tried]:
+        """Yield what became of each account, at each place for one."""
+        decides = self.decision.reason is Reason.MOVED
+        for place, ids in _account_ids(self.table, self.request, self.found):
+            if not ids:
+                outcome = Outcome.NO_ACCOUNT
+                yield Tried("accounts", place, outcome, None, None, outcome.value)
+            for one, owner in ids:
+                outcome = Outcome.MOVED if owner else Outcome.NOT_MOVED
+                why = outcome.value.format(name=owner)
+                if decides and owner == self.decision.hublet:
+                    why, decides = why + _DECIDED, False
+                elif owner:
+                    why += self._aside(owner, None)
+                yield Tried("accounts", place, outcome, describe_shape(one), owner, why)
+
+    def _aside(self, name: str, it: Finding | None) -> str:
+        """Return why a credential that named a Hublet, or else an account, did not decide."""
+        decision, accounts = self.decision, self.table.accounts
+        if it and it.accounts and accounts and all(accounts.hublets_by_id(it.accounts)):
+            return ", but its account has moved"
+        match decision.reason:
+            case Reason.CONFLICT:
+                return ": in conflict"
+            case Reason.TOO_LARGE:
+                return ", but another credential is too long"
+            case Reason.CREDENTIAL | Reason.MOVED if name == decision.hublet:
+                return " too"
+            case _ if it is None:
+                return ", but another account came first"
+            case Reason.MOVED:
+                return ", but an account has moved"
+        return f", but {decision.credential} came first"
+
+    def policy(self) -> str | None:
+        """Return what the table says where no single known Hublet was named."""
+        policy = self.table.policy
+        if key := _POLICY_KEYS.get(self.decision.reason):
+            return f"{key}: {getattr(policy, key)}"
+        if policy.conflict == "first":
+            strict = replace(self.table, policy=replace(policy, conflict="refuse"))
+            if judge(strict, self.request, self.found)[0].reason is Reason.CONFLICT:
+                return "conflict: first"
+        return None
 
 
-def _turns(table: Table, request: Request) -> Iterator[_Turn]:
-    looks = {
-        look.place: (turn, look) for turn, look in enumerate(table.index.lookups_for(request.path))
-    }
-    for rule in table.rules:
-        for place in rule.places:
-            turn, look = looks.get(place, (0, None))
-            results: Iterable[_Result] = [(None, None, ABSENT)]
-            if not rule.applies_to(request.path):
-                results = [(None, None, NOT_HERE)]
-            elif look:
-                results = _results(table, rule, look, request)
-            for found, name, why in results:
-                yield turn, Tried(rule.name, place_name(place), found, name, why)
-    if table.accounts:
-        for where, values in _account_ids(
-            table.accounts, request, table.index.lookups_for(request.path)
-        ):
-            for found, name, why in _moves(table.accounts, values):
-                yield _ACCOUNTS, Tried("accounts", where, found, name, why)
-
-
-type _Result = tuple[str | None, str | None, str]
-"""The shape of what was found, the Hublet that it named, and why."""
-
-
-def _results(table: Table, rule: Rule, look: Lookup, request: Request) -> Iterator[_Result]:
-    """Yield what a rule makes of each credential at a place."""
-    if look.in_body and request.body is None:
-        yield None, None, UNREAD
-        return
-    values = [*look.values(request)]
-    if not values:
-        yield None, None, ABSENT
-    for value in values:
-        if len(value) > MAX_CREDENTIAL:
-            yield describe_shape(value), None, LONG
-        else:
-            for name, why in _readings(table, rule, look, value):
-                yield describe_shape(value), name, why
-
-
-def _readings(table: Table, rule: Rule, look: Lookup, value: str) -> list[tuple[str | None, str]]:
-    """Return each name that a rule reads in a credential, unless an earlier rule reads one."""
-    reader, names, ids = look.read(value)
-    if reader != rule:
-        if names and look.rules.index(reader) < look.rules.index(rule):
-            return [(None, f"named by {reader.name} already")]
-        return [(None, SILENT if rule.reader.recognises(value) else OTHER)]
-    if not names:
-        return [(None, SILENT)]
-    overruled = (
-        OVERRULED if ids and table.accounts and all(table.accounts.hublets_by_id(ids)) else ""
-    )
-    told = (_named(table, name) for name in dict.fromkeys(names))
-    return [(shown, why + overruled) for shown, why in told]
-
-
-def _named(table: Table, name: str) -> tuple[str, str]:
-    """Return what may be shown of a name, and what to say of it."""
-    if name in table.hublets:
-        return name, f"names {name}"
-    if _LIKE_A_HUBLET.fullmatch(name):
-        return name, f"names {name}, which is not listed"
-    return NOT_LISTED, "names one that is not listed"
+type _Ids = list[tuple[str, str | None]]
+"""Accounts, each with the Hublet to which it has moved."""
 
 
 def _account_ids(
-    accounts: Accounts, request: Request, looks: Iterable[Lookup]
-) -> Iterator[tuple[str, list[str]]]:
+    table: Table, request: Request, found: Iterable[Finding]
+) -> Iterator[tuple[str, _Ids]]:
     """Yield each place for an account with what stands there."""
-    for place in accounts.places:
-        yield place_name(place), [*place.values(request)]
+    if not (accounts := table.accounts):
+        return
+    read = [(place_name(place), [*place.values(request)]) for place in accounts.places]
     if accounts.fields:
         where = f"protobuf {', '.join(str(field.field) for field in accounts.fields)}"
-        found = []
-        for look in looks:
-            values = () if look.in_body and request.body is None else look.values(request)
-            short = (value for value in values if len(value) <= MAX_CREDENTIAL)
-            if ids := [one for value in short for one in look.read(value)[2]]:
-                found.append((f"{where} in {place_name(look.place)}", ids))
-        yield from found or [(where, [])]
+        inside = [
+            (f"{where} in {place_name(it.place)}", [*it.accounts]) for it in found if it.accounts
+        ]
+        read += inside or [(where, [])]
+    for place, ids in read:
+        yield place, [*zip(ids, accounts.hublets_by_id(ids), strict=True)]
 
 
-def _moves(accounts: Accounts, ids: list[str]) -> Iterator[_Result]:
-    if not ids:
-        yield None, None, "no account there"
-    for one in ids:
-        owner = next(iter(accounts.hublets_by_id([one])), None)
-        yield (
-            describe_shape(one),
-            owner,
-            f"moved to {owner}" if owner else "not among those that moved",
-        )
+def _foreign(table: Table, decision: Decision) -> str | None:
+    """Return the policy for foreign hosts; hosts that differ are refused, come what may."""
+    policy = table.policy.foreign
+    is_applied = (policy == "pass") == (decision.action is Action.PASS)
+    is_foreign = decision.reason is Reason.FOREIGN_HOST
+    return f"foreign: {policy}" if is_foreign and is_applied else None
 
 
-def _concluded(decision: Decision, turns: list[_Turn]) -> tuple[Tried, ...]:
-    """Mark the one that decided, and say why the others that named a Hublet did not."""
-    deciding = [turn for turn in turns if _could_decide(decision, turn)]
-    # a body that cannot be read refuses only when all else was looked at
-    _, chosen = min(deciding, key=lambda turn: (turn[1].why == UNREAD, turn[0]), default=(0, None))
-    return tuple(
-        replace(
-            tried, why=f"{tried.why}: decided" if tried is chosen else _aside(decision, at, tried)
-        )
-        for at, tried in turns
-    )
+def _obstacle(request: Request, decision: Decision) -> str:
+    """Return what keeps the rules from looking at a request."""
+    if decision.reason is not Reason.FOREIGN_HOST:
+        return "Its path or a header holds a control character."
+    if not request.hosts:
+        return "It names no host."
+    return "Its host is not in 'domains'." if request.host else "It names hosts that differ."
 
 
-def _could_decide(decision: Decision, turn: _Turn) -> bool:
-    at, tried = turn
-    if decision.reason is Reason.MOVED:
-        return at == _ACCOUNTS and tried.named == decision.hublet
-    if at == _ACCOUNTS or tried.rule != decision.credential:
-        return False
-    match decision.reason:
-        case Reason.LEGACY:
-            return tried.why == SILENT
-        case Reason.TOO_LARGE:
-            return tried.why in {LONG, UNREAD}
-    return tried.named is not None and decision.reason is not Reason.CONFLICT
-
-
-def _aside(decision: Decision, at: int, tried: Tried) -> str:
-    """Return why something that did not decide did not."""
-    if tried.named is None or tried.why.endswith(OVERRULED):
-        return tried.why
-    rest = f", but {decision.credential} came first"
-    match decision.reason:
-        case Reason.CONFLICT:
-            rest = ": in conflict"
-        case Reason.TOO_LARGE:
-            rest = ", but another credential is too long"
-        case Reason.CREDENTIAL | Reason.MOVED if tried.named == decision.hublet:
-            rest = " too"
-        case _ if at == _ACCOUNTS:
-            rest = ", but another account came first"
-        case Reason.MOVED:
-            rest = ", but an account has moved"
-    return tried.why + rest
-
-
-def _policy(table: Table, request: Request, decision: Decision) -> str | None:
-    """Return what the table says where no single known Hublet was named."""
-    policy = table.policy
-    if key := _POLICY_KEYS.get(decision.reason):
-        return f"{key}: {getattr(policy, key)}"
-    if decision.reason is Reason.FOREIGN_HOST:  # two hosts that differ are refused, come what may
-        passes = policy.foreign == "pass"
-        return f"foreign: {policy.foreign}" if passes == (decision.action is Action.PASS) else None
-    if policy.conflict == "first":
-        strict = replace(table, policy=replace(policy, conflict="refuse"))
-        if decide(strict, request).reason is Reason.CONFLICT:
-            return "conflict: first"
-    return None
-
-
-def _hint(request: Request, decision: Decision, status: int | None) -> str | None:
-    """Return a sentence where the answer may be due to a guess, or the host is not ours."""
-    if decision.reason is Reason.FOREIGN_HOST:
-        if not request.hosts:
-            return "It names no host."
-        return "Its host is not in 'domains'." if request.host else "It names hosts that differ."
+def _guess(decision: Decision, status: int | None) -> str | None:
+    """Return a sentence where an answer may be due to a guess."""
     if status in _WRONG_PLACE and decision.reason in _GUESSED and decision.hublet:
         return (
             f"Nothing named a Hublet, so {decision.hublet} was a guess: {status} may mean another."

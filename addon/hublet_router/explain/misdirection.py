@@ -1,4 +1,4 @@
-"""Answers that tell of a wrong Hublet, and the lines of a table that would mend it."""
+"""Answers that name another Hublet, and the lines of a table that would send requests there."""
 
 import json
 import re
@@ -13,12 +13,12 @@ from ..core.request import Request
 from ..core.table import MIGRATING, MISDIRECTED, Table, account_id
 from .masking import counted
 
-_OURS = "hublet-router; error="  # a router's own answer tells nothing of a Hublet
+_OURS = "hublet-router; error="  # a router's own answer says nothing of a Hublet
 _PLAIN_ID = re.compile(r"[A-Za-z0-9]+")
 
 
 class Misdirection(NamedTuple):
-    """What an answer told: which Hublet is right, as far as the table lists it."""
+    """What an answer says: which Hublet is right, or None if the table does not list it."""
 
     hublet: str | None = None
     is_migrating: bool = False
@@ -30,10 +30,10 @@ class Misdirection(NamedTuple):
 def detect_misdirection(
     table: Table, status: int, headers: Iterable[tuple[str, str]], body: bytes | None
 ) -> Misdirection | None:
-    """Return what an answer tells of a wrong Hublet; None when it tells nothing.
+    """Return what an answer says of the right Hublet; None if it is not about that.
 
     The names of `headers` are in lower case. A `body` of None cannot be read. The table's own
-    status may mean other things too: it needs a name, where the table says that there is one.
+    status may mean other things too, so it needs a name if the table says where one stands.
     """
     how = table.misdirected
     if status not in how.statuses:
@@ -48,23 +48,24 @@ def detect_misdirection(
     if not (named or is_sure or status == MISDIRECTED):
         return None
     listed = next((name for name in named if name in table.hublets), None)
-    return Misdirection(listed, status == MIGRATING != how.status)
+    is_migrating = status == MIGRATING and how.status != MIGRATING
+    return Misdirection(listed, is_migrating)
 
 
 class AccountMoves:
-    """What a table lacks so that requests go where answers told that they belong."""
+    """The accounts that have moved, by recorded answers, and that the table still lacks."""
 
     def __init__(self, table: Table) -> None:
         self.table = table
-        self.moved: dict[str, Counter[str]] = {}  # account -> how many answers told which Hublet
+        self.moved: dict[str, Counter[str]] = {}  # account -> answers by Hublet
         self._now: dict[str, str] = {}  # account -> what the table decides
         self._rest: Counter[str] = Counter()
 
     def add(self, request: Request, answer: Misdirection) -> None:
-        """Take an answer, and find the account of its request; never guess one."""
+        """Count an answer for the account of its request, if that names exactly one."""
         decision = decide(self.table, request)
         if answer.is_migrating:
-            self._rest["an account is on its way to another Hublet, ask again later"] += 1
+            self._rest["an account is being moved; record again later"] += 1
         elif not answer.hublet:
             self._rest["no Hublet of the table is named"] += 1
         elif answer.hublet != decision.hublet:
@@ -83,9 +84,9 @@ class AccountMoves:
         return {account: next(iter(it)) for account, it in self.moved.items() if len(it) == 1}
 
     def lines(self) -> Iterator[str]:
-        """Yield what to put into the table, as YAML; what cannot be mended is a comment."""
+        """Yield lines for the table, as YAML; what needs a person's decision is a comment."""
         if self.moved or self._rest:
-            yield "# For the table, from answers that told of a wrong Hublet:"
+            yield "# For the table, from answers that name another Hublet:"
         moves = self.moves()
         if moves:
             yield from ("accounts:", "  moved:")
@@ -94,8 +95,8 @@ class AccountMoves:
             yield f"    {_key(account)}: {hublet}  # {note}"
         for account, counts in self.moved.items():
             if account not in moves:
-                told = ", ".join(f"{name} ({count})" for name, count in counts.items())
-                yield f"# {_key(account)}: the answers differ: {told}"
+                named = ", ".join(f"{name} ({count})" for name, count in counts.items())
+                yield f"# {_key(account)}: the answers differ: {named}"
         for why, count in self._rest.items():
             yield f"# {counted(count, 'answer')}: {why}"
 

@@ -24,6 +24,8 @@ from ..flows.requests import body_size, request_head, request_with_body
 from ..tablefile import TableError
 from .commands import Commands
 from .engine.chain import Chain, Group
+from .engine.http1 import Http1Cures
+from .engine.unload_guard import leave_guard, remove_guard
 from .engine.upstream_guard import UpstreamGuard
 from .live_table import DEFAULT_TABLE, TableSource, table_path
 from .observe.decision_log import DecisionLog
@@ -53,6 +55,7 @@ class HubletRouter:
         self.source: TableSource | None = None
         self.demo = DemoHublets()
         self.is_running = False
+        self.scripts: list[str] = []
         self.decided: Ledger = WeakKeyDictionary()
         # mitmproxy calls the hooks of these too
         endings = Endings(self.decided)
@@ -69,7 +72,7 @@ class HubletRouter:
         self.addons = [
             Group([
                 self.door, self.misdirection, self.shadow, endings, self.decision_log,
-                self.metrics, status, self.chain, self.prompt, GivenOptions(),
+                self.metrics, status, self.chain, self.prompt, Http1Cures(), GivenOptions(),
             ])
         ]  # fmt: skip
 
@@ -83,6 +86,7 @@ class HubletRouter:
         if not hasattr(ctx.options, "console_layout"):
             with suppress(ValueError, RuntimeError, NotImplementedError):  # a thread, or Windows
                 asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hang_up)
+        remove_guard()
         tls = ctx.master.addons.get("tlsconfig")
         if tls and tls.certstore is None:
             # mitmproxy makes the store in `running`, but listens before: the request of an early
@@ -128,11 +132,14 @@ class HubletRouter:
     def running(self) -> None:
         """Watch the table."""
         self.is_running = True
+        self.scripts = list(ctx.options.scripts)
         if self.source:
             self.source.follow(partial(self._replace, self.source))
 
     def done(self) -> None:
-        """Stop what runs beside the hooks."""
+        """Stop what runs beside the hooks, and let nothing pass should mitmproxy go on."""
+        if self.is_running:
+            leave_guard(self.scripts)
         with suppress(ValueError, RuntimeError, NotImplementedError):
             asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
         if self.source:

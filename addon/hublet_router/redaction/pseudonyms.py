@@ -1,44 +1,69 @@
-"""Synthetic credentials in place of real ones: of the same shape, and the same to each reader."""
+"""Pseudonyms: synthetic credentials in place of real ones, of which each reader reads the same.
+
+A pseudonym is built, not searched for: each kind of reader has a way to write a credential anew
+around what it names. The table's readers then read it once more. What they read differently gets
+a few other drafts, and after that one that says nothing of the original at all.
+"""
 
 import re
-from base64 import urlsafe_b64encode
+from base64 import b64encode
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from hashlib import shake_256
-from operator import eq
-from string import ascii_lowercase, ascii_uppercase, digits
+from typing import Any
 
 from ..core.findings import MAX_CREDENTIAL
-from ..core.formats import LEN, decode_base64, protobuf_fields
-from ..core.readers import Jwt, Protobuf
+from ..core.formats import LEN, VARINT, decode_base64, protobuf_fields, read_varint, write_varint
+from ..core.readers import Base64, Jwt, Protobuf, Reader, Regex
 from ..core.table import Table, account_id
-from ..explain.masking import PREFIX
+from ..regex_bounds.tree import parse
 from .documents import rewritten
 
 MAX_UNLISTED = 5
 """Characters of a name that no Hublet of the table has: a longer one may be a piece of a secret."""
 
-_WORD = re.compile(r"[A-Za-z0-9]+|[^\x00-\x7f]+")
+MAX_DRAFTS = 8
+"""Drafts of each kind: a pattern such as `[1-5]` takes only some of the characters of a kind."""
+
+_WORD = re.compile(r"[A-Za-z0-9]+|[^\x00-\x7f]+|[\x00-\x08\x0e-\x1f\x7f]+")
+_FOREIGN = "".join(map(chr, range(0xE0, 0x100)))  # letters of one byte on the wire
+_CONTROL = "".join(map(chr, range(0x0E, 0x20)))
+_PLAIN_CLAIMS = {"alg", "typ"}
+
+
+def _rotations(*alphabets: str) -> list[bytes]:
+    """Return translations, one for each byte of a key stream, that leave no character in place."""
+    tables = []
+    for step in range(256):
+        table = bytearray(range(256))
+        for letters in alphabets:
+            size = len(letters)
+            for at, letter in enumerate(letters):
+                table[ord(letter)] = ord(letters[(at + 1 + step % (size - 1)) % size])
+        tables.append(bytes(table))
+    return tables
+
+
+_LOWER, _DIGITS = "abcdefghijklmnopqrstuvwxyz", "0123456789"
+_LETTERS = _rotations(_LOWER, _LOWER.upper(), _DIGITS)
+_HEX_DIGITS = _rotations("abcdef", "ABCDEF", _DIGITS)
 _HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
-_FOREIGN = "".join(map(chr, range(0xE0, 0xF0)))  # letters of one byte on the wire
 
 
 class Pseudonymizer:
     """Replaces secrets; with one key, the same by the same wherever it stands.
 
-    Each letter becomes another letter and each digit another digit, unless a reader of the table
-    would then read something else. What replaces a short secret can be that of another one, too.
+    Each letter becomes another letter and each digit another digit. What replaces a short secret
+    can be that of another one, too.
     """
 
     def __init__(self, table: Table, key: bytes) -> None:
         self._key = key
         self._hublets = table.hublets
-        readers = dict.fromkeys(rule.reader for rule in table.rules)
-        self._readers = sorted(readers, key=lambda it: not isinstance(it, Protobuf))
+        self._readers = tuple(dict.fromkeys(rule.reader for rule in table.rules))
+        self._naming = {it.field for it in self._readers if isinstance(it, Protobuf)}
         self._fields = table.accounts.fields if table.accounts else ()
         self._moved = table.accounts.moved if table.accounts else {}
-        names = "|".join(map(re.escape, table.hublets))
-        self._kept = re.compile(rf"(?<![A-Za-z0-9])(?:{names})(?![A-Za-z0-9])")
         self.secret = lru_cache(maxsize=1024)(self._secret)
 
     def account(self, text: str) -> str:
@@ -46,29 +71,43 @@ class Pseudonymizer:
         plain = account_id(text)
         if plain in self._moved:
             return text
-        alias = plain
-        for salt in range(256):
-            alias = self._in_kind(plain, bytes([salt]))
-            if account_id(alias) not in self._moved and _width(alias) == _width(plain):
-                break
+        drafts = (_number(self.like(plain, salt)) for salt in range(256))
+        alias = next((it for it in drafts if it not in self._moved), plain)
         return text[: len(text) - len(plain)] + alias
+
+    def like(self, text: str, salt: int = 0) -> str:
+        """Return other text of the same shape, in which nothing reads the same but Hublets."""
+        raw = text.encode("utf-8", "surrogatepass")
+        stream = self._stream(raw, salt, len(text))
+
+        def other(found: re.Match[str]) -> str:
+            word, start = found[0], found.start()
+            if word in self._hublets:
+                return word
+            if word[0].isascii() and word[0].isprintable():
+                tables = _HEX_DIGITS if _HEX.fullmatch(word) else _LETTERS
+                old = word.encode()
+                return bytes([tables[stream[start + at]][c] for at, c in enumerate(old)]).decode()
+            letters = _CONTROL if word[0].isascii() else _FOREIGN
+            others = (letters.replace(char, "") for char in word)
+            return "".join(it[stream[start + at] % len(it)] for at, it in enumerate(others))
+
+        return _WORD.sub(other, text)
+
+    def _stream(self, raw: bytes, salt: int, length: int) -> bytes:
+        return shake_256(self._key + bytes([salt]) + raw).digest(length)
 
     def _secret(self, text: str, before: str = "") -> str:
         """Return what replaces a secret; a reader may also see what stands before it."""
-        other = self._in_kind(text)
+        if account_id(text) in self._moved:
+            return text
         if len(text) > MAX_CREDENTIAL:
-            return other
-        wanted = [*self._meaning(text, before, self._name, self.account)]
-
-        def is_same(draft: str) -> bool:
-            return all(map(eq, self._meaning(draft, before), wanted))
-
-        if text.isascii() and text.isdecimal() and is_same(alias := self.account(text)):
-            return alias
-        if Jwt("").recognises(text) and (token := self._jwt(text)) and is_same(token):
-            return token
-        start = self._renamed(text)
-        return self._blend(start, other, is_same, 0, len(text)) if is_same(start) else other
+            return self.like(text)
+        wanted = self._meaning(text, before, self._name, self.account)
+        for draft in self._drafts(text, before):
+            if self._meaning(draft, before) == wanted:
+                return draft
+        return self.like(text)
 
     def _meaning(
         self,
@@ -76,109 +115,158 @@ class Pseudonymizer:
         before: str,
         name: Callable[[str], str] = str,
         account: Callable[[str], str] = str,
-    ) -> Iterator[object]:
-        """Yield all that the table reads from a text, its names and accounts as they are to be."""
-        for field in self._fields:
-            yield [*map(account, field.ids(text))]
-        for whole in {text: 0, before + text: 0}:
+    ) -> list[object]:
+        """Return all that the table reads from a text, its names and accounts as they are to be."""
+        read: list[object] = []
+        is_message = False
+        for whole in (text, before + text) if before else (text,):
             for reader in self._readers:
-                is_message = isinstance(reader, Protobuf)  # most drafts break one: ask that first
-                yield _structure(whole) if is_message else reader.recognises(whole)
-                yield [*map(name, reader.names(whole))]
+                names = reader.names(whole)
+                is_known = bool(names) or reader.recognises(whole)
+                is_message = is_message or (is_known and isinstance(reader, Protobuf))
+                read.append([*map(name, names)] if names else is_known)
+        ids = [[*map(account, field.ids(text))] for field in self._fields if is_message]
+        return [*read, *ids]
 
     def _name(self, name: str) -> str:
         short = name in self._hublets or len(name) <= MAX_UNLISTED
-        return name if short else self._in_kind(name)
+        return name if short else self.like(name)
 
-    def _renamed(self, text: str) -> str:
-        """Replace the names and the accounts that must not stay."""
-        for name in sorted({name for reader in self._readers for name in reader.names(text)}):
-            text = text.replace(name, self._name(name))
-        for field in self._fields:
-            for found in field.ids(text):
-                tag, alias = _varint(field.field << 3), self.account(found)
-                number, new = _varint(int(found)), _varint(int(alias))
-                message = decode_base64(text).replace(tag + number, tag + new)
-                padding = text[len(text.rstrip("=")) :]
-                text = urlsafe_b64encode(message).decode().rstrip("=") + padding
-        return text
+    def _drafts(self, text: str, before: str) -> Iterator[str]:
+        """Yield what may replace a secret: of each reader that knows it, then of none."""
+        if text.isascii() and text.isdecimal():
+            yield self.account(text)
+        for reader in self._readers:
+            for start in dict.fromkeys((before, "")):
+                if reader.recognises(start + text):
+                    for salt in range(MAX_DRAFTS):
+                        yield self._rebuilt(reader, start + text, salt)[len(start) :]
+        for salt in range(MAX_DRAFTS):
+            yield self.like(text, salt)
 
-    def _jwt(self, text: str) -> str:
+    def _rebuilt(self, reader: Reader, text: str, salt: int) -> str:
+        """Return another credential of the kind that a reader reads."""
+        match reader:
+            case Regex(pattern):
+                return self._around(pattern, text, salt, self._name)
+            case Base64(pattern, of):
+
+                def inside(part: str) -> str:
+                    plain = decode_base64(part).decode("latin-1")
+                    new = self._around(pattern, plain, salt, self._name)
+                    return _encoded(new.encode("latin-1"), part)
+
+                return self._around(of, text, salt, inside) if of else inside(text)
+            case Protobuf():
+                return self._message(text, salt)
+            case Jwt():
+                return self._jwt(text, salt)
+        return self.like(text, salt)
+
+    def _around(
+        self, pattern: re.Pattern[str], text: str, salt: int, group: Callable[[str], str]
+    ) -> str:
+        """Replace all around the group of a pattern, but for what the pattern itself spells out."""
+        other = self.like(text, salt)
+        found = pattern.search(text)
+        assert found, "it was recognised"
+        for literal in _literals(pattern).finditer(text, *found.span()):
+            start, end = literal.span()
+            other = other[:start] + literal[0] + other[end:]
+        start, end = found.span(1)
+        return other[:start] + group(text[start:end]) + other[end:] if start < end else other
+
+    def _message(self, text: str, salt: int) -> str:
+        """Replace each field of a protobuf message, but for the Hublet; its numbers stay."""
+        old = decode_base64(text, url_only=True)
+        accounts = {it.field for it in self._fields}
+        noise = iter(self._stream(old, salt, len(old)))
+        new = bytearray()
+        for number, kind, value in protobuf_fields(old):
+            new += write_varint(number << 3 | kind)
+            other = bytes([next(noise) for _ in value])
+            if kind == LEN:
+                if number in self._naming:
+                    other = self._named(value)
+                new += write_varint(len(other))
+            elif number in accounts:
+                is_varint = kind == VARINT
+                id_ = read_varint(value, 0)[0] if is_varint else int.from_bytes(value, "little")
+                alias = int(self.account(str(id_)))
+                other = write_varint(alias) if is_varint else _fixed(alias, len(value))
+            elif kind == VARINT:
+                other = bytes([byte | 0x80 for byte in other[:-1]] + [other[-1] & 0x3F | 1])
+            new += other
+        return _encoded(bytes(new), text)
+
+    def _named(self, value: bytes) -> bytes:
+        try:
+            return self._name(value.decode()).encode()
+        except UnicodeDecodeError:
+            return b"\xff" * len(value)  # no name, as before
+
+    def _jwt(self, text: str, salt: int) -> str:
         """Replace each value of a JSON Web Token but its algorithm and type, and its signature."""
         head, payload, signature = text.split(".")
         names = {name for reader in self._readers for name in reader.names(text)}
 
         def value(path: tuple[str, ...], plain: str) -> str:
-            if path[-1] in {"alg", "typ"} and len(plain) <= 8:
+            if path[-1] in _PLAIN_CLAIMS and len(plain) <= 8:
                 return plain
-            return self._name(plain) if plain in names else self.secret(plain)
+            return self._name(plain) if plain in names else _number(self.like(plain, salt))
 
         try:
-            parts = [rewritten(decode_base64(part).decode(), value) for part in (head, payload)]
+            parts = [
+                _encoded(rewritten(decode_base64(part).decode(), value).encode(), "")
+                for part in (head, payload)
+            ]
         except ValueError:
-            return ""
-        rebuilt = [urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in parts]
-        return ".".join([*rebuilt, self._in_kind(signature)])
-
-    def _blend(
-        self, text: str, other: str, is_same: Callable[[str], bool], start: int, end: int
-    ) -> str:
-        """Take from the other text all that leaves the meaning; halve what does not."""
-        draft = text[:start] + other[start:end] + text[end:]
-        if draft == text or is_same(draft):
-            return draft
-        if end - start > 1:
-            middle = (start + end) // 2
-            text = self._blend(text, other, is_same, start, middle)
-            return self._blend(text, other, is_same, middle, end)
-        for char in _alphabet(text[start]):
-            draft = text[:start] + char + text[end:]
-            if char != text[start] and is_same(draft):
-                return draft
-        return text  # no other stands for it: the table demands it
-
-    def _in_kind(self, text: str, salt: bytes = b"") -> str:
-        """Return the text with other letters and digits, but for a vendor's mark and Hublets."""
-        raw = text.encode("utf-8", "surrogatepass")
-        stream = shake_256(self._key + bytes([len(salt)]) + salt + raw).digest(2 * len(text))
-        chars = list(text)
-        for word in _WORD.finditer(text):
-            is_hex = _HEX.fullmatch(word[0]) is not None
-            for at in range(*word.span()):
-                leads = at == word.start() or not text[at - 1].isdigit()
-                others = _alphabet(text[at], is_hex=is_hex, leads=leads).replace(text[at], "")
-                chars[at] = others[int.from_bytes(stream[2 * at : 2 * at + 2]) % len(others)]
-        mark = PREFIX.match(text)
-        for kept in (*self._kept.finditer(text), *([mark] if mark else [])):
-            chars[slice(*kept.span())] = kept[0]
-        return "".join(chars)
+            return "eyJ" + self.like(text[3:], salt)
+        return ".".join([*parts, self.like(signature, salt)])
 
 
-def _alphabet(char: str, *, is_hex: bool = False, leads: bool = False) -> str:
-    """Return the characters of one kind; no number gets a leading zero, which JSON forbids."""
-    if char in digits:
-        return digits[1:] if leads else digits
-    for letters in (ascii_lowercase, ascii_uppercase):
-        if char in letters:
-            return letters[:6] if is_hex else letters
-    return char if char.isascii() else _FOREIGN
+def _number(text: str) -> str:
+    """Return a number without leading zeros, which JSON forbids."""
+    return re.sub(r"^(-?)0(?=[0-9])", r"\g<1>1", text)
 
 
-def _structure(token: str) -> list[tuple[int, int]] | None:
-    """Return the number and the length of each field of a protobuf token, None for other text."""
-    try:
-        fields = protobuf_fields(decode_base64(token, url_only=True))
-    except ValueError:
-        return None
-    known = [(number, len(value) if kind == LEN else -1) for number, kind, value in fields]
-    return known if any(number == 1 for number, _ in known) else None
+def _encoded(data: bytes, like: str) -> str:
+    """Return base64 in the alphabet and with the padding of another text."""
+    text = b64encode(data).decode()
+    if not ("+" in like or "/" in like):
+        text = text.replace("+", "-").replace("/", "_")
+    return text.rstrip("=") + like[len(like.rstrip("=")) :]
 
 
-def _width(account: str) -> int:
-    """Return how many bytes the number takes in a protobuf message; 0 for what is none."""
-    return len(_varint(int(account))) if account.isdecimal() and len(account) < 20 else 0
+def _fixed(number: int, size: int) -> bytes:
+    return (number % (1 << 8 * size)).to_bytes(size, "little")
 
 
-def _varint(value: int) -> bytes:
-    groups = [value >> shift & 0x7F for shift in range(0, max(value.bit_length(), 1), 7)]
-    return bytes([*(group | 0x80 for group in groups[:-1]), groups[-1]])
+@cache
+def _literals(pattern: re.Pattern[str]) -> re.Pattern[str]:
+    """Return a pattern of the runs of characters that another one spells out, anywhere in it."""
+    runs: list[str] = []
+
+    def walk(nodes: Any) -> None:
+        run = ""
+        for op, value in [*nodes, ("", None)]:
+            if str(op) == "LITERAL":
+                run += chr(value)
+                continue
+            runs.append(run)
+            run = ""
+            if str(op) == "IN" and all(str(kind) == "LITERAL" for kind, _ in value):
+                runs.extend(chr(it) for _, it in value)
+            else:
+                below(value)
+
+    def below(value: Any) -> None:
+        if hasattr(value, "pattern") or hasattr(value, "state"):
+            walk(value)
+        elif isinstance(value, tuple | list):
+            for it in value:
+                below(it)
+
+    walk(parse(pattern.pattern, pattern.flags & re.VERBOSE))
+    longest_first = sorted({run for run in runs if run}, key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, longest_first)) or "(?!)", re.I)

@@ -1,4 +1,4 @@
-"""`make demo`: one signed request of every kind through the real proxy, and where each arrived.
+"""The proof of `hublet-router demo`: one signed request of every kind, and where each arrived.
 
 The kinds are the examples of the shipped table. Each is sent over HTTP and over TLS to a proxy of
 its own on free ports, and the Hublet that answers says what it saw. The last row is the same
@@ -6,7 +6,6 @@ request through a proxy that rewrites Host: the reason why this project exists.
 """
 
 import json
-import re
 import socket
 import ssl
 import subprocess
@@ -19,17 +18,15 @@ from http.client import HTTPConnection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from harness import free_port
-from hublet_router.cli.run import script
-from hublet_router.core.judge import decide
-from hublet_router.core.request import Request
-from hublet_router.core.table import Example, Table
-from hublet_router.demo.signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
-from hublet_router.explain.masking import mask_path
-from hublet_router.tablefile import loads
+from ..core.judge import decide
+from ..core.request import Request
+from ..core.table import Example, Table
+from ..explain.masking import mask_path
+from ..tablefile import load
+from .shipped import free_port, write_demo_table
+from .signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 
 START_SECONDS = 30
-_DEMO_UPSTREAM = re.compile(r"https://127\.0\.0\.1:[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +42,13 @@ class Row:
     is_right: bool
 
 
-def main() -> int:
-    """Print the proof; return 1 when a row is wrong."""
+def prove(script: Path) -> int:
+    """Print the proof, with `script` as mitmproxy's; return 1 if a row is wrong."""
     with TemporaryDirectory(prefix="hublet-router-demo-") as name:
         folder = Path(name)
-        table_path = folder / "hublets.yaml"
-        shipped = script().parent.parent / "hublets.yaml"
-        text = _DEMO_UPSTREAM.sub(lambda _: f"https://127.0.0.1:{free_port()}", shipped.read_text())
-        table_path.write_text(text)
-        table = loads(text.encode())
-        with _mitmdump(folder, "-s", str(script()), "--set", f"hublets={table_path}",
+        table_path = write_demo_table(folder)
+        table = load(table_path)
+        with _mitmdump(folder, "-s", str(script), "--set", f"hublets={table_path}",
                        "--set", "hublet_demo=true",
                        "--mode", "reverse:https://unrouted.invalid") as port:  # fmt: skip
             rows = [
@@ -83,7 +77,7 @@ def _mitmdump(folder: Path, *arguments: str) -> Iterator[int]:
         "--listen-host", "127.0.0.1", "--listen-port", str(port), "--set", f"confdir={folder}",
         "--set", "termlog_verbosity=warn", "--set", "flow_detail=0",
     ]  # fmt: skip
-    process = subprocess.Popen(command, stdout=sys.stderr)  # all words are ours
+    process = subprocess.Popen(command, stdout=sys.stderr)  # noqa: S603  # all words are ours
     try:
         _wait_until_open(port, process)
         yield port
@@ -171,7 +165,3 @@ def _formatted(rows: list[Row]) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in lines
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

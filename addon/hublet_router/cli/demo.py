@@ -1,0 +1,59 @@
+"""`hublet-router demo`: a visible proof, or the same proxy inside the console or mitmweb."""
+
+import argparse
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from .run import UNROUTED, defaults, script
+
+DESCRIPTION = """\
+Send a signed request of every kind through the proxy to demo Hublets, and print where each went,
+which Host the Hublet saw, and whether the signature still verified. Everything stays on this
+machine, on free ports. Exit status: 0 all is as it must be, 1 it is not."""
+
+# Newest first, with the whole URL: the console's list has no column for a comment.
+CONSOLE = {
+    "console_flowlist_layout": "list",
+    "view_order_reversed": "true",
+    "console_focus_follow": "true",
+}
+WEB_COLUMNS = ("comment", "status", "method", "path")
+
+
+def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "demo",
+        help="a visible proof with demo Hublets, also in mitmproxy's console or mitmweb",
+        description=DESCRIPTION,
+    )
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--console", action="store_true", help="look at it in mitmproxy's console")
+    where.add_argument("--web", action="store_true", help="look at it in mitmweb")
+    parser.add_argument("--port", type=int, default=8080, help="of the proxy that you look at")
+    parser.add_argument("more", nargs="*", help="after --: arguments of mitmproxy or mitmweb")
+    parser.set_defaults(call=demo)
+
+
+def demo(options: argparse.Namespace) -> int:
+    """Print the proof, or run the tool that was asked for."""
+    from mitmproxy.tools import main  # noqa: PLC0415  # half a second, for this alone
+
+    from ..demo import traffic  # noqa: PLC0415
+    from ..demo.proof import prove  # noqa: PLC0415
+    from ..demo.shipped import write_demo_table  # noqa: PLC0415
+
+    if not (options.console or options.web):
+        return prove(script())
+    tool, look = (main.mitmproxy, CONSOLE) if options.console else (main.mitmweb, {})
+    with TemporaryDirectory(prefix="hublet-router-demo-") as folder:
+        ours = {"hublet_demo": "true", "hublets": str(write_demo_table(Path(folder))), **look}
+        arguments = [
+            "-s", str(script()), "-s", traffic.__file__, "--mode", UNROUTED,
+            "--listen-host", "127.0.0.1", "--listen-port", str(options.port),
+            *defaults(ours, options.more),
+        ]  # fmt: skip
+        if options.web:
+            arguments += [f"--set=web_columns={column}" for column in WEB_COLUMNS]
+        tool([*arguments, *options.more])
+    return 0

@@ -1,0 +1,32 @@
+"""The shipped table, with free ports, so that two demos can run on one machine."""
+
+import re
+import socket
+from pathlib import Path
+
+_DEMO_UPSTREAM = re.compile(r"https://127\.0\.0\.1:[0-9]+")
+
+
+def shipped_table() -> Path:
+    """Return the table that the project ships: the checkout's, or the one in the wheel."""
+    package = Path(__file__).parents[1]
+    packed = package / "script" / "hublets.yaml"
+    return packed if packed.exists() else package.parents[1] / "hublets.yaml"
+
+
+def write_demo_table(folder: Path) -> Path:
+    """Write the shipped table into a folder, each of its upstreams at a free port."""
+    text = shipped_table().read_text("utf-8")
+    table = folder / "hublets.yaml"
+    table.write_text(
+        _DEMO_UPSTREAM.sub(lambda _: f"https://127.0.0.1:{free_port()}", text), "utf-8"
+    )
+    return table
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on, for a process that cannot report which it took."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+    return port

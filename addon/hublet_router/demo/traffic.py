@@ -1,0 +1,62 @@
+"""Traffic for the console and mitmweb: each example of the table, through the proxy's port.
+
+`hublet-router demo` names it to mitmproxy as a second script (`-s`), and nothing else does. As an
+option of the addon it could be switched on in front of real Hublets; as a process beside mitmproxy
+it would send to whatever holds the port if mitmproxy could not take it. It sends real requests and
+replays no flows, so that a person sees what any call looks like: decided, connected and answered.
+"""
+
+import asyncio
+from http.client import HTTPConnection
+
+from mitmproxy import ctx
+
+from hublet_router.core.request import Request
+from hublet_router.proxy.addon import HubletRouter
+
+SECONDS = 30
+"""How long an answer may take."""
+
+
+class Traffic:
+    """Sends each example once, in the table's order, and only where demo Hublets answer."""
+
+    name = "hublet-traffic"
+
+    def __init__(self) -> None:
+        self.sending: asyncio.Task[None] | None = None
+
+    def running(self) -> None:
+        """Begin, beside the hooks."""
+        if ctx.options.hublet_demo:
+            self.sending = asyncio.create_task(_send_examples())
+
+    def done(self) -> None:
+        """Stop after the request that is under way."""
+        if self.sending:
+            self.sending.cancel()
+
+
+async def _send_examples() -> None:
+    while not (addresses := ctx.master.addons.get("proxyserver").listen_addrs()):
+        await asyncio.sleep(0.05)
+    router: HubletRouter = ctx.master.addons.get("hublet-router")
+    for example in router.table.examples if router.table else ():
+        await asyncio.to_thread(_send, addresses[0][1], example.request)
+
+
+def _send(port: int, request: Request) -> None:
+    connection = HTTPConnection("127.0.0.1", port, timeout=SECONDS)
+    body = request.body or b""
+    connection.putrequest(request.method, request.target, skip_host=True, skip_accept_encoding=True)
+    for name, value in (("Host", request.hosts[0]), *request.headers):
+        connection.putheader(name, value)
+    if body:
+        connection.putheader("Content-Length", str(len(body)))
+    connection.endheaders(body)
+    with connection.getresponse() as response:
+        response.read()
+    connection.close()
+
+
+addons = [Traffic()]

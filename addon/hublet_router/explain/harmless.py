@@ -1,0 +1,119 @@
+"""What is known to be harmless, so that it may be shown: the project's one list of it.
+
+Text is shown because it is on this list, not because it does not look like a secret. The list has
+words of HTTP and of web APIs, as whole words or as the humps of `camelCase`; versions, years and
+dates; and numbers of up to four digits. A table adds its own words.
+"""
+
+import re
+from collections.abc import Container
+
+_FIELDS = """
+    action after all archived associations before category charset count cursor default depth
+    detail direction enabled error event fields format grant kind lang language level limit locale
+    message method mode offset order page paging per properties property q range reason response
+    scope size sort sorts start status subcategory title total type version
+"""
+
+_WORDS = """
+    a about accept access accesslevel account accounts actions active add address addresses age
+    agent ago alg algorithm allow allowed also alt always amount an analytics and answer any api
+    app apple application apps archive archives are array as asc assertion assets associate
+    associated association async at attempt attribute attributes audience audit auth authenticate
+    authenticated authentication author authority authorization authorize authorized authorizing
+    auto automation available avif bad basic batch be bearer begin behavior blob blocked blog
+    blogs body bool boolean boundary br brave browser build bulk bundle business but by bytes
+    cache call callback calls campaign campaigns can cannot cart center certificate change changed
+    changes channel channels char check checkout chrome chromium client clients close closed cms
+    code codes collection column columns com comment comments commerce companies company
+    compatible compress config configuration connect connected connection connections contact
+    contacts content contents control conversation conversations cookie cookies copy core correct
+    correlation cors country create created credential credentialless credentials crm cross csp
+    csrf css csv currency current custom customer customers dashboard data database date day days
+    deal deals debug deflate delete deleted demo denied desc description dest details developer
+    device did digest disabled disposition dnt do document documents does domain domains done
+    double down download duplicate duration edge email emails embed embedder empty en encoded
+    encoding end endpoint engagement engagements entity entries entry env errors es etag events
+    exact example exists expect expected expired expires export exports expose extension external
+    failed failure false favicon feature features fetch field file files filter filters fin find
+    firefox first flag flags float folder folders font footer for forbidden form forms forwarded
+    found frame from full gb gecko general get git global go graphql group groups gzip h has hash
+    have head header headers health hello here hidden history home host hosts hour hours hsts htm
+    html http https hub hubapi hublet hublets hubspot ico icon id idempotency identifier identity
+    ids if iframe image images import imports in include includes incoming index info information
+    inline input insecure insert install integer integration integrations internal intl introspect
+    invalid invoice invoices ios ip is iso issued issuer it item items java javascript jpeg jpg js
+    json jwt keep key keys khtml kit label labels languages last latest launch layer lead leads
+    length lib like limits line lines link links linux list lists live loaded local localhost
+    location locked log login logout logs lookup mac mail main manifest mark marketing match max
+    maximum me media meetings member members memory merge messages meta metadata methods metrics
+    middle min minimum minute missing mobile model modified month more move moved mozilla multi
+    multipart must my name named names native navigate navigation negotiate nel network never new
+    next no node nodejs nonce none nosniff not note notes nothing notification notifications null
+    number numbers oauth object objects octet of off offline ok old on one only opaque open openid
+    operation operator option optional options or orders org origin original os other out owner
+    owners ownership package pages param parameter parameters parent part partial parts password
+    patch path pattern payload payment payments pdf pending percent performance permission
+    permissions phone php pin ping pipeline pipelines plain platform plugin png policies policy
+    pool portal post pragma pre prefer preference preferences preflight preload preview previous
+    price primary priority private process product products profile profiles project protected
+    protocol provider proxy public publish purchase put python quality query queue quote quotes r
+    random rate raw read readonly ready realm receive received record records redirect ref referer
+    referrer refresh refused region registered reject rel related relation release remaining
+    remote remove removed render reply report reporting reports request requested requests require
+    required reset resource resources rest result results retry return revalidate revoke right
+    role roles root route router rss ruby rule rules run s safari same samesite save saved schema
+    schemas scheme scopes script scripts search sec second seconds secret section secure security
+    see segment segments select self send sender sent sequence sequences server service services
+    session sessions set setting settings share shared show side sig sign signature signed site
+    sites skip social some source space spec sse stale standard state static statistics stop store
+    stored strategy stream strict string structure style styles subject submission submissions
+    submit subscription subscriptions success summary support sync system table tables tag tags
+    target task tasks team teams template templates term test text that the theme then there thing
+    this ticket tickets time timed timeline timeout timestamp timezone timing to token tokens too
+    tools top trace traceparent track tracking trailer trailers transfer transport true txt typ
+    types ua ubuntu unauthorized unavailable undefined under unexpected unit unknown unless unsafe
+    unsupported until up update updated updates upgrade upload upsert uri uris url urlencoded urls
+    us usage use used user users utf v valid validate validation value values variant vary vendor
+    verify versions via video view viewport views visible visitor wait warning was wav web webhook
+    webhooks webkit webp website websocket week were when where which while widget width will win
+    window windows with without wms word words worker workflow workflows www x xhtml xml xss yaml
+    year yes you your z zip zone zstd
+    jan feb mar apr may jun jul aug sep oct nov dec mon tue wed thu fri sat sun gmt utc de fr ja
+    nl pt sv
+"""
+
+FIELDS = frozenset(_FIELDS.split())
+"""Words of the names of parameters whose values may be shown, if those are harmless, too."""
+
+_KNOWN = FIELDS | frozenset(_WORDS.split())
+_DATED = re.compile(
+    r"(?<![0-9.])(?:(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])(?:-[0-3][0-9])?"
+    r"|[0-9]{1,4}(?:\.[0-9]{1,4}){1,2})(?![0-9.])"
+)
+_PIECE = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+|[^\x00-\x7f]")
+MAX_DIGITS = 4
+"""Digits of a text that are harmless, beside those of versions and dates."""
+
+
+def shows_value(name: str) -> bool:
+    """Return whether the harmless value of a parameter with that name may be shown."""
+    pieces = _PIECE.findall(name)
+    return pieces != [] and all(piece.lower() in FIELDS for piece in pieces)
+
+
+def is_harmless(text: str, known: Container[str] = ()) -> bool:
+    """Return whether a text has only harmless words and numbers; `known` are more of its words.
+
+    Punctuation never counts: a text without letters and digits is harmless.
+    """
+    lower = text.lower()
+    if lower in _KNOWN or lower in known:
+        return True
+    digits = 0
+    for piece in _PIECE.findall(_DATED.sub("", text)):
+        if piece.isdecimal() and piece.isascii():
+            digits += len(piece)
+        elif (word := piece.lower()) not in _KNOWN and word not in known:
+            return False
+    return digits <= MAX_DIGITS

@@ -1,0 +1,75 @@
+"""What mitmproxy's HTTP/1 does not understand: interim answers, trailers, a blank line first.
+
+It takes every 1xx for the final answer (`Http1Client.read_headers`, its issue 2229), so that the
+real one is lost or answers the next request. A trailer raises `NotImplementedError` in `read_body`
+(its issue 2474), and both sides then wait for ten minutes. A blank line before a request is taken
+for an incomplete head, although RFC 9112 section 2.2 has servers ignore it.
+
+`_http1.py` looks up its buffer and its body readers in its own module for each connection. That is
+the one seam, and it serves both directions: interim answers and trailers are dropped here, as
+RFC 9110 sections 15.2 and 6.5.1 let an intermediary do.
+"""
+
+import re
+
+import h11
+from h11._receivebuffer import ReceiveBuffer
+from mitmproxy.proxy.layers.http import _http1
+
+_INTERIM = re.compile(rb"HTTP/1\.[01] 1(?!01)[0-9]{2}(?: |$)")  # 101 is a final answer
+
+_plain_reader = _http1.make_body_reader
+
+
+class HeadBuffer(ReceiveBuffer):
+    """A buffer whose next head is a request or a final answer, not what may come before it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_in_body = False
+
+    def maybe_extract_lines(self) -> list[bytearray] | None:
+        """Return the lines of the next head, or of trailers; None if they are not complete."""
+        lines: list[bytearray] | None = super().maybe_extract_lines()
+        while not self.is_in_body and lines is not None and _is_skipped(lines):
+            lines = super().maybe_extract_lines()
+        return lines
+
+
+class BodyReader:
+    """Reads a body as h11 does, and drops its trailers."""
+
+    def __init__(self, expected_size: int | None) -> None:
+        self._reader = _plain_reader(expected_size)
+
+    def __call__(self, buffer: HeadBuffer) -> object:
+        """Return the next part of the body, its end, or None if more has to come."""
+        buffer.is_in_body = True
+        event = self._reader(buffer)
+        if isinstance(event, h11.EndOfMessage):
+            buffer.is_in_body = False
+            return h11.EndOfMessage()
+        return event
+
+    def read_eof(self) -> object:
+        """Return the end of a body that ends with its connection, or raise h11.ProtocolError."""
+        return self._reader.read_eof()
+
+
+class Http1Cures:
+    """Puts the two in their places while the router is loaded."""
+
+    name = "hublet-router-http1"
+
+    def load(self, _loader: object) -> None:
+        """Have each new connection use them."""
+        vars(_http1).update(ReceiveBuffer=HeadBuffer, make_body_reader=BodyReader)
+
+    def done(self) -> None:
+        """Leave mitmproxy as it was."""
+        vars(_http1).update(ReceiveBuffer=ReceiveBuffer, make_body_reader=_plain_reader)
+
+
+def _is_skipped(lines: list[bytearray]) -> bool:
+    """Return whether a head is a blank line, or an interim answer."""
+    return not lines or _INTERIM.match(lines[0]) is not None

@@ -1,0 +1,49 @@
+"""`hublet-router demo`: which tool it runs, and with what."""
+
+from pathlib import Path
+
+import pytest
+from mitmproxy.tools import main
+
+from hublet_router.cli.commands import command_line
+from hublet_router.demo import proof, traffic
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
+    """The tool that was run, with its arguments and its table."""
+    seen: dict[str, list[str]] = {}
+
+    def run(tool: str, arguments: list[str]) -> None:
+        (table,) = [word for word in arguments if word.startswith("hublets=")]
+        seen[tool] = arguments
+        seen["domains"] = Path(table.partition("=")[2]).read_text().split("domains:")[1:]
+
+    for tool in ("mitmproxy", "mitmweb"):
+        monkeypatch.setattr(main, tool, lambda arguments, tool=tool: run(tool, arguments))
+    return seen
+
+
+@pytest.mark.parametrize(("option", "tool"), [("--console", "mitmproxy"), ("--web", "mitmweb")])
+def test_the_tool_gets_the_addon_the_traffic_and_a_table_of_its_own(
+    ran: dict[str, list[str]], option: str, tool: str
+) -> None:
+    assert command_line(["demo", option, "--port", "7", "--", "--anticache"]) == 0
+    arguments = ran[tool]
+    assert traffic.__file__ in arguments
+    assert arguments[-1] == "--anticache"
+    assert arguments[arguments.index("--listen-port") + 1] == "7"
+    assert "hublet_demo=true" in arguments
+    assert ran["domains"]
+
+
+def test_what_the_user_sets_is_not_set_twice(ran: dict[str, list[str]], tmp_path: Path) -> None:
+    table = tmp_path / "mine.yaml"
+    table.write_text("domains: []")
+    command_line(["demo", "--web", "--", "--set", f"hublets={table}"])
+    assert [word for word in ran["mitmweb"] if word.startswith("hublets=")] == [f"hublets={table}"]
+
+
+def test_without_a_tool_it_is_the_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proof, "prove", lambda script: 1 if script.name == "router.py" else 2)
+    assert command_line(["demo"]) == 1

@@ -1,0 +1,21 @@
+"""The shipped table, and its copy with free ports."""
+
+from pathlib import Path
+
+from hublet_router.demo.shipped import shipped_table, write_demo_table
+from hublet_router.tablefile import load
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_checkout_ships_its_own_table() -> None:
+    assert shipped_table() == ROOT / "hublets.yaml"
+
+
+def test_a_copy_differs_in_its_ports_alone(tmp_path: Path) -> None:
+    shipped, copy = load(shipped_table()), load(write_demo_table(tmp_path))
+    assert copy.hublets.keys() == shipped.hublets.keys()
+    assert copy.examples == shipped.examples
+    ports = {upstream.port for upstream in copy.hublets.values()}
+    assert len(ports) == len(copy.hublets)
+    assert not ports & {upstream.port for upstream in shipped.hublets.values()}
