@@ -8,23 +8,6 @@ import pytest
 
 from harness import Stage
 
-# Where a bug of lean mode would show on the wire: these run with and without it.
-IN_BOTH_MODES = {
-    "test_wire", "test_streams", "test_http2", "test_faults", "test_reload", "test_laws",
-    "test_hostile_requests", "test_flows", "test_chain",
-}  # fmt: skip
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "lean" in metafunc.fixturenames and metafunc.module.__name__ in IN_BOTH_MODES:
-        metafunc.parametrize("lean", [False, True], ids=["plain", "lean"])
-
-
-@pytest.fixture
-def lean() -> bool:
-    """Whether the stage's proxy is lean."""
-    return False
-
 
 @pytest.fixture
 def taken() -> Iterator[int]:
@@ -36,7 +19,7 @@ def taken() -> Iterator[int]:
 
 
 @pytest.fixture
-def stage(tmp_path: Path, lean: bool) -> Iterator[Stage]:
+def stage(tmp_path: Path) -> Iterator[Stage]:
     """A stage of its own for each test."""
-    with Stage(tmp_path, lean=lean) as it:
+    with Stage(tmp_path) as it:
         yield it

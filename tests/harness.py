@@ -269,9 +269,8 @@ class Seen:
 class Stage:
     """The event loop in its thread, with upstreams and at most one proxy on it."""
 
-    def __init__(self, folder: Path, *, lean: bool = False) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.lean = lean
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever)
         self.upstreams: dict[str, Upstream] = {}
@@ -358,7 +357,6 @@ class Stage:
         settings.update(
             hublets=str(self.folder / "hublets.yaml"),
             ssl_verify_upstream_trusted_ca=str(authority()),
-            **({"hublet_lean": True} if self.lean else {}),
             **options,
         )
         self.running = asyncio.create_task(self.master.run())

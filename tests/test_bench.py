@@ -6,7 +6,7 @@ import pytest
 
 from bench import costs, decisions, redactions
 from bench.load import Job
-from bench.rounds import LEAN, Scenario, in_turn, measure
+from bench.rounds import Scenario, in_turn, measure
 from bench.subjects import Setting
 from hublet_router.core.judge import decide
 from hublet_router.tablefile import loads
@@ -35,11 +35,11 @@ def setting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setting]:
     ids=["keep-alive", "fresh", "tls", "h2", "bodies"],
 )
 def test_every_answer_is_right(setting: Setting, job: Job, tls: bool) -> None:
-    lean = setting.mitmdump("lean", *LEAN)
+    router = setting.mitmdump("router")
     scenario = Scenario("a moment", job, tls, rounds=1)
-    rounds = in_turn(scenario, [setting.upstream, lean], str(setting.authority), lambda _: None)
-    lean.stop()
-    assert set(rounds) == ({"lean"} if tls else {"upstream alone", "lean"})
+    rounds = in_turn(scenario, [setting.upstream, router], str(setting.authority), lambda _: None)
+    router.stop()
+    assert set(rounds) == ({"router"} if tls else {"upstream alone", "router"})
     for (once,) in rounds.values():
         assert once.wrong == 0
         assert once.rate > 0

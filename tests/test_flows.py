@@ -105,9 +105,8 @@ def mitmdump(folder: Path, *arguments: str | Path) -> list[HTTPFlow]:
     return read(saved)
 
 
-def routed_by(table: Path, *, lean: bool = False) -> list[str | Path]:
-    options = f"hublets={table}", f"hublet_lean={str(lean).lower()}"
-    return ["-s", script(), *(word for option in options for word in ("--set", option))]
+def routed_by(table: Path) -> list[str | Path]:
+    return ["-s", script(), "--set", f"hublets={table}"]
 
 
 # the files
@@ -163,10 +162,10 @@ def test_the_script_makes_the_files_again(tmp_path: Path) -> None:
 
 @each_file
 def test_flows_without_annotations_get_the_decisions_of_the_recording(
-    file: Path, tmp_path: Path, lean: bool
+    file: Path, tmp_path: Path
 ) -> None:
     bare = without_annotations(file, tmp_path / "bare.mitm")
-    flows = mitmdump(tmp_path, "-r", bare, *routed_by(SHIPPED, lean=lean))
+    flows = mitmdump(tmp_path, "-r", bare, *routed_by(SHIPPED))
     recorded = read(file)
     assert decisions(flows) == decisions(recorded)
     assert [(flow.comment, flow.marked) for flow in flows] == [
@@ -259,7 +258,7 @@ def test_a_client_replay_of_mitmdump_needs_no_option(
 ) -> None:
     table = stage.table(shipped_table(stage))
     trust = f"ssl_verify_upstream_trusted_ca={authority()}"
-    flows = mitmdump(tmp_path, "-C", file, *routed_by(table, lean=stage.lean), "--set", trust)
+    flows = mitmdump(tmp_path, "-C", file, *routed_by(table), "--set", trust)
     assert_replayed(file, flows, stage)
     assert {flow.is_replay for flow in flows} == {"request"}
 

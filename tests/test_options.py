@@ -41,7 +41,7 @@ def test_what_was_given_is_taken(caplog: pytest.LogCaptureFixture) -> None:
     [
         (["hublet_override=maybe"], "option hublet_override: boolean must be"),
         (["hublet_connect_timeout=soon"], "hublet_connect_timeout: not an integer: soon"),
-        (["hublet_lean=true", "hublet_lean=false"], "multiple values for hublet_lean"),
+        (["hublet_demo=true", "hublet_demo=false"], "multiple values for hublet_demo"),
         (["hublets"], "Option is required: hublets"),
     ],
 )

@@ -32,7 +32,6 @@ class Running:
             "--listen-host", "127.0.0.1", "--listen-port", str(self.port),
             "--set", f"hublets={stage.folder / 'hublets.yaml'}",
             "--set", f"confdir={confdir()}", "--set", f"hublet_log={self.decisions}",
-            "--set", f"hublet_lean={str(stage.lean).lower()}",
             "--set", f"ssl_verify_upstream_trusted_ca={authority()}",
         ]  # fmt: skip
         with self.log.open("w") as log:
@@ -94,14 +93,14 @@ def test_touching_the_script_reloads_the_package(running: Running) -> None:
 
 def test_a_broken_edit_sends_nothing_anywhere(running: Running) -> None:
     arrived = running.stage.arrivals()
-    decide = running.addon / "hublet_router" / "core" / "judge.py"
-    running.edit(decide, lambda text: "this is not Python\n" + text)
+    judge = running.addon / "hublet_router" / "core" / "judge.py"
+    running.edit(judge, lambda text: "this is not Python\n" + text)
     wait_for(lambda: running.status() == 502)
     between = running.stage.arrivals()
     assert running.status() == 502
     assert running.stage.arrivals() == between
     assert between["na1"] == arrived["na1"] == 0
-    running.edit(decide, lambda text: text.removeprefix("this is not Python\n"))
+    running.edit(judge, lambda text: text.removeprefix("this is not Python\n"))
     wait_for(lambda: running.status() == 200)
 
 

@@ -23,7 +23,6 @@ def test_run_is_mitmdump_with_the_faithful_options(passed_on: list[str]) -> None
         "-s", str(ROOT / "addon" / "router.py"),
         "--listen-host", "127.0.0.1",
         "--set", "flow_detail=0",
-        "--set", "hublet_lean=true",
         "--set", "onboarding=false",
         "--mode", "reverse:https://unrouted.invalid",
         "--set", "hublets=x.yaml",
@@ -70,11 +69,11 @@ def test_run_takes_the_mode_of_its_user_and_none_to_read_a_file(
 
 
 @pytest.mark.parametrize(
-    "words", [["--set", "hublet_lean=false"], ["--set=hublet_lean=false"]], ids=" ".join
+    "words", [["--set", "onboarding=true"], ["--set=onboarding=true"]], ids=" ".join
 )
 def test_run_sets_no_option_that_its_user_sets(passed_on: list[str], words: list[str]) -> None:
     run.run(words)
-    assert [word for word in passed_on if "hublet_lean" in word] == words[-1:]
+    assert [word for word in passed_on if "onboarding" in word] == words[-1:]
     assert "flow_detail=0" in passed_on
 
 

@@ -70,13 +70,13 @@ class Mitmdump:
 
 @pytest.fixture(
     scope="module",
-    params=[None, "stream_large_bodies=1m", "stream_large_bodies=1k", "hublet_lean=true"],
-    ids=["unset", "1m", "1k", "lean"],
+    params=[None, "stream_large_bodies=1m", "stream_large_bodies=1k"],
+    ids=["unset", "1m", "1k"],
 )
 def running(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Mitmdump]:
-    """A proxy with what its user says of streaming, and a lean one."""
+    """A proxy with what its user says of streaming."""
     with Stage(tmp_path_factory.mktemp("streams")) as stage:
         stage.upstream("na1")
         stage.upstream("eu1")

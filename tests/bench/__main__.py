@@ -92,8 +92,7 @@ def requests(setting: Setting) -> Figures:
     print()
     launched = measured["launched"] = rounds.launched(setting, tell)
     tell()
-    for name, limit in (("router", 1.05), ("router, lean", 0.60)):
-        judge(f"CPU of the {name}, in that of {BARE}", rounds.ratio(launched, name, BARE), limit)
+    judge(f"CPU of the router, in that of {BARE}", rounds.ratio(launched, "router", BARE), 0.60)
     wrong = sum(one.wrong for found in measured.values() for them in found.values() for one in them)
     print(f"{wrong} answers were wrong\n")
     return {"rounds": {shown: raw(found) for shown, found in measured.items()}, "wrong": wrong}

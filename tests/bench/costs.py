@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.load import API, TOKEN, Job
-from bench.rounds import LEAN, Scenario, measure
+from bench.rounds import Scenario, measure
 from bench.subjects import ROUTER, Setting, Subject, memory
 
 MIB = 1 << 20
@@ -49,8 +49,8 @@ def watched(setting: Setting, seconds: float = WATCHED) -> dict[str, list[float]
 
 
 def growth(setting: Setting, tell: Callable[[str], None]) -> list[tuple[int, float]]:
-    """Return the memory of the lean router in MB after so many requests."""
-    subject = setting.mitmdump("router, lean", *LEAN)
+    """Return the memory of the router in MB after so many requests."""
+    subject = setting.mitmdump("router")
     scenario = Scenario("", Job(0, seconds=4))
     answered, found = 0, []
     while answered < ALL:
@@ -65,7 +65,7 @@ def growth(setting: Setting, tell: Callable[[str], None]) -> list[tuple[int, flo
 
 def streamed(setting: Setting, *, up: int, down: int) -> float:
     """Return by how many MB the peak of memory rises when bodies of that size pass."""
-    subject = setting.mitmdump("router, lean", *LEAN)
+    subject = setting.mitmdump("router")
     _exchange(subject, up=1, down=1)
     before = memory(subject.process.pid, "VmHWM")
     _exchange(subject, up=up, down=down)

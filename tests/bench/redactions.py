@@ -22,7 +22,7 @@ COUNT = 10_000
 
 def flows(count: int) -> Iterator[http.HTTPFlow]:
     """Yield one flow many times, each time with other credentials of one of four kinds."""
-    random = Random(0)  # noqa: S311
+    random = Random(0)
     it = tflow.tflow(resp=True)
     for number in range(count):
         secret = str(UUID(int=random.getrandbits(128)))

@@ -11,9 +11,8 @@ from bench.load import Done, Job
 from bench.subjects import ROOT, Setting, Subject
 
 MIB = 1 << 20
-LEAN = ("--set", "hublet_lean=true", "--set", "onboarding=false")
-"""What `hublet-router run` sets."""
 BARE = "bare mitmdump"
+SEARCHING = "fast dispatch off"
 LAUNCHES = 7
 
 
@@ -98,7 +97,7 @@ def mitmdumps(setting: Setting) -> list[Subject]:
     return [
         setting.mitmdump(BARE, "--set", "stream_large_bodies=64k", script=None),
         setting.mitmdump("router"),
-        setting.mitmdump("router, lean", *LEAN),
+        setting.mitmdump(SEARCHING, "--set", "hublet_fast_dispatch=false"),
     ]
 
 

@@ -16,9 +16,9 @@ UNROUTED = "reverse:https://unrouted.invalid"
 _NO_MODE = re.compile(r"-m.*|--mode(=.*)?|-n|--no-server|-n?r.*|--rfile(=.*)?")
 
 
-# Without the first, mitmdump would print each URL, and with it credentials of the query. Without
-# the last, it asks of each request whether it is for the page of its own at mitm.it.
-_OPTIONS = {"flow_detail": "0", "hublet_lean": "true", "onboarding": "false"}
+# Without the first, mitmdump would print each URL, and with it credentials of the query. With
+# onboarding, it compares the host of each request with that of its own page, mitm.it.
+_OPTIONS = {"flow_detail": "0", "onboarding": "false"}
 
 
 def run(arguments: Sequence[str]) -> int:

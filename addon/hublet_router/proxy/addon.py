@@ -23,7 +23,7 @@ from ..demo.hublets import DemoHublets
 from ..flows.requests import body_size, request_head, request_with_body
 from ..tablefile import TableError
 from .commands import Commands
-from .engine.chain import Chain, Group
+from .engine.dispatch import Dispatch
 from .engine.http1 import Http1Cures
 from .engine.unload_guard import leave_guard, remove_guard
 from .engine.upstream_guard import UpstreamGuard
@@ -66,14 +66,11 @@ class HubletRouter:
         self.shadow = Shadow()
         self.usage = Usage()
         self.overrides = Overrides()
-        self.chain = Chain()
         status = ProxyStatus(self.decided)
         self.prompt = Commands(self, self.overrides)
         self.addons = [
-            Group([
-                self.door, self.misdirection, self.shadow, endings, self.decision_log,
-                self.metrics, status, self.chain, self.prompt, Http1Cures(), GivenOptions(),
-            ])
+            self.door, self.misdirection, self.shadow, endings, self.decision_log,
+            self.metrics, status, self.prompt, Http1Cures(), GivenOptions(), Dispatch(),
         ]  # fmt: skip
 
     # life cycle; plain functions all: mitmproxy cannot reload a script whose hooks here are async
@@ -92,7 +89,6 @@ class HubletRouter:
             # mitmproxy makes the store in `running`, but listens before: the request of an early
             # client would fail for want of it, and end the process (`TlsConfig.request`).
             tls.configure({"confdir"})
-        ctx.master.commands.collect_commands(self.prompt)  # mitmproxy does not look into a group
         loader.add_option(
             "hublets",
             str,
@@ -125,7 +121,6 @@ class HubletRouter:
                 self._serve_demo()
             self.decision_log.take_options(updated)
             self.metrics.take_options(updated)
-            self.chain.take_options(updated)
         except (TableError, OptionsError) as error:
             self._complain(*str(error).splitlines())
 

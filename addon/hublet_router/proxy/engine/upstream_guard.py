@@ -19,7 +19,7 @@ from mitmproxy.tls import TlsData
 
 from ..routing.upstream import UpstreamHost
 from .client_limits import BoundedReader, unread
-from .log_filter import redact_log_record
+from .log_filter import lower_streaming_record, redact_log_record
 
 LOOP = "hublet-router: the upstream is this proxy itself; mend the table"
 NO_ROUTE = "hublet-router: no decision names this destination, so nothing is sent there"
@@ -42,6 +42,7 @@ class UpstreamGuard:
     def load(self, loader: Loader) -> None:
         """Declare the option, and see to what mitmproxy logs."""
         for engine in _quoting:
+            engine.addFilter(lower_streaming_record)  # first: then there is less to redact
             engine.addFilter(redact_log_record)
         loader.add_option(
             "hublet_connect_timeout",
@@ -61,6 +62,7 @@ class UpstreamGuard:
     def done(self) -> None:
         """Leave no timer behind, nor anything else."""
         for engine in _quoting:
+            engine.removeFilter(lower_streaming_record)
             engine.removeFilter(redact_log_record)
         for deadline in self.deadlines.values():
             deadline.cancel()
