@@ -34,7 +34,7 @@ _STEADY = {
     r"^(hublet_\w+_total.*) [0-9.]+$": r"\1 1.0",
     r"\(flow [0-9a-f-]{36}\)": "(flow 5b2ccbbd-c0f6-4f0c-b0f4-0f6ac0b8e2a4)",
     "flows in [0-9.]+ s: [0-9,]+ a second": "flows in 0.1 s: 1,000 a second",
-    # another port may have one digit less; the column of `make demo` keeps its width
+    # another port may have one digit less; the column of the demo keeps its width
     r"127\.0\.0\.1:[0-9]+ +(?=INVALID)": f"{'127.0.0.1:0':17}",
 }
 
@@ -86,14 +86,11 @@ class Sessions:
         ).stdout  # fmt: skip
 
     def _here(self, command: str) -> str:
-        """Return what runs for a command: on the ports that were free, in this environment."""
+        """Return what runs for a command: with the ports and the file of these sessions."""
         if "localhost:" in command:
             self._start()
             for taken, shown in self.names.items():
                 command = command.replace(shown, taken) if shown.isdigit() else command
-        if command.startswith("make "):
-            lines = _makefile_recipe(command.removeprefix("make "))
-            command = lines.removeprefix("@").replace("$(BIN)", str(BIN))
         return command.replace(EXAMPLE, str(self.folder / EXAMPLE))
 
     def _start(self) -> None:
@@ -133,13 +130,6 @@ def sessions() -> Iterator[Sessions]:
             yield it
         finally:
             it.close()
-
-
-def _makefile_recipe(target: str) -> str:
-    (recipe,) = re.findall(
-        rf"^{target}:.*\n\t(.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE
-    )
-    return str(recipe)
 
 
 def _shortened(said: list[str], shown: list[str]) -> list[str]:
