@@ -2,18 +2,49 @@
 
 import re
 from pathlib import Path
-from types import SimpleNamespace
+from typing import NamedTuple
 
-from hublet_router.proxy.observe.instruments import Instruments, Row
+from prometheus_client.metrics import Histogram, MetricWrapperBase
+
+from hublet_router.proxy.addon import HubletRouter
+from hublet_router.proxy.observe.counters import Counters
 
 PAGE = Path(__file__).parents[1] / "addon" / "docs" / "operating.md"
 PLACE = re.compile(r"(?<=<!-- metrics -->\n).*?(?=<!-- end of metrics -->)", re.DOTALL)
 
 
+class Row(NamedTuple):
+    """What an operator has to know of a metric."""
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    meaning: str
+    buckets: tuple[float, ...] = ()
+
+
 def rows() -> list[Row]:
-    """Return every metric of the router."""
-    nothing = SimpleNamespace(table=None, source=None, decision_log=SimpleNamespace(file=None))
-    return Instruments(nothing).listed
+    """Return every metric of the router: those that it counts, and those that its features offer."""
+    router = HubletRouter()
+    features = [router.live, *router.metrics.features]
+    counted = [it for it in vars(Counters(features)).values() if isinstance(it, MetricWrapperBase)]
+    found = [
+        Row(it._name, str(it._type), tuple(it._labelnames), it._documentation, buckets(it))
+        for it in counted
+    ]
+    found += [
+        Row(it.name, it.kind, it.labels, it.meaning)
+        for feature in features
+        for it in feature.measurements()
+    ]
+    return [
+        row._replace(name=f"{row.name}_total") if row.kind == "counter" else row for row in found
+    ]
+
+
+def buckets(metric: MetricWrapperBase) -> tuple[float, ...]:
+    """Return the bounds of a histogram, but for the last one, which is infinite."""
+    return tuple(metric._kwargs["buckets"]) if isinstance(metric, Histogram) else ()
 
 
 def metric_list() -> str:

@@ -5,16 +5,18 @@ from hublet_router.core.places import Query
 from hublet_router.core.readers import Protobuf
 from hublet_router.core.table import Accounts
 from hublet_router.tablefile.accounts import parse_accounts, read_moved
-from hublet_router.tablefile.errors import TableError
-from hublet_router.tablefile.nodes import Faults
+from hublet_router.tablefile.errors import Faults, TableError
+from hublet_router.tablefile.structure import SCHEMA, check, compose
 
 HUBLETS = {"na1", "eu1"}
 
 
 def read(text: str) -> tuple[Accounts | None, list[str]]:
-    """Read what stands under `accounts:`; return it with the faults that were told."""
+    """Read what stands under `accounts:`; return it with its faults."""
     faults = Faults()
-    accounts = parse_accounts(faults, faults.root(text.encode()) if text else None, HUBLETS)
+    node = compose(faults, text.encode()) if text else None
+    section = check(faults, node, SCHEMA["properties"]["accounts"]) if node else None
+    accounts = parse_accounts(faults, section, HUBLETS)
     return accounts, [f"{fault.line}:{fault.column}: {fault.text}" for fault in faults.found]
 
 
@@ -40,20 +42,19 @@ def test_accounts() -> None:
     assert accounts.file == "moved.csv"
 
 
-EITHER = "'accounts' has neither 'moved' nor 'file'; name accounts that moved"
+EITHER = "'accounts' must hold at least one of moved, file"
 ONE_KIND = "an item of 'ids' must hold exactly one of query, path, protobuf"
-FIELD = "'protobuf' must be the number of a field, like 9"
+FIELD = "'protobuf' of an item of 'ids' must be the number of a protobuf field, like 9"
 
 
 def unlisted(name: str) -> str:
-    return f"'{name}' is not listed in 'hublets'; add it or mend the name"
+    return f"'{name}' is not listed in 'hublets'; add it or fix the name"
 
 
 @pytest.mark.parametrize(
     ("text", "sentences"),
     [
-        pytest.param("[]", ["1:1: 'accounts' must be a mapping of keys to values",
-                            f"1:1: {EITHER}"], id="a list"),
+        pytest.param("[]", ["1:1: 'accounts' must be a mapping of keys to values"], id="a list"),
         pytest.param("{ids: [{query: q}]}", [f"1:1: {EITHER}"], id="nothing moved"),
         pytest.param("{moved: {}}", ["1:1: 'accounts' has no 'ids'; add it"], id="no ids"),
         pytest.param(
@@ -70,8 +71,9 @@ def test_faults_of_accounts(text: str, sentences: list[str]) -> None:
 @pytest.mark.parametrize(
     ("ids", "sentences"),
     [
-        pytest.param("[]", ["1:7: 'ids' is an empty list; name at least one"], id="empty"),
-        pytest.param("{query: q}", ["1:7: 'ids' must be a list"], id="no list"),
+        pytest.param("[]", ["1:7: 'ids' of 'accounts' is an empty list; name at least one"],
+                     id="empty"),
+        pytest.param("{query: q}", ["1:7: 'ids' of 'accounts' must be a list"], id="no list"),
         pytest.param("[{}]", [f"1:8: {ONE_KIND}"], id="of no kind"),
         pytest.param("[{query: q, protobuf: 3}]", [f"1:8: {ONE_KIND}"], id="of two kinds"),
         pytest.param(
@@ -80,7 +82,6 @@ def test_faults_of_accounts(text: str, sentences: list[str]) -> None:
              f"1:8: {ONE_KIND}"],
             id="of another kind",
         ),
-        pytest.param("[{query: ''}]", ["1:16: 'query' is empty; fill it in"], id="no name"),
         pytest.param("[{protobuf: x}]", [f"1:19: {FIELD}"], id="no number"),
         pytest.param(
             "[{path: '^/'}]",
@@ -91,9 +92,9 @@ def test_faults_of_accounts(text: str, sentences: list[str]) -> None:
     ],
 )  # fmt: skip
 def test_faults_of_ids(ids: str, sentences: list[str]) -> None:
-    accounts, told = read(f"ids:  {ids}\nmoved: {{1: eu1}}\n")
+    accounts, found = read(f"ids:  {ids}\nmoved: {{1: eu1}}\n")
 
-    assert told == sentences
+    assert found == sentences
     assert accounts
     assert (accounts.places, accounts.fields) == ((), ())
 
@@ -101,17 +102,18 @@ def test_faults_of_ids(ids: str, sentences: list[str]) -> None:
 @pytest.mark.parametrize(
     ("moved", "sentences"),
     [
-        pytest.param("[1]", ["2:8: 'moved' must be a mapping of accounts to Hublets"], id="list"),
+        pytest.param("[1]", ["2:8: 'moved' must be a mapping of keys to values"], id="list"),
         pytest.param("{1: eu2}", [f"2:12: {unlisted('eu2')}"], id="unknown Hublet"),
-        pytest.param("{1: }", ["2:11: the Hublet of account 1 must be text, but YAML reads '' as"
+        pytest.param("{1: }", ["2:11: the Hublet of account '1' must be text, but YAML reads '' as"
                                " nothing; write it in quotes"], id="no Hublet"),
         pytest.param("{1: eu1, 01: eu1}", ["2:17: account 01 is there twice; keep one"],
                      id="twice"),
-        pytest.param("{[1]: eu1}", ["2:9: an account of 'moved' must be text"], id="no id"),
-        pytest.param("{'': eu1}", ["2:9: an account of 'moved' is empty; fill it in"], id="empty"),
+        pytest.param("{[1]: eu1}", ["2:9: a key of 'moved' must be an account's number or id"],
+                     id="no id"),
+        pytest.param("{'': eu1}", ["2:9: a key of 'moved' is empty; fill it in"], id="empty"),
         pytest.param(
             "{1_000: eu1}",
-            ["2:9: an account of 'moved' must be text, but YAML reads '1_000' as a number; write"
+            ["2:9: a key of 'moved' must be text, but YAML reads '1_000' as a number; write"
              ' "1_000" in quotes'],
             id="another way to write a number",
         ),
@@ -152,7 +154,7 @@ def test_a_hublet_is_kept_once() -> None:
     assert ACCOUNTS.moved == {"1": "eu1"}
 
 
-NO_ROW = "not account,hublet; mend the line"
+NO_ROW = "not account,hublet; fix the line"
 
 
 @pytest.mark.parametrize(
@@ -194,7 +196,7 @@ NO_ROW = "not account,hublet; mend the line"
         ),
         pytest.param(
             b"2,na1\n3," + b"x" * 131073,
-            ["2:1: not CSV: field larger than field limit (131072); mend the line"],
+            ["2:1: not CSV: field larger than field limit (131072); fix the line"],
             id="no CSV",
         ),
     ],
@@ -203,5 +205,5 @@ def test_faults_of_a_file(rows: bytes, sentences: list[str]) -> None:
     with pytest.raises(TableError) as caught:
         read_moved("moved.csv", rows, ACCOUNTS, HUBLETS)
 
-    assert caught.value.sentences == [f"moved.csv:{sentence}" for sentence in sentences]
+    assert caught.value.messages == [f"moved.csv:{sentence}" for sentence in sentences]
     assert {fault.file for fault in caught.value.faults} == {"moved.csv"}

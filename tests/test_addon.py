@@ -9,6 +9,7 @@ import socket
 import threading
 from http.client import HTTPConnection
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from mitmproxy import http
@@ -339,6 +340,56 @@ def test_a_chunked_body_waits_for_its_end_even_where_a_header_names_the_hublet(
     assert stage.arrivals() == {"na1": 0, "eu1": 1 if status == 200 else 0}
 
 
+BODIES = {
+    "short": (b"x=y", ["provisional", "whole"]),
+    "long": (b"x" * 100_000, ["provisional"]),
+}
+
+
+@pytest.mark.parametrize(("body", "decisions"), BODIES.values(), ids=BODIES)
+def test_provisional_decision_is_replaced_when_a_short_body_has_come(
+    stage: Stage, body: bytes, decisions: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two_regions(stage)
+    ticks = SimpleNamespace(perf_counter=itertools.count().__next__)
+    monkeypatch.setattr(hublet_router.proxy.addon, "time", ticks)  # each decision takes 1 s
+    stage.proxy()
+    head = request("PUT", "/oauth/v1/token", bearer("eu1"), "Transfer-Encoding: chunked")
+    with stage.client() as client:
+        assert client.send(head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)).hublet == "eu1"
+    (flow,) = stage.seen.flows
+    decided = stage.router.ledger[flow]
+    assert decided.is_provisional is (decisions == ["provisional"])
+    assert decided.seconds == len(decisions)
+
+
+def test_law_1_a_provisional_decision_does_not_send_a_body_of_another_region(
+    stage: Stage,
+) -> None:
+    two_regions(stage)
+    stage.proxy(mode="regular")
+    body = b"refresh_token=na1-0"
+    fields = (bearer("eu1"), "Transfer-Encoding: chunked")
+    head = request("PUT", f"http://{API}/oauth/v1/token", *fields)
+    with stage.client() as client:
+        answer = client.send(head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
+    assert answer.problem["reason"] == "conflict"
+    assert stage.arrivals() == {"na1": 0, "eu1": 0}
+
+
+def test_a_replayed_flow_is_timed_anew(stage: Stage) -> None:
+    two_regions(stage)
+    stage.proxy()
+    with stage.client() as client:
+        client.get("/", bearer("eu1"))
+    (flow,) = stage.seen.flows
+    stage.router.ledger[flow] = stage.router.ledger[flow]._replace(seconds=1000)
+    wait_for(lambda: not flow.live)
+    stage.command("replay.client", [flow])
+    wait_for(lambda: len(stage.seen.flows) == 2)
+    assert stage.router.ledger[flow].seconds < 1000
+
+
 def test_law_1_a_compressed_form_is_refused_and_not_guessed(stage: Stage) -> None:
     two_regions(stage)
     stage.proxy()
@@ -404,7 +455,7 @@ def test_foreign_hosts_pass_where_the_table_says_so(stage: Stage) -> None:
 # closed by construction: three layers, each alone against a live upstream as the default target
 
 
-class WithoutDoor(HubletRouter):
+class WithoutUpstreamGuard(HubletRouter):
     """An addon that lets every connection through."""
 
     def __init__(self) -> None:
@@ -421,7 +472,7 @@ def test_law_1_an_exception_refuses(
 ) -> None:
     na1, _ = two_regions(stage)
     monkeypatch.setattr(hublet_router.proxy.addon, "decide", broken)
-    stage.proxy(mode=f"reverse:{na1.url}", addon=WithoutDoor())
+    stage.proxy(mode=f"reverse:{na1.url}", addon=WithoutUpstreamGuard())
     with stage.client() as client:
         assert client.get("/", bearer("eu1")).problem["reason"] == "internal-error"
     assert stage.arrivals() == {"na1": 0, "eu1": 0}
@@ -486,7 +537,7 @@ def test_law_1_a_refused_upload_finds_no_open_connection(stage: Stage) -> None:
     assert len(eu1.connections) == 1
 
 
-class Absent(WithoutDoor):
+class Absent(WithoutUpstreamGuard):
     """An addon that does nothing at all."""
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
@@ -572,7 +623,7 @@ def test_without_a_table_everything_is_refused(stage: Stage) -> None:
     two_regions(stage)
     router = HubletRouter()
     stage.proxy(addon=router)
-    router.table = None
+    router.live.table = None
     with stage.client() as client:
         assert client.get("/", bearer("eu1")).problem["reason"] == "no-table"
         body = client.send(request("POST", "/oauth/v1/token", body=b"refresh_token=eu1-0"))
@@ -621,7 +672,7 @@ def test_before_it_runs_a_fault_is_an_error_in_the_log(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     router = configured(hublets=str(tmp_path / "nowhere.yaml"))
-    assert router.table is None
+    assert router.live.table is None
     assert "nowhere.yaml:1:1: cannot be read: No such file or directory" in caplog.text
 
 
@@ -629,25 +680,28 @@ def test_before_it_runs_no_table_is_taken_beside_ssl_insecure(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     router = configured(hublets=table_in(tmp_path), ssl_insecure=True)
-    assert router.table is None
+    assert router.live.table is None
     assert "ssl_insecure would take any server for a Hublet" in caplog.text
 
 
-def test_it_runs_without_a_table_that_could_be_watched() -> None:
-    router = HubletRouter()
-    router.running()
-    router.done()
-    assert router.is_running
+def test_router_runs_without_a_table() -> None:
+    async def run() -> None:
+        router = HubletRouter()
+        router.running()
+        router.done()
+        assert router.live.path is None
+
+    asyncio.run(run())
 
 
 def test_a_table_can_be_read_at_once(tmp_path: Path) -> None:
     path = table_in(tmp_path)
     router = configured(hublets=path)
-    before = router.table
+    before = router.live.table
     with Path(path).open("a") as file:
         file.write("# changed\n")
-    assert router.reload() is router.table
-    assert router.table != before
+    assert router.live.reload() is router.live.table
+    assert router.live.table != before
 
 
 def test_the_default_table_is_found_beside_the_addon(
@@ -655,8 +709,7 @@ def test_the_default_table_is_found_beside_the_addon(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     router = configured(hublets="hublets.yaml", hublet_demo=False)
-    assert router.source
-    assert router.source.path == Path(__file__).parents[1] / "hublets.yaml"
+    assert router.live.path == Path(__file__).parents[1] / "hublets.yaml"
 
 
 def test_the_demo_can_be_switched_on_and_off(stage: Stage, tmp_path: Path) -> None:
@@ -680,14 +733,14 @@ def test_a_table_that_the_demo_cannot_serve_is_not_taken(stage: Stage, tmp_path:
     table_in(tmp_path, f"https://127.0.0.1:{free_port()}")
     router = HubletRouter()
     stage.proxy(addon=router, hublet_demo=True)
-    before = router.table
+    before = router.live.table
     other = tmp_path / "other.yaml"
     other.write_text((tmp_path / "hublets.yaml").read_text().replace("127.0.0.1", "10.20.0.4"))
     with pytest.raises(OptionsError, match="hublet_demo serves loopback only"):
         stage.set_option(hublets=str(other))
     assert before
-    assert router.table
-    assert router.table.version == before.version
+    assert router.live.table
+    assert router.live.table.version == before.version
 
 
 def recorded(body: bytes) -> http.HTTPFlow:
@@ -707,7 +760,7 @@ def test_a_recorded_flow_is_annotated_once_and_left_where_it_is(tmp_path: Path) 
     router.request(flow)
     assert flow.comment == "eu1 ← refresh-token"
     assert flow.request.get_state() == before.get_state()
-    router.table = loads(
+    router.live.table = loads(
         (tmp_path / "hublets.yaml").read_bytes().replace(b"eu1:", b"eu2:").replace(b"eu1", b"eu2")
     )
     router.requestheaders(flow)
@@ -723,21 +776,20 @@ def test_a_recorded_flow_stays_as_it_is_without_a_table_or_with_an_error() -> No
     assert flow.metadata == {}
 
 
-def test_a_hang_up_expires_the_table_if_there_is_one(tmp_path: Path) -> None:
+def test_sighup_reloads_the_table_if_there_is_one(tmp_path: Path) -> None:
     router = configured(hublets=table_in(tmp_path))
-    assert router.source
-    before = router.source._loaded
+    before = router.live._states
     router._hang_up()
-    assert router.source._loaded != before
+    assert router.live._states != before
     HubletRouter()._hang_up()
 
 
-@pytest.mark.parametrize("is_console", [False, True], ids=["elsewhere", "console"])
-def test_a_hang_up_is_taken_except_from_the_console(is_console: bool) -> None:
+@pytest.mark.parametrize("is_console", [False, True], ids=["mitmdump", "console"])
+def test_sighup_is_handled_except_in_the_console(is_console: bool) -> None:
     async def run() -> bool:
         with taddons.context() as context:
             if is_console:
-                context.options.add_option("console_layout", str, "single", "")
+                vars(context.master)["view"] = object()
             context.master.addons.add(HubletRouter())
             return asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
 

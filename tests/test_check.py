@@ -85,7 +85,7 @@ def test_every_fault_of_a_table(capsys: pytest.CaptureFixture[str], tmp_path: Pa
         "line": 3,
         "column": 10,
         "level": "fault",
-        "text": "default names Hublet 'eu2', but 'hublets' lists eu1; add it or mend the name",
+        "text": "default names Hublet 'eu2', but 'hublets' lists eu1; add it or fix the name",
     }
 
 
@@ -95,7 +95,7 @@ def test_a_fault_of_a_file_beside_the_table(
     moved = suspicious.with_name("moved.csv")
     moved.write_text("1,eu2\n")
     suspicious.write_bytes(SUSPICIOUS + b"accounts: {ids: [{query: id}], file: moved.csv}\n")
-    sentence = "'eu2' is not listed in 'hublets'; add it or mend the name"
+    sentence = "'eu2' is not listed in 'hublets'; add it or fix the name"
 
     assert ask(capsys, suspicious) == (1, [f"{moved}:1:1: {sentence}"])
 
@@ -120,6 +120,15 @@ def test_a_table_among_recordings(
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err == f"{suspicious} is a table; put it before {option}\n"
+
+
+def test_the_checkouts_table_is_checked_where_the_working_directory_has_none(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, (line,) = ask(capsys)
+
+    assert (code, line.partition(": ")[0]) == (0, f"{ROOT}/hublets.yaml")
 
 
 def test_warnings(capsys: pytest.CaptureFixture[str], suspicious: Path) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,9 @@ from mitmproxy.tools.console.keymap import Keymap
 from mitmproxy.types import CommandTypes
 
 from harness import SECONDS, Stage, bearer, wait_for
-from hublet_router.core.decision import Action, Decision, Reason, refuse
 from hublet_router.core.table import Table
 from hublet_router.proxy import live_table
 from hublet_router.proxy.commands import CONTEXTS, KEYS
-from hublet_router.proxy.observe.usage import Usage
 from hublet_router.tablefile import load
 from synthetic import UUID
 
@@ -50,7 +47,7 @@ def test_explain_opens_the_whole_record(routed: Stage) -> None:
     assert UUID not in str(rows)
 
 
-def test_explain_tells_what_another_table_would_do(routed: Stage) -> None:
+def test_explain_shows_what_another_table_would_do(routed: Stage) -> None:
     text = routed.table().read_text()
     routed.table(text.replace("^pat-([a-z]", "^pit-([a-z]"))
     routed.command("hublet.reload")
@@ -61,34 +58,20 @@ def test_explain_tells_what_another_table_would_do(routed: Stage) -> None:
     assert routed.command("hublet.explain", []) == [["no request", ""]]
 
 
-def test_the_table_counts_what_was_decided(routed: Stage) -> None:
+def test_table_command_shows_the_requests_of_each_hublet_and_rule(routed: Stage) -> None:
     rows = routed.command("hublet.table")
-    told = {row[0]: row[2] for row in rows}
-    assert told["Hublet na1"] == "no request"
-    assert told["Hublet eu1"].startswith("1 request, ")
-    assert told["rule private-app-token"].startswith("1 request, ")
-    assert routed.router.table
-    assert rows[-1] == ["table", routed.router.table.version, ""]
+    usage = {row[0]: row[2] for row in rows}
+    assert usage["Hublet na1"] == "no request"
+    assert usage["Hublet eu1"].startswith("1 request, ")
+    assert usage["rule private-app-token"].startswith("1 request, ")
+    assert routed.router.live.table
+    assert rows[-1] == ["table", routed.router.live.table.version, ""]
     assert len({len(row) for row in rows}) == 1
 
 
-def test_the_table_lists_what_hublets_said_of_a_wrong_one(routed: Stage) -> None:
-    routed.router.misdirection.counts["na1", "eu1"] += 2
+def test_table_command_lists_misdirected_answers(routed: Stage) -> None:
+    routed.router.misdirected.counts["na1", "eu1"] += 2
     assert ["misdirected", "na1 said: eu1", "2"] in routed.command("hublet.table")
-
-
-def test_usage_tells_how_often_and_when_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    usage = Usage()
-    monkeypatch.setattr(time, "time", lambda: 1767225600.0)
-    monkeypatch.setattr(time, "localtime", time.gmtime)
-    usage.count(refuse(Reason.CONFLICT, "api-key"))
-    assert usage.told("rule", "api-key") == "1 request, 00:00:00"
-    usage.count(refuse(Reason.CONFLICT, "api-key"))
-    assert usage.told("rule", "api-key") == "2 requests, 00:00:00"
-    usage.count(Decision(Action.ROUTE, "na1", None, Reason.LEGACY, "api-key", None))
-    assert usage.told("rule", "api-key") == "3 requests, 00:00:00"
-    assert usage.told("Hublet", "na1") == "1 request, 00:00:00"
-    assert usage.told("Hublet", "eu1") == "no request"
 
 
 def test_diff_shows_what_another_table_would_change(routed: Stage, tmp_path: Path) -> None:
@@ -112,17 +95,17 @@ def test_diff_shows_what_another_table_would_change(routed: Stage, tmp_path: Pat
 def test_reload_reads_the_table_at_once(routed: Stage) -> None:
     path = routed.table()
     path.write_text(path.read_text() + "# another\n")
-    before = routed.router.table
+    before = routed.router.live.table
     routed.command("hublet.reload")
-    assert routed.router.table != before
+    assert routed.router.live.table != before
 
 
 def test_law_1_no_older_table_comes_back_after_a_reload(
     routed: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     router, may_end = routed.router, threading.Event()
-    assert router.table
-    version = router.table.version
+    assert router.live.table
+    version = router.live.table.version
 
     def slow(path: Path) -> Table:
         table = load(path)
@@ -140,29 +123,29 @@ def test_law_1_no_older_table_comes_back_after_a_reload(
     wait_for(lambda: began)
     path.write_text(path.read_text() + "# newer\n")
     routed.command("hublet.reload")
-    newer = router.table.version
+    newer = router.live.table.version
     assert len({version, *began, newer}) == 3
     may_end.set()
     wait_for(lambda: ended)
     routed.call(asyncio.sleep(0.1))  # what ended in its thread has come to the loop
-    assert router.table.version == newer
+    assert router.live.table.version == newer
 
 
-def test_reload_of_a_bad_table_tells_its_faults_and_keeps_the_good_one(routed: Stage) -> None:
-    before = routed.router.table
+def test_reload_of_a_bad_table_shows_its_faults_and_keeps_the_good_one(routed: Stage) -> None:
+    before = routed.router.live.table
     routed.table("nonsense: 1")
     with pytest.raises(
         CommandError, match=r"hublets.yaml:1:1: .*\n(.*\n)*the last good table goes"
     ):
         routed.command("hublet.reload")
-    assert routed.router.table is before
+    assert routed.router.live.table is before
 
 
 def test_without_a_table_each_command_says_so(routed: Stage) -> None:
-    routed.router.table = routed.router.source = None
+    routed.router.live.table = routed.router.live.path = None
     commands: list[list[Any]] = [["hublet.table"], ["hublet.explain", []], ["hublet.names"]]
     for words in commands:
-        with pytest.raises(CommandError, match="there is no table; the event log tells why"):
+        with pytest.raises(CommandError, match="there is no table; the event log says why"):
             routed.command(*words)
     with pytest.raises(CommandError, match="there is no file to read"):
         routed.command("hublet.reload")
@@ -242,7 +225,7 @@ def test_law_1_nothing_stays_pinned_where_that_is_no_longer_allowed(routed: Stag
         assert client.get("/b", bearer("eu1")).hublet == "eu1"
 
 
-def test_resend_tells_where_nobody_answered(
+def test_resend_to_an_upstream_that_is_down_shows_its_error(
     routed: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -260,7 +243,7 @@ def test_under_mitmdump_nothing_is_overridden_unless_an_option_allows_it(
     routed: Stage, name: str
 ) -> None:
     routed.set_option(hublet_override=False)
-    with pytest.raises(CommandError, match="nobody would see under mitmdump"):
+    with pytest.raises(CommandError, match="mitmdump does not show that a request goes"):
         routed.command(name, routed.seen.flows, "na1")
 
 
@@ -291,7 +274,7 @@ def test_the_keys_are_free() -> None:
 
 def test_the_keys_are_bound_unless_the_user_has_bound_them(routed: Stage) -> None:
     assert routed.master
-    prompt = routed.router.prompt
+    prompt = routed.router.commands
     keymap: Any = Keymap(None)
     keymap.add("Y", "quit", ["flowlist"])
     routed.master.keymap = keymap  # type: ignore[attr-defined]

@@ -82,8 +82,8 @@ FORM = ("content-type", "application/x-www-form-urlencoded")
             id="a path",
         ),
         pytest.param(
-            get("/?hapikey=" + "a" * (MAX_CREDENTIAL + 1)),
-            ["query hapikey: 16384 to 32767 characters of a-z"],
+            get("/?hapikey=eu1-" + "a" * MAX_CREDENTIAL),
+            ["query hapikey: eu1-…, 16384 to 32767 characters of a-z 0-9 -"],
             id="too long",
         ),
         pytest.param(

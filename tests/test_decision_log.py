@@ -112,7 +112,7 @@ def test_an_answer_that_breaks_off_was_its_hublets(stage: Stage, log: Path) -> N
     assert line["seconds"] > 0
 
 
-def test_who_answers_for_a_host_that_passes_is_no_hublet(stage: Stage, tmp_path: Path) -> None:
+def test_answer_of_a_host_that_passes_is_from_upstream(stage: Stage, tmp_path: Path) -> None:
     na1 = stage.upstream("na1")
     stage.table(stage.table_text(more="policy: {foreign: pass}"))
     other = stage.upstream("other")
@@ -203,7 +203,7 @@ def test_no_text_of_a_credential_loses_its_line(stage: Stage, log: Path) -> None
 
 def test_without_a_table_there_is_no_fingerprint(stage: Stage, log: Path) -> None:
     router = stage.router
-    router.table = None
+    router.live.table = None
     with stage.client() as client:
         client.get("/oauth/v1/refresh-tokens/eu1-0", bearer("eu1"))
     (line,) = lines(log, 1)
@@ -225,7 +225,7 @@ def test_a_file_that_cannot_be_opened_leaves_the_old_one(
     assert len(lines(log, 1)) == 1
 
 
-def test_what_has_ended_is_written_before_its_file_is_let_go(stage: Stage, log: Path) -> None:
+def test_lines_that_wait_are_written_before_the_file_is_closed(stage: Stage, log: Path) -> None:
     with stage.client() as client:
         client.get("/", bearer("eu1"))
         stage.set_option(hublet_log=None)
@@ -242,7 +242,7 @@ def test_a_line_that_cannot_be_made_is_the_only_one_that_is_lost(
             raise ValueError("no line")
         return text
 
-    monkeypatch.setattr("hublet_router.proxy.log.line", line)
+    monkeypatch.setattr("hublet_router.proxy.observe.decision_log.line", line)
     with stage.client() as client:
         for _ in range(3):
             client.get("/", bearer("eu1"))

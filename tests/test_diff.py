@@ -364,16 +364,16 @@ def test_the_lines_that_it_prints_make_exactly_the_wrongly_sent_requests_move(
     assert printed == {"accounts": {"moved": {1180: "eu1"}}}
     table = yaml.safe_load(SHIPPED.read_text())
     table["accounts"]["moved"] |= printed["accounts"]["moved"]
-    new = tmp_path / "mended.yaml"
+    new = tmp_path / "fixed.yaml"
     new.write_text(yaml.safe_dump(table))
     assert command_line(["diff", "--format=json", old, str(new), flows]) == 1
     moving = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {(it["old"]["hublet"], it["new"]["hublet"]) for it in moving} == {("na1", "eu1")}
-    told = [
+    expected = [
         it.id for it in read_flows([Path(flows)]) if it.metadata.get("hublet_misdirected") == "eu1"
     ]
-    assert len(told) == 2
-    assert [it["flow"] for it in moving] == told
+    assert len(expected) == 2
+    assert [it["flow"] for it in moving] == expected
     assert command_line(["diff", str(new), str(new), flows]) == 0
     said = capsys.readouterr().out
     assert "accounts:" not in said

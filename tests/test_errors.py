@@ -9,13 +9,13 @@ def test_table_error_tells_each_fault_in_the_order_of_the_file() -> None:
         [Fault(14, 3, "third"), Fault(2, 9, "second"), Fault(2, 1, "first"), Fault(14, 3, "last")],
     )
 
-    assert error.sentences == [
+    assert error.messages == [
         "hublets.yaml:2:1: first",
         "hublets.yaml:2:9: second",
         "hublets.yaml:14:3: third",
         "hublets.yaml:14:3: last",
     ]
-    assert str(error) == "\n".join(error.sentences)
+    assert str(error) == "\n".join(error.messages)
     assert [fault.text for fault in error.faults] == ["first", "second", "third", "last"]
 
 

@@ -114,8 +114,8 @@ def test_the_rate_is_printed_unless_the_explanations_are_on_a_terminal(
     is_terminal: bool, reports: bool, monkeypatch: pytest.MonkeyPatch, capsys: Said
 ) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: is_terminal)
-    command_line(["explain", str(RECORDING)])
-    assert ("flows in" in capsys.readouterr().err) == reports
+    command_line(["explain", str(RECORDING), str(RECORDING)])
+    assert capsys.readouterr().err.count("flows in") == reports
 
 
 def test_each_of_several_requests_has_a_heading(
@@ -160,6 +160,15 @@ def test_mistakes(
     assert UUID not in said.err
 
 
+def test_the_checkouts_table_is_used_where_the_working_directory_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert command_line(["explain", "-H", EU1, API]) == 0
+    assert capsys.readouterr().err == ""
+
+
 CREDENTIALS = [
     *(f"{name}-{SECRET}" for name in ("pat-eu1", "pat-zz9", "eu1", "zz9", "", "pat-eu1-00000000")),
     *(access_token(name, signature=SECRET.encode()) for name in ("eu1", "zz9", None, SECRET)),
@@ -190,7 +199,7 @@ def test_law_4_no_output_holds_a_credential(
     words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: Said
 ) -> None:
     # a thousand times the same file
-    monkeypatch.setattr("hublet_router.cli.explain.load", lambda path: SHIPPED)
+    monkeypatch.setattr("hublet_router.cli.explain.load", lambda path, option: SHIPPED)
     for credential in CREDENTIALS:
         here = [word.format(*[credential] * 2) for word in words]
         raw = f"GET /?hapikey={credential} HTTP/1.1\nHost: {here[-1]}\nX-{credential}\n\n"

@@ -1,6 +1,7 @@
 """Why a request went where it went."""
 
 import json
+import re
 from dataclasses import FrozenInstanceError, replace
 from typing import Any, cast
 
@@ -310,6 +311,14 @@ HERE = "header authorization bearer"
             "anonymous: default", id="an account that has not moved came first",
         ),
         pytest.param(
+            FIRST, seen_with(token("na1", 7), target="/?portalId=8"), "eu1 ← moved (access-token)",
+            ["private-app-token: not of its kind",
+             "access-token: names na1, but its account has moved",
+             "accounts: moved to ap1, but another account came first",
+             "accounts: moved to eu1: decided"],
+            "conflict: first", id="the account of a credential came first",
+        ),
+        pytest.param(
             TABLE, seen_with(TWO_ACCOUNTS), "refused: conflict (access-token)",
             ["private-app-token: not of its kind", "access-token: names na1: in conflict",
              "accounts: moved to eu1: in conflict", "accounts: not among those that moved"],
@@ -328,8 +337,8 @@ HERE = "header authorization bearer"
             "refused: foreign-host", [], None, id="hosts that differ do not pass",
         ),
         pytest.param(
-            with_policy(foreign="pass"), seen_with(EU1, target="/\r"), "refused: unreadable", [],
-            None, id="a control character",
+            TABLE, seen_with(EU1, target="/\r"), "refused: unreadable", [], None,
+            id="a control character",
         ),
     ],
 )  # fmt: skip
@@ -342,6 +351,15 @@ def test_the_reason_of_each_row(
     assert explanation.decision.summary == first
     assert said == whys
     assert explanation.policy == policy
+
+
+def test_a_rule_for_other_paths_that_shares_its_place() -> None:
+    elsewhere = replace(TABLE.rules[0], name="elsewhere", paths=re.compile("^/oauth/"))
+    explanation = explain(replace(TABLE, rules=(elsewhere, *TABLE.rules)), seen_with(EU1))
+    assert [(one.rule, one.why) for one in explanation.tried][:2] == [
+        ("elsewhere", "not for this path"),
+        ("private-app-token", "names eu1: decided"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,17 @@ import time
 from pathlib import Path
 
 import pytest
+from mitmproxy.exceptions import OptionsError
 
-from harness import Stage, bearer, request, wait_for
-from hublet_router.proxy.live_table import TableSource
+from harness import SECONDS, Stage, bearer, request, wait_for
+from hublet_router.core.table import Table
+from hublet_router.proxy import live_table
+from hublet_router.proxy.live_table import INTERVAL, LiveTable
+
+MINIMAL = (
+    "domains: [api.test]\nhublets: {na1: {upstream: 'https://na1.test'}}\ndefault: na1\n"
+    "credentials: [{name: key, in: {query: k}, hublet: {jwt: r}}]\n"
+)
 
 
 def decided_by(stage: Stage) -> str:
@@ -76,15 +84,14 @@ def test_a_bad_table_is_reported_once_and_the_last_good_one_goes_on(
     wait_for(lambda: goes_on in caplog.text)
     assert sentence in caplog.text
     assert decided_by(stage) == first
-    source = stage.router.source
-    assert source
-    assert not source.is_current
+    live = stage.router.live
+    assert not live.is_current
     if damage == "directory":
         path.rmdir()
     path.write_text(new)
     wait_for(lambda: status(stage) == 421)
     assert caplog.text.count(goes_on) == 1
-    assert source.is_current
+    assert live.is_current
 
 
 def with_accounts(stage: Stage) -> tuple[Path, Path]:
@@ -119,7 +126,7 @@ def test_a_file_of_accounts_that_is_written_anew_is_read(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("damage", "sentence"),
     [
-        ("8,eu1\n9,zz9\n", ":2:1: 'zz9' is not listed in 'hublets'; add it or mend the name"),
+        ("8,eu1\n9,zz9\n", ":2:1: 'zz9' is not listed in 'hublets'; add it or fix the name"),
         (None, ":1:1: cannot be read: No such file or directory; write lines of account,hublet"),
     ],
     ids=["bad", "gone"],
@@ -128,8 +135,7 @@ def test_a_bad_file_of_accounts_is_reported_once_and_the_last_good_one_goes_on(
     stage: Stage, caplog: pytest.LogCaptureFixture, damage: str | None, sentence: str
 ) -> None:
     table, rows = with_accounts(stage)
-    source = stage.router.source
-    assert source
+    live = stage.router.live
     first = decided_by(stage)
     if damage:
         rows.write_text(damage)
@@ -143,7 +149,7 @@ def test_a_bad_file_of_accounts_is_reported_once_and_the_last_good_one_goes_on(
     rows.write_text("8,eu1\n")
     wait_for(lambda: hublet_of(stage, 8) == "eu1")
     assert caplog.text.count(goes_on) == 1
-    assert (source.good, source.bad) == (2, 1)
+    assert (live.good, live.bad) == (2, 1)
 
 
 def test_a_table_that_names_a_file_which_is_not_there_waits_for_it(
@@ -160,28 +166,28 @@ def test_a_table_that_names_a_file_which_is_not_there_waits_for_it(
 def test_rows_that_came_while_the_table_was_read_are_not_missed(tmp_path: Path) -> None:
     """What is newer than the beginning of the reading may not have been read."""
     table, rows = tmp_path / "hublets.yaml", tmp_path / "moved.csv"
-    table.write_text(
-        "domains: [api.test]\nhublets: {na1: {upstream: 'https://na1.test'}}\ndefault: na1\n"
-        "credentials: [{name: key, in: {query: k}, hublet: {jwt: r}}]\n"
-        "accounts: {ids: [{query: id}], file: moved.csv}\n"
-    )
+    table.write_text(MINIMAL + "accounts: {ids: [{query: id}], file: moved.csv}\n")
     rows.write_text("7,na1\n")
     hour = 3600 * 10**9
     for age, is_reread in ((-hour, True), (hour, False)):
         now = time.time_ns() - age
         os.utime(rows, ns=(now, now))
-        source = TableSource(table)
-        source.load()
-        assert (source._loaded != source._state()) is is_reread
+        reading = live_table._read(table, ())
+        assert (reading.states[rows] == live_table._CHANGED) is is_reread
 
 
-def test_nothing_is_left_running_by_a_source_that_is_closed(tmp_path: Path) -> None:
+def accept(_: Table, __: Path) -> None:
+    """Accept every table."""
+
+
+def test_close_ends_the_watch() -> None:
     async def run() -> bool:
-        source = TableSource(tmp_path / "hublets.yaml")
-        source.close()
-        source.follow(lambda table: None)
+        live = LiveTable(accept)
+        live.close()
+        live.reload_soon()
+        live.start_watching()
         (watcher,) = asyncio.all_tasks() - {asyncio.current_task()}
-        source.close()
+        live.close()
         await asyncio.wait([watcher])
         return watcher.cancelled()
 
@@ -192,7 +198,7 @@ def test_a_watch_survives_whatever_fails(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     path, old, new = two_tables(stage)
-    monkeypatch.setattr("hublet_router.proxy.source.load", no_load)
+    monkeypatch.setattr("hublet_router.proxy.live_table.load", no_load)
     path.write_text(new)
     wait_for(lambda: "the last good table goes on" in caplog.text)
     monkeypatch.undo()
@@ -201,7 +207,7 @@ def test_a_watch_survives_whatever_fails(
     wait_for(lambda: status(stage) == 421)
 
 
-def no_load(_: Path) -> None:
+def no_load(_: Path, option: str) -> None:
     raise KeyError
 
 
@@ -221,23 +227,62 @@ def test_a_request_that_waits_for_its_body_is_decided_by_one_table(stage: Stage)
     assert stage.upstreams["na1"].connections == []
 
 
-def test_an_expired_table_is_read_again(stage: Stage) -> None:
+def test_reload_soon_reads_an_unchanged_table_again(stage: Stage) -> None:
     """What SIGHUP asks for; test_start.py sends a real one."""
     two_tables(stage)
-    source = stage.router.source
-    assert source
-    assert source.good == 1
-    source.expire()
-    wait_for(lambda: source.good == 2)
-    assert source.bad == 0
+    live = stage.router.live
+    assert live.good == 1
+    live.reload_soon()
+    wait_for(lambda: live.good == 2)
+    assert live.bad == 0
 
 
 def test_its_faults_can_be_less_than_errors(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     path, _, _ = two_tables(stage)
-    assert stage.router.source
-    stage.router.source.level = logging.WARNING
+    stage.router.live.level = logging.WARNING
     path.write_text("domains: []\n")
     wait_for(lambda: f"{path} is not used; the last good table goes on" in caplog.text)
     assert {it.levelname for it in caplog.records if "hublets.yaml:" in it.getMessage()} == {
         "WARNING"
     }
+
+
+def test_watch_without_a_table_waits_for_one(tmp_path: Path) -> None:
+    async def run() -> None:
+        live = LiveTable(accept)
+        live.start_watching()
+        await asyncio.sleep(INTERVAL * 1.5)
+        live.reload_soon(tmp_path / "hublets.yaml")
+        while not live.bad:
+            await asyncio.sleep(0.02)
+        assert not live.is_current
+        live.close()
+
+    asyncio.run(asyncio.wait_for(run(), SECONDS))
+
+
+def test_a_table_that_is_not_accepted_is_not_used(tmp_path: Path) -> None:
+    path = tmp_path / "hublets.yaml"
+    path.write_text(MINIMAL)
+
+    def refuse(_: Table, __: Path) -> None:
+        raise OptionsError("not here")
+
+    live = LiveTable(refuse)
+    with pytest.raises(OptionsError):
+        live.use(path)
+    assert (live.table, live.path, live.good) == (None, None, 1)
+
+
+def test_a_file_that_another_table_names_is_not_watched_for_this_one(tmp_path: Path) -> None:
+    one, other, rows = (tmp_path / name for name in ("one.yaml", "other.yaml", "moved.csv"))
+    rows.write_text("7,na1\n")
+    one.write_text(MINIMAL + "accounts: {ids: [{query: id}], file: moved.csv}\n")
+    other.write_text(MINIMAL)
+    live = LiveTable(accept)
+    live.use(one)
+    assert set(live._states) == {one, rows}
+    live.reload()
+    assert set(live._states) == {one, rows}
+    live.use(other)
+    assert set(live._states) == {other}

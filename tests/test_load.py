@@ -1,4 +1,5 @@
 import hashlib
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from hublet_router import tablefile
 from hublet_router.core.judge import decide
 from hublet_router.tablefile import TableError
-from hublet_router.tablefile.load import load, loads
+from hublet_router.tablefile.load import load, loads, table_path
 
 SHIPPED = Path(__file__).parent.parent / "hublets.yaml"
 TABLE = """\
@@ -42,29 +43,56 @@ def test_every_byte_of_the_file_counts_for_its_version(change: str) -> None:
     assert loads((TABLE + change).encode()).version != loads(TABLE.encode()).version
 
 
-def test_the_package_offers_both_ways() -> None:
-    assert (tablefile.load, tablefile.loads) == (load, loads)
+def test_what_the_package_offers() -> None:
+    assert (tablefile.load, tablefile.loads, tablefile.table_path) == (load, loads, table_path)
 
 
-def test_a_missing_file_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     file = tmp_path / "none.yaml"
     with pytest.raises(TableError) as caught:
         load(file)
 
     assert str(caught.value) == (
-        f"{file}:1:1: cannot be read: No such file or directory;"
-        " name a table with --set hublets=FILE, or on the command line"
+        f"{file}:1:1: cannot be read: No such file or directory; name another file"
     )
     assert isinstance(caught.value.__cause__, FileNotFoundError)
 
 
-def test_a_directory_is_told(tmp_path: Path) -> None:
+def test_the_fault_of_a_missing_file_names_the_option_of_its_caller(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match=r"; name a table with --table FILE$"):
+        load(tmp_path / "none.yaml", option="--table FILE")
+
+
+def test_the_default_table_is_the_checkouts_where_the_working_directory_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/x")
+
+    assert table_path("hublets.yaml") == SHIPPED.resolve()
+    assert table_path(Path("hublets.yaml")) == SHIPPED.resolve()
+    assert table_path("other.yaml") == Path("other.yaml")
+    assert table_path("~/t.yaml") == Path("/home/x/t.yaml")
+    Path("hublets.yaml").write_text("")
+    assert table_path("hublets.yaml") == Path("hublets.yaml")
+
+
+def test_an_installed_package_has_no_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    module = sys.modules["hublet_router.tablefile.load"]
+    monkeypatch.setattr(module, "__file__", str(tmp_path / "a/b/c/load.py"))
+
+    assert table_path("hublets.yaml") == Path("hublets.yaml")
+
+
+def test_a_directory_is_reported(tmp_path: Path) -> None:
     with pytest.raises(TableError) as caught:
         load(tmp_path)
 
     assert str(caught.value) == (
-        f"{tmp_path}:1:1: cannot be read: Is a directory;"
-        " name a table with --set hublets=FILE, or on the command line"
+        f"{tmp_path}:1:1: cannot be read: Is a directory; name another file"
     )
 
 
@@ -102,7 +130,7 @@ def test_a_file_of_accounts_is_looked_for_beside_the_table(tmp_path: Path) -> No
     assert load(file).version != table.version
 
 
-def test_a_missing_file_of_accounts_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_of_accounts_is_reported(tmp_path: Path) -> None:
     file = tmp_path / "t.yaml"
     file.write_text(WITH_FILE)
     with pytest.raises(TableError) as caught:
@@ -110,7 +138,7 @@ def test_a_missing_file_of_accounts_is_told(tmp_path: Path) -> None:
 
     assert str(caught.value) == (
         f"{tmp_path / 'moved.csv'}:1:1: cannot be read: No such file or directory;"
-        " write lines of account,hublet into it, or take 'file' out of 'accounts'"
+        " write lines of account,hublet into it, or remove 'file' from 'accounts'"
     )
 
 
@@ -192,11 +220,11 @@ def test_examples_that_fail(example: str, policy: str, wrong: str) -> None:
         loads(with_example(example, policy))
 
     assert str(caught.value) == (
-        f"hublets.yaml:6:12: this example {wrong}; mend the rules or the example"
+        f"hublets.yaml:6:12: this example {wrong}; fix the rules or the example"
     )
 
 
-def test_every_failing_example_is_told() -> None:
+def test_every_failing_example_is_reported() -> None:
     text = f"""{TABLE}
 examples:
   - {{request: {{url: "https://api.test/?k=eu1-x"}}, hublet: na1}}
@@ -234,7 +262,7 @@ def outcome(text: bytes) -> str:
     try:
         return loads(text).version
     except TableError:
-        return "told"
+        return "refused"
 
 
 @given(text=st.binary() | st.text("adehilmnostu1:-[]{}\"' \n,.").map(str.encode))
@@ -249,4 +277,4 @@ def test_no_slip_of_the_finger_makes_loads_raise_anything_else(at: int, junk: st
     version = hashlib.sha256(text).hexdigest()[:12]
 
     # Some slips leave a table, most do not; nothing else can become of one.
-    assert outcome(text) in {version, "told"}
+    assert outcome(text) in {version, "refused"}

@@ -160,7 +160,7 @@ def test_lines_that_the_log_dropped_are_counted(stage: Stage, port: int, tmp_pat
 
 def test_it_is_ready_when_it_has_a_table(stage: Stage, port: int) -> None:
     assert fetch(port, "/readyz")[0] == 200
-    stage.router.table = None
+    stage.router.live.table = None
     assert fetch(port, "/readyz")[0] == 503
     assert fetch(port, "/healthz")[0] == 200
     with stage.client() as client:
@@ -185,7 +185,7 @@ def test_without_the_package_it_is_a_sentence(
     stage.upstream("na1")
     stage.table()
     stage.proxy()
-    monkeypatch.setitem(sys.modules, "hublet_router.proxy.instruments", None)
+    monkeypatch.setitem(sys.modules, "hublet_router.proxy.observe.counters", None)
     with pytest.raises(OptionsError, match="hublet_metrics needs prometheus-client, and it is not"):
         stage.set_option(hublet_metrics=":0")
     with stage.client() as client:

@@ -63,7 +63,7 @@ def test_it_is_noticed_and_passed_on_untouched(
     assert match(f"~meta '^hublet_misdirected: {named}$'", flow)
     assert flow.marked == ":x:"
     assert flow.comment == f"na1 ← legacy (api-key); misdirected: {named}"
-    assert stage.router.misdirection.counts == {("na1", named): 2}
+    assert stage.router.misdirected.counts == {("na1", named): 2}
     said = f"hublet_misdirected: {named}, says the answer to 'na1 ← legacy (api-key)'"
     assert caplog.messages.count(said) == 1
 
@@ -74,16 +74,16 @@ def test_any_other_answer_is_nothing_special(stage: Stage, head: str) -> None:
     with stage.client() as client:
         assert client.get("/", bearer("na1")).status == int(head[:3])
     assert "hublet_misdirected" not in stage.seen.flows[0].metadata
-    assert not stage.router.misdirection.counts
+    assert not stage.router.misdirected.counts
 
 
 def test_our_own_421_is_none(stage: Stage) -> None:
     start(stage, None)
     with stage.client() as client:
         assert client.get("/", bearer("zz9")).status == 421
-        stage.router.table = None
+        stage.router.live.table = None
         assert client.get("/", bearer("eu1")).status == 503
-    assert not stage.router.misdirection.counts
+    assert not stage.router.misdirected.counts
 
 
 class Answerer:
@@ -99,7 +99,7 @@ def test_nor_is_that_of_another_addon(stage: Stage) -> None:
     stage.loop.call_soon_threadsafe(stage.master.addons.add, Answerer())
     with stage.client() as client:
         assert client.get("/", bearer("eu1")).status == 421
-    assert not stage.router.misdirection.counts
+    assert not stage.router.misdirected.counts
 
 
 def test_an_answer_that_is_streamed_is_not_buffered_for_it(stage: Stage) -> None:
@@ -123,7 +123,7 @@ def test_its_head_counts_even_when_the_rest_does_not_come(stage: Stage) -> None:
         client.receive_until(b"never said")
     (flow,) = stage.seen.flows
     assert flow.error
-    assert stage.router.misdirection.counts == {("na1", "eu1"): 1}
+    assert stage.router.misdirected.counts == {("na1", "eu1"): 1}
 
 
 def test_the_log_and_the_metrics_tell_it(stage: Stage, tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_law_4_what_an_answer_says_is_no_label_and_not_shown(
     with stage.client() as client:
         client.get("/", f"Authorization: Bearer {secret}")
     lines(log, 1)
-    assert stage.router.misdirection.counts == {("na1", "-"): 1}
+    assert stage.router.misdirected.counts == {("na1", "-"): 1}
     endpoint = stage.router.metrics.endpoint
     assert endpoint
     (flow,) = stage.seen.flows

@@ -148,7 +148,7 @@ def test_a_prometheus_scrapes_the_router_and_feeds_each_panel_and_alert(
 
     # what needs a candidate table, and a Hublet that says no
     stage.router.shadow.counts["eu1", "credential", "na1", "legacy"] += 1
-    stage.router.misdirection.counts["na1", "eu1"] += 1
+    stage.router.misdirected.counts["na1", "eu1"] += 1
     wait_for(is_up)
     with stage.client() as client:
         for _ in range(3):

@@ -6,11 +6,18 @@ import logging
 import pytest
 from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.addons.update_alt_svc import UpdateAltSvc
+from mitmproxy.exceptions import OptionsError
 from mitmproxy.options import Options
 from mitmproxy.test import taddons
 
 from hublet_router.proxy.addon import HubletRouter
-from hublet_router.proxy.options import GivenOptions, be_faithful
+from hublet_router.proxy.options import (
+    OPTIONS,
+    GivenOptions,
+    be_faithful,
+    is_interactive,
+    reports_errors,
+)
 
 
 def started(*given: str) -> tuple[HubletRouter, Options]:
@@ -21,7 +28,7 @@ def started(*given: str) -> tuple[HubletRouter, Options]:
             context.options.set(*given, defer=True)
             router = HubletRouter()
             context.master.addons.add(router)
-            GivenOptions().running()
+            context.master.addons.get(GivenOptions.name).running()
             router.done()
             return router, context.options
 
@@ -78,3 +85,42 @@ def test_what_routing_needs_is_set_once_and_said(caplog: pytest.LogCaptureFixtur
         "set for faithful routing: keep_host_header=true, keep_alt_svc_header=true,"
         " connection_strategy=lazy, stream_large_bodies=65536, validate_inbound_headers=true"
     ]
+
+
+def test_every_option_is_declared_with_its_default_and_help() -> None:
+    _, options = started()
+    for option in OPTIONS:
+        assert getattr(options, option.name) == option.default
+        declared = options._options[option.name]
+        assert (declared.typespec, declared.help) == (option.type, option.help)
+
+
+class Failing:
+    """A sub-addon that takes no option."""
+
+    @reports_errors
+    def configure(self, updated: set[str]) -> None:
+        raise OptionsError("one\ntwo")
+
+
+def test_errors_of_the_start_are_logged_and_later_ones_are_raised(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    given = GivenOptions()
+    with taddons.context(loadcore=False) as context:
+        Failing().configure(set())  # where there is no router at all
+        context.master.addons.add(given)
+        Failing().configure(set())
+        assert caplog.messages == ["one", "two"] * 2
+        assert {record.levelno for record in caplog.records} == {logging.ERROR}
+        given.running()
+        with pytest.raises(OptionsError, match="one\ntwo"):
+            Failing().configure(set())
+    assert len(caplog.messages) == 4
+
+
+def test_console_and_web_are_interactive() -> None:
+    with taddons.context() as context:
+        assert not is_interactive()
+        vars(context.master)["view"] = object()
+        assert is_interactive()

@@ -115,10 +115,23 @@ def test_errors(
     assert set(tmp_path.iterdir()) == before
 
 
+def test_a_missing_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert redact(RECORDED, tmp_path / "out", "--table", "nothing.yaml") == 2
+    assert capsys.readouterr().err.endswith("; name a table with --table FILE\n")
+
+
+def test_the_checkouts_table_is_used_where_the_working_directory_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert redact(RECORDED, tmp_path / "out") == 0
+
+
 def test_a_bad_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bad = ROOT / "tests" / "bad.yaml"
     assert redact(RECORDED, tmp_path / "out", "--table", bad) == 2
-    assert f"{bad}:3:19: upstream" in capsys.readouterr().err
+    assert f"{bad}:3:19: 'upstream'" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 

@@ -93,14 +93,14 @@ def test_touching_the_script_reloads_the_package(running: Running) -> None:
 
 def test_a_broken_edit_sends_nothing_anywhere(running: Running) -> None:
     arrived = running.stage.arrivals()
-    judge = running.addon / "hublet_router" / "core" / "judge.py"
-    running.edit(judge, lambda text: "this is not Python\n" + text)
+    decide = running.addon / "hublet_router" / "core" / "judge.py"
+    running.edit(decide, lambda text: "this is not Python\n" + text)
     wait_for(lambda: running.status() == 502)
     between = running.stage.arrivals()
     assert running.status() == 502
     assert running.stage.arrivals() == between
     assert between["na1"] == arrived["na1"] == 0
-    running.edit(judge, lambda text: text.removeprefix("this is not Python\n"))
+    running.edit(decide, lambda text: text.removeprefix("this is not Python\n"))
     wait_for(lambda: running.status() == 200)
 
 

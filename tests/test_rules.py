@@ -5,14 +5,17 @@ import pytest
 from hublet_router.core.lookup import Rule
 from hublet_router.core.places import Cookie, Form, Header, Json, Path, Place, Query
 from hublet_router.core.readers import Base64, Jwt, Protobuf, Reader, Regex
-from hublet_router.tablefile.nodes import Faults
-from hublet_router.tablefile.rules import parse_rules
+from hublet_router.tablefile.errors import Faults
+from hublet_router.tablefile.rules import parse_pattern, parse_rules
+from hublet_router.tablefile.structure import SCHEMA, Text, check, compose
 
 
 def read(text: str) -> tuple[tuple[Rule, ...], list[str]]:
-    """Read the rules of a list, and return what was told about them, in the file's order."""
+    """Return the rules of a list and their faults, in the order of the file."""
     faults = Faults()
-    rules = parse_rules(faults, faults.root(text.encode()))
+    node = compose(faults, text.encode())
+    assert node
+    rules = parse_rules(faults, check(faults, node, SCHEMA["properties"]["credentials"]) or ())
     found = sorted(faults.found, key=lambda fault: (fault.line, fault.column))
     return rules, [f"{fault.line}:{fault.column}: {fault.text}" for fault in found]
 
@@ -78,39 +81,20 @@ def test_rules_keep_their_order_and_their_paths() -> None:
     ]
 
 
-def test_no_rules_where_there_is_no_node() -> None:
-    assert parse_rules(Faults(), None) == ()
-
-
 ONE_PLACE = "'in' must hold exactly one of header, query, cookie, form, json, path"
 ONE_READER = "'hublet' must hold exactly one of regex, protobuf, jwt, base64"
-PART = "'of' belongs to base64, not to regex; take it out"
+PART = "'of' belongs to 'base64'; remove it"
+HEADER = "'header' of 'in' must be the name of a header, without spaces and colon"
+FIELD = "'protobuf' of 'hublet' must be the number of a protobuf field, like 9"
+NAME = "a letter or digit, then up to 62 letters, digits, '-', '_' or '.'"
 GROUPS = "put ( ) around the part that is wanted, and write (?: ) for every other group"
 
 
 @pytest.mark.parametrize(
     ("text", "sentences"),
     [
-        pytest.param("a: b", ["1:1: 'credentials' must be a list"], id="no list"),
         pytest.param(
             "[]", ["1:1: 'credentials' is an empty list; name at least one"], id="empty list"
-        ),
-        pytest.param(
-            "- a", ["1:3: a credential rule must be a mapping of keys to values"], id="no mapping"
-        ),
-        pytest.param(
-            "- {}",
-            [
-                "1:3: a credential rule has no 'name'; add it",
-                "1:3: a credential rule has no 'in'; add it",
-                "1:3: a credential rule has no 'hublet'; add it",
-            ],
-            id="nothing in it",
-        ),
-        pytest.param(
-            rule() + "\n  path: x",
-            ["5:3: unknown key 'path' in a credential rule; did you mean 'paths'?"],
-            id="unknown key",
         ),
         pytest.param(
             rule() + "\n  name: x",
@@ -123,23 +107,8 @@ GROUPS = "put ( ) around the part that is wanted, and write (?: ) for every othe
             id="duplicate key of in",
         ),
         pytest.param(
-            rule(how="{jwt: k, jwt: k}"),
-            ["4:20: 'jwt' is defined twice in 'hublet'; keep one"],
-            id="duplicate key of hublet",
-        ),
-        pytest.param(
-            "- name: no\n  in: {query: k}\n  hublet: {jwt: r}",
-            [
-                "1:9: the name of a rule must be text, but YAML reads 'no' as a truth value;"
-                ' write "no" in quotes'
-            ],
-            id="a name that is a truth value",
-        ),
-        pytest.param(
             "- name: a b\n  in: {query: k}\n  hublet: {jwt: r}",
-            [
-                "1:9: the name of a rule 'a b' may hold letters, digits, '-', '_' and '.' only",
-            ],
+            [f"1:9: 'name' of a credential rule must be {NAME}"],
             id="a name with a space",
         ),
         pytest.param(
@@ -168,65 +137,46 @@ GROUPS = "put ( ) around the part that is wanted, and write (?: ) for every othe
         pytest.param(rule("{scheme: bearer}"), [f"3:7: {ONE_PLACE}"], id="only a scheme"),
         pytest.param(
             rule("{query: k, scheme: bearer}"),
-            ["3:26: 'scheme' belongs to a header, not to a query; take it out"],
+            ["3:18: 'scheme' belongs to 'header'; remove it"],
             id="scheme of a query",
         ),
         pytest.param(
             rule('{path: "^/(a)", scheme: bearer}'),
-            ["3:31: 'scheme' belongs to a header, not to a path; take it out"],
+            ["3:23: 'scheme' belongs to 'header'; remove it"],
             id="scheme of a path",
         ),
         pytest.param(
-            rule("{header: a, scheme: on}"),
-            [
-                "3:27: 'scheme' must be text, but YAML reads 'on' as a truth value;"
-                ' write "on" in quotes'
-            ],
-            id="scheme that is a truth value",
-        ),
-        pytest.param(
             rule("{header: X Key}"),
-            ["3:16: no header can have the name 'X Key'; mend it"],
+            [f"3:16: {HEADER}"],
             id="header with a space",
         ),
         pytest.param(
             rule('{header: "X-Key:"}'),
-            ["3:16: no header can have the name 'X-Key:'; mend it"],
+            [f"3:16: {HEADER}"],
             id="header with its colon",
         ),
         pytest.param(
-            rule("{header: [a, A]}"), ["3:20: 'A' stands there twice; keep one"], id="header twice"
+            rule("{header: [a, A]}"), ["3:20: 'A' is named twice; keep one"], id="header twice"
         ),
         pytest.param(
-            rule("{form: [a, b, a]}"), ["3:21: 'a' stands there twice; keep one"], id="form twice"
+            rule("{form: [a, b, a]}"), ["3:21: 'a' is named twice; keep one"], id="form twice"
         ),
         pytest.param(
             rule("{query: []}"),
-            ["3:15: 'query' is an empty list; name at least one"],
+            ["3:15: 'query' of 'in' is an empty list; name at least one"],
             id="no parameter",
         ),
-        pytest.param(rule("{query: {a: b}}"), ["3:15: 'query' must be a list"], id="a mapping"),
+        pytest.param(
+            rule("{query: {a: b}}"), ["3:15: 'query' of 'in' must be a list"], id="a mapping"
+        ),
         pytest.param(
             rule("{query: [a, 010, [b]]}"),
             [
-                "3:19: 'query' must be text, but YAML reads '010' as a number;"
+                "3:19: 'query' of 'in' must be text, but YAML reads '010' as a number;"
                 ' write "010" in quotes',
-                "3:24: 'query' must be text",
+                "3:24: 'query' of 'in' must be text",
             ],
             id="parameters that are no text",
-        ),
-        pytest.param(
-            rule("{cookie: 2026-11-23}"),
-            [
-                "3:16: 'cookie' must be text, but YAML reads '2026-11-23' as a date;"
-                ' write "2026-11-23" in quotes'
-            ],
-            id="a cookie that is a date",
-        ),
-        pytest.param(
-            rule("{json: ~}"),
-            ["3:14: 'json' must be text, but YAML reads '~' as nothing; write \"~\" in quotes"],
-            id="a JSON path that is nothing",
         ),
         pytest.param(
             rule('{path: "^/x/"}'),
@@ -238,7 +188,9 @@ GROUPS = "put ( ) around the part that is wanted, and write (?: ) for every othe
             [f"3:14: 'path' must have exactly one group, not 2: {GROUPS}"],
             id="path with two groups",
         ),
-        pytest.param(rule("{path: [a]}"), ["3:14: 'path' must be text"], id="list of paths"),
+        pytest.param(
+            rule("{path: [a]}"), ["3:14: 'path' of 'in' must be text"], id="list of paths"
+        ),
         pytest.param(rule(how="{}"), [f"4:11: {ONE_READER}"], id="no reader"),
         pytest.param(
             rule(how='{regex: "(a)", protobuf: 9}'), [f"4:11: {ONE_READER}"], id="two readers"
@@ -269,29 +221,23 @@ GROUPS = "put ( ) around the part that is wanted, and write (?: ) for every othe
             id="a part without group",
         ),
         pytest.param(
-            rule(how='{regex: "^(a)", of: "^(b)"}'), [f"4:31: {PART}"], id="a part of a regex"
+            rule(how='{regex: "^(a)", of: "^(b)"}'), [f"4:27: {PART}"], id="a part of a regex"
         ),
         pytest.param(rule(how='{of: "^(b)"}'), [f"4:11: {ONE_READER}"], id="only a part"),
         *(
             pytest.param(
                 rule(how=f"{{protobuf: {number}}}"),
-                ["4:22: 'protobuf' must be the number of a field, like 9"],
+                [f"4:22: {FIELD}"],
                 id=f"protobuf {number}",
             )
-            for number in ("0", "011", "-9", "nine", "9.0", "~", "[9]", "{9: 9}", "536870912")
+            for number in ("0", "011", "-9", "nine", "9.0", "~", "536870912")
         ),
-        pytest.param(
-            rule(how="{jwt: 9}"),
-            ["4:17: 'jwt' must be text, but YAML reads '9' as a number; write \"9\" in quotes"],
-            id="a claim that is a number",
-        ),
-        pytest.param(rule(how="{jwt: ''}"), ["4:17: 'jwt' is empty; fill it in"], id="no claim"),
         pytest.param(
             rule("{header: X Key}", '{regex: "a"}', "("),
             [
                 "2:10: 'paths' is not a regular expression: missing ), unterminated subpattern"
                 " at position 0",
-                "3:16: no header can have the name 'X Key'; mend it",
+                f"3:16: {HEADER}",
                 f"4:19: 'regex' must have exactly one group, not 0: {GROUPS}",
             ],
             id="three faults of one rule",
@@ -330,12 +276,90 @@ def test_faults(text: str, sentences: list[str]) -> None:
         ),
     ],
 )
-def test_a_misspelled_kind_is_told_first(text: str, sentence: str) -> None:
+def test_a_misspelled_kind_is_reported_with_what_is_allowed(text: str, sentence: str) -> None:
     assert sentence in read(text)[1]
 
 
-def test_a_scheme_that_no_header_can_have_is_told() -> None:
-    _, sentences = read(rule('{header: authorization, scheme: "Bearer token"}'))
+def test_a_scheme_that_no_header_can_have_is_reported() -> None:
+    assert read(rule('{header: authorization, scheme: "Bearer token"}'))[1] == [
+        "3:39: 'scheme' of 'in' must be the word before the credential in the header, like bearer"
+    ]
 
-    assert [sentence.partition(": ")[0] for sentence in sentences] == ["3:39"]
-    assert "'Bearer token'" in sentences[0]
+
+def wrong_groups(count: int) -> list[str]:
+    return [
+        f"1:1: 'regex' must have exactly one group, not {count}: put ( ) around the part that is"
+        " wanted, and write (?: ) for every other group"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "groups", "pattern", "sentences"),
+    [
+        pytest.param("^a(b)", 1, "^a(b)", [], id="one group"),
+        pytest.param("^a(?:c|d)(b)", 1, "^a(?:c|d)(b)", [], id="one group that counts"),
+        pytest.param("^a(?P<region>b)", 1, "^a(?P<region>b)", [], id="a named group"),
+        pytest.param("^a", None, "^a", [], id="no group is wanted"),
+        pytest.param("(a)(b)", None, "(a)(b)", [], id="any number of groups"),
+        pytest.param("^ab", 1, None, wrong_groups(0), id="no group"),
+        pytest.param("(a)(b)", 1, None, wrong_groups(2), id="two groups"),
+        pytest.param(
+            "(a",
+            1,
+            None,
+            [
+                "1:1: 'regex' is not a regular expression: missing ), unterminated subpattern at"
+                " position 0"
+            ],
+            id="open group",
+        ),
+        pytest.param(
+            "a{99999999999}",
+            None,
+            None,
+            ["1:1: 'regex' is not a regular expression: the repetition number is too large"],
+            id="a repetition that no machine can count",
+        ),
+        pytest.param(
+            "(a+)-",
+            1,
+            None,
+            [
+                "1:1: 'regex' can take a very long time on hostile text: it can start anywhere, and"
+                " then repeat without end; begin it with ^, or limit the repeat, like {1,20}"
+            ],
+            id="a search that can take long",
+        ),
+        pytest.param(
+            "^(a+)+$",
+            None,
+            None,
+            [
+                "1:1: 'regex' can take a very long time on hostile text: inside a repeat, 'a' can"
+                " be read in more than one way; let the next character tell how to go on"
+            ],
+            id="a repeat in a repeat",
+        ),
+        pytest.param(
+            "[[a]",
+            None,
+            None,
+            ["1:1: 'regex' is not a regular expression: Possible nested set at position 1"],
+            id="what will mean something else",
+        ),
+        pytest.param("(a+)-(b)", 1, None, wrong_groups(2), id="slow, and two groups"),
+    ],
+)
+def test_patterns(text: str, groups: int | None, pattern: str | None, sentences: list[str]) -> None:
+    faults = Faults()
+    found = parse_pattern(faults, Text(text, (1, 1)), "'regex'", groups)
+
+    assert (found.pattern if found else None) == pattern
+    assert [f"{fault.line}:{fault.column}: {fault.text}" for fault in faults.found] == sentences
+
+
+def test_a_pattern_that_is_nested_too_deep_is_reported() -> None:
+    faults = Faults()
+
+    assert parse_pattern(faults, Text("(?:" * 2000 + "a" + ")" * 2000, (1, 1)), "'regex'") is None
+    assert faults.found[0].text.startswith("'regex' is not a regular expression: ")

@@ -29,7 +29,7 @@ def start(
     stage.upstream("eu1")
     path = candidate(stage, stage.table().read_text().replace(old, new))
     stage.proxy(mode=mode, hublet_shadow=str(path), hublet_metrics=metrics)
-    wait_for(lambda: stage.router.shadow.table)
+    wait_for(lambda: stage.router.shadow.candidate.table)
     return path
 
 
@@ -81,8 +81,8 @@ def test_what_is_refused_and_what_fails_is_compared_as_well(stage: Stage) -> Non
     assert eu1.server
     stage.loop.call_soon_threadsafe(eu1.server.close)
     candidate(stage, stage.table_text().replace(*ONLY_NA1))
-    version = stage.router.shadow.table
-    wait_for(lambda: stage.router.shadow.table is not version)
+    version = stage.router.shadow.candidate.table
+    wait_for(lambda: stage.router.shadow.candidate.table is not version)
     with stage.client() as client:
         assert client.get("/", bearer("eu1")).status == 502
     assert stage.seen.flows[-1].metadata["hublet_shadow"] == "na1 ← legacy (private-app-token)"
@@ -128,7 +128,7 @@ def test_a_way_round_the_decision_is_no_difference(stage: Stage) -> None:
         stage, stage.table(stage.table_text(more="policy: {foreign: pass}")).read_text()
     )
     stage.proxy(mode="regular", hublet_shadow=str(path))
-    wait_for(lambda: stage.router.shadow.table)
+    wait_for(lambda: stage.router.shadow.candidate.table)
     with stage.client() as client:
         answer = client.send(request("GET", f"{eu1.url}/", host=f"127.0.0.1:{eu1.port}"))
     assert answer.problem["reason"] == "foreign-host"
@@ -177,8 +177,8 @@ def test_it_is_read_again_when_it_changes_and_its_differences_are_news(
     with stage.client() as client:
         client.get("/", bearer("eu1"))
     path.write_text(f"{path.read_text()}# again\n")
-    first = stage.router.shadow.table
-    wait_for(lambda: stage.router.shadow.table is not first)
+    first = stage.router.shadow.candidate.table
+    wait_for(lambda: stage.router.shadow.candidate.table is not first)
     with stage.client() as client:
         client.get("/", bearer("eu1"))
     assert caplog.text.count("would become") == 2
@@ -204,7 +204,7 @@ def test_a_candidate_that_cannot_be_loaded_disturbs_nothing(
         assert client.get("/", bearer("eu1")).hublet == "eu1"
         assert "hublet_shadow" not in stage.seen.flows[0].metadata
         path.write_text(good.replace(*ONLY_NA1))
-        wait_for(lambda: stage.router.shadow.table)
+        wait_for(lambda: stage.router.shadow.candidate.table)
         assert client.get("/", bearer("eu1")).hublet == "eu1"
     assert "hublet_shadow" in stage.seen.flows[1].metadata
 

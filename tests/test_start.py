@@ -60,7 +60,7 @@ def test_a_bad_table_stops_the_start_with_a_sentence_for_each_fault(
     ended = start(tool, "--set", f"hublets={table}")
     assert ended.returncode == 1
     assert f"{table}:1:1: the table has no 'credentials'; add it" in said(ended)
-    assert f"{table}:2:27: upstream of Hublet 'eu1' is not http(s)://host[:port]" in said(ended)
+    assert f"{table}:2:27: 'upstream' of Hublet 'eu1' must be http(s)://host[:port]" in said(ended)
     assert f"{table}:3:1: unknown key 'x' in the table; known are " in said(ended)
     assert "Traceback" not in said(ended)
 
@@ -69,7 +69,8 @@ def test_a_bad_table_stops_the_start_with_a_sentence_for_each_fault(
 def test_a_missing_table_stops_the_start(tool: str, tmp_path: Path) -> None:
     ended = start(tool, "--set", "hublets=nowhere.yaml", cwd=tmp_path)
     assert ended.returncode == 1
-    assert "nowhere.yaml:1:1: cannot be read: No such file or directory; name a" in said(ended)
+    assert "nowhere.yaml:1:1: cannot be read: No such file or directory" in said(ended)
+    assert "; name a table with --set hublets=FILE" in said(ended)
     assert "Traceback" not in said(ended)
 
 

@@ -269,7 +269,7 @@ def test_without_a_table_an_upload_is_refused_too(stage: Stage) -> None:
     stage.table()
     router = HubletRouter()
     stage.proxy(addon=router)
-    router.table = None
+    router.live.table = None
     raw = head("/", bearer("na1"), size=20 * MIB, chunked=False)
     answer = try_upload(stage.port, raw, 20 * MIB, chunked=False)
     assert answer is None or answer.status in {502, 503}

@@ -8,11 +8,10 @@ from mitmproxy import http
 from mitmproxy.connection import Server
 from mitmproxy.test import tflow
 
-from hublet_router.core.request import Request
 from hublet_router.core.table import Upstream
 from hublet_router.proxy.routing.upstream import UpstreamHost, frame, retarget
 
-ASKED = Request("GET", ("api.hubapi.com",), "/")
+HOST = "api.hubapi.com"
 
 
 def flow_of(version: str = "HTTP/1.1", **fields: str) -> http.HTTPFlow:
@@ -54,7 +53,7 @@ def test_law_3_retargeting_touches_neither_host_nor_authority(version: str) -> N
     flow.request.data.authority = b"\xc3\xa9.example"
     flow.request.data.path = b"//x/../y;p?q=%2f"
     fields = flow.request.headers.fields
-    retarget(flow, Upstream("https", "10.20.0.4", 8443), ASKED)
+    retarget(flow, Upstream("https", "10.20.0.4", 8443), HOST)
     assert (str(flow.request.host), flow.request.port) == ("10.20.0.4", 8443)
     assert flow.request.scheme == "https"
     assert flow.request.headers.fields == fields
@@ -64,7 +63,7 @@ def test_law_3_retargeting_touches_neither_host_nor_authority(version: str) -> N
 
 def test_an_upstream_without_tls_gets_no_server_name() -> None:
     flow = flow_of()
-    retarget(flow, Upstream("http", "10.20.0.4", 80), ASKED)
+    retarget(flow, Upstream("http", "10.20.0.4", 80), HOST)
     assert isinstance(flow.request.host, UpstreamHost)
     assert flow.request.host.server_name is None
 
@@ -72,20 +71,20 @@ def test_an_upstream_without_tls_gets_no_server_name() -> None:
 def test_http3_in_front_means_tcp_behind() -> None:
     flow = flow_of("HTTP/3", content_length="0")
     shared = flow.server_conn = Server(address=("unrouted.invalid", 443), transport_protocol="udp")
-    retarget(flow, Upstream("https", "10.20.0.4", 8443), ASKED)
+    retarget(flow, Upstream("https", "10.20.0.4", 8443), HOST)
     assert flow.server_conn.transport_protocol == "tcp"
     assert shared.transport_protocol == "udp"  # the client's own stays as it was
 
 
 def test_what_http2_did_not_frame_is_chunked_until_its_length_is_known() -> None:
     flow = flow_of("HTTP/2.0")
-    retarget(flow, Upstream("https", "10.20.0.4", 8443), ASKED)
+    retarget(flow, Upstream("https", "10.20.0.4", 8443), HOST)
     assert flow.request.headers.fields == ((b"transfer-encoding", b"chunked"),)
 
 
 def test_a_retargeted_flow_can_be_saved_and_loaded() -> None:
     flow = flow_of()
-    retarget(flow, Upstream("https", "10.20.0.4", 8443), ASKED)
+    retarget(flow, Upstream("https", "10.20.0.4", 8443), HOST)
     loaded = http.HTTPFlow.from_state(flow.get_state())
     assert isinstance(loaded, http.HTTPFlow)
     assert str(loaded.request.host) == "10.20.0.4"

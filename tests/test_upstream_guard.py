@@ -1,4 +1,4 @@
-"""The door to the upstreams: what fails there, and that nothing is left behind."""
+"""Connections to upstreams: which fail and how, and that nothing is left behind."""
 
 import asyncio
 import contextlib
@@ -23,13 +23,13 @@ API = "api.hubapi.com"
 
 
 def start(stage: Stage, *certified: str) -> tuple[Upstream, UpstreamGuard]:
-    """Start a proxy whose na1 is well; return eu1, to be spoilt, and the proxy's door."""
+    """Start a proxy whose na1 is well; return eu1, to be spoilt, and the proxy's guard."""
     stage.upstream("na1", *certified)
     eu1 = stage.upstream("eu1", *certified)
     stage.table()
     router = HubletRouter()
     stage.proxy(addon=router, hublet_connect_timeout=1)
-    return eu1, router.door
+    return eu1, router.upstream_guard
 
 
 @pytest.fixture
@@ -49,14 +49,14 @@ def never_accepts() -> Iterator[int]:
 
 
 def test_an_upstream_that_never_accepts_is_a_502_in_time(stage: Stage, never_accepts: int) -> None:
-    eu1, door = start(stage)
+    eu1, guard = start(stage)
     spoil(stage, eu1.url, f"http://127.0.0.1:{never_accepts}")
     with stage.client() as client:
         answer = client.get("/", bearer("eu1"))
     assert answer.status == 502
     assert b"hublet-router: no connection within 1 s" in answer.body
     assert stage.upstreams["na1"].connections == []
-    assert door.deadlines == {}
+    assert guard.deadlines == {}
 
 
 def spoil(stage: Stage, url: str, other: str) -> None:
@@ -73,13 +73,13 @@ async def never_answers(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -
 
 
 def test_an_upstream_that_never_finishes_tls_is_a_502_in_time(stage: Stage) -> None:
-    eu1, door = start(stage)
+    eu1, guard = start(stage)
     eu1.behaviour = never_answers
     spoil(stage, eu1.url, eu1.url.replace("http:", "https:"))
     with stage.client() as client:
         assert client.get("/", bearer("eu1")).status == 502
     assert stage.upstreams["na1"].connections == []
-    wait_for(lambda: door.deadlines == {})
+    wait_for(lambda: guard.deadlines == {})
 
 
 def test_a_slow_answer_is_waited_for_longer_than_a_connection(stage: Stage) -> None:
@@ -155,13 +155,13 @@ def test_a_client_that_leaves_in_the_middle_of_its_upload_leaves_the_rest_whole(
 
 
 def test_nothing_is_kept_of_a_client_that_left(stage: Stage) -> None:
-    _, door = start(stage, API)
+    _, guard = start(stage, API)
     for server_name in (None, API):
         with stage.client(server_name) as client:
             assert client.get("/", bearer("eu1")).hublet == "eu1"
-            assert door.contexts
-    wait_for(lambda: door.contexts == {})
-    assert door.deadlines == {}
+            assert guard.contexts
+    wait_for(lambda: guard.contexts == {})
+    assert guard.deadlines == {}
 
 
 def test_an_upstream_connection_without_a_stamp_is_refused_for_plain_tcp_too(stage: Stage) -> None:
@@ -190,11 +190,12 @@ def test_an_error_that_another_addon_set_stays() -> None:
 
 def test_no_timer_outlives_the_addon() -> None:
     async def main() -> None:
-        door = UpstreamGuard()
-        with taddons.context(door):
-            door.server_connect(data_for(UpstreamHost("10.20.0.4", 443)))
-            (deadline,) = door.deadlines.values()
-            door.done()
+        guard = UpstreamGuard()
+        with taddons.context(guard) as context:
+            context.options.add_option("hublet_connect_timeout", int, 5, "")
+            guard.server_connect(data_for(UpstreamHost("10.20.0.4", 443)))
+            (deadline,) = guard.deadlines.values()
+            guard.done()
             assert deadline.cancelled()
 
     asyncio.run(main())
@@ -208,32 +209,32 @@ def test_a_table_that_leads_back_to_the_proxy_makes_no_loop(stage: Stage) -> Non
     with stage.client() as client:
         answer = client.get("/", bearer("na1"))
     assert answer.status == 502
-    assert b"hublet-router: the upstream is this proxy itself; mend the table" in answer.body
+    assert b"hublet-router: the upstream is this proxy itself; fix the table" in answer.body
 
 
 def test_a_client_that_mitmproxy_does_not_list_is_let_be() -> None:
     """As it is for what QUIC carries, and in a mitmproxy without a server."""
 
     async def main() -> None:
-        door = UpstreamGuard()
-        with taddons.context(door):
+        guard = UpstreamGuard()
+        with taddons.context(guard):
             client = tflow.tclient_conn()
-            door.client_connected(client)
-            door.client_disconnected(client)
-            assert door.readers == {}
+            guard.client_connected(client)
+            guard.client_disconnected(client)
+            assert guard.readers == {}
 
     asyncio.run(main())
 
 
 def test_no_client_waits_for_an_addon_that_is_gone(stage: Stage, never_accepts: int) -> None:
-    eu1, door = start(stage)
+    eu1, guard = start(stage)
     spoil(stage, eu1.url, f"http://127.0.0.1:{never_accepts}")
     with stage.client() as client:
         client.socket.sendall(request("GET", "/", bearer("eu1")))
-        wait_for(lambda: door.deadlines)
-        (reader,) = door.readers.values()
+        wait_for(lambda: guard.deadlines)
+        (reader,) = guard.readers.values()
         assert not reader._may_read.is_set()
-        stage.loop.call_soon_threadsafe(door.done)
+        stage.loop.call_soon_threadsafe(guard.done)
         wait_for(reader._may_read.is_set)
 
 
@@ -249,7 +250,7 @@ def test_a_refused_upload_is_cut_off_and_its_socket_closed(stage: Stage) -> None
 
 
 def test_invalid_streams_are_not_kept(stage: Stage) -> None:
-    _, door = start(stage, API)
+    _, guard = start(stage, API)
     with Http2Client(stage.port) as client:
         for _ in range(20):
             client.answer(client.start("GET", "/", end=True, scheme="ftp"))
@@ -257,7 +258,7 @@ def test_invalid_streams_are_not_kept(stage: Stage) -> None:
             "200",
             b"eu1",
         )
-        (context,) = door.contexts.values()
+        (context,) = guard.contexts.values()
         (layer,) = (layer for layer in context.layers if isinstance(layer, HttpLayer))
         wait_for(lambda: len(layer.streams) <= 1)
 

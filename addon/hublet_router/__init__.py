@@ -2,3 +2,5 @@
 
 `core` decides, `tablefile` reads the table, `proxy` does it inside mitmproxy, `demo` shows it.
 """
+
+__version__ = "0.1.0"

@@ -44,14 +44,13 @@ class Turns:
         Path(os.environ["TURNS"]).write_text(json.dumps(self.taken))
 
     async def _take_turns(self) -> None:
-        metrics, endings = self.router.metrics, self.router.decision_log.endings
-        counts, takers = metrics.counts, list(endings.takers)
+        metrics, log = self.router.metrics, self.router.decision_log
+        counters, file = metrics.counters, log.file
         for turn in cycle(("without", "with", "with", "without")):
-            metrics.counts = counts if turn == "with" else None
-            endings.takers[:] = takers if turn == "with" else []
+            metrics.counters = counters if turn == "with" else None
+            log.file = file if turn == "with" else None
             begun, before = time.process_time(), self.answered
             await asyncio.sleep(TURN)
-            endings.tell()
             if answered := self.answered - before:
                 self.taken[turn].append((time.process_time() - begun) / answered * 1e6)
 

@@ -12,8 +12,7 @@ from ..explain.lint import Remark, lint
 from ..explain.masking import counted
 from ..explain.misdirection import AccountMoves
 from ..flows.files import FlowFileError
-from ..tablefile import TableError, load
-from .explain import table_path
+from ..tablefile import DEFAULT_TABLE, TableError, load, table_path
 from .progress import watched_flows
 
 DESCRIPTION = """\
@@ -31,7 +30,7 @@ def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         "table", metavar="TABLE", nargs="?", default=argparse.SUPPRESS,
         help="the table (default: hublets.yaml); it stands before --coverage and --moved",
     )  # fmt: skip
-    parser.add_argument("--table", metavar="FILE", default="hublets.yaml", help="the same")
+    parser.add_argument("--table", metavar="FILE", default=DEFAULT_TABLE, help="the same")
     parser.add_argument(
         "--coverage", metavar="FLOWS", type=Path, nargs="+", default=(),
         help="decide the requests of flow files of mitmproxy, or HAR; list the rules and"
@@ -58,7 +57,7 @@ def check(options: argparse.Namespace) -> int:
                 raise FlowFileError(f"{path} is a table; put it before --{name}")
     report = _Report(table_path(options.table), options.format == "json")
     try:
-        table = load(report.table)
+        table = load(report.table, option="--table FILE")
     except TableError as error:
         if isinstance(error.__cause__, OSError):
             raise  # a file that cannot be read is an error, not a fault

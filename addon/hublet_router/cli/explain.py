@@ -4,13 +4,14 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 
 from ..core.decision import Action, Reason
 from ..core.request import Request
 from ..explain.explanation import explain
 from ..explain.masking import mask_path, printable
-from ..tablefile import load
+from ..tablefile import load, table_path
 from .curl import CurlError, Given, options, request
 from .progress import watched_flows
 
@@ -45,13 +46,6 @@ type Asked = tuple[Request, int | None]
 """A request, and the status of its answer where one was recorded."""
 
 
-def table_path(path: str = "hublets.yaml") -> Path:
-    """Return where the table is: the default one may stand in the checkout instead."""
-    checkout = Path(__file__).parents[3] / path
-    is_in_checkout = path == "hublets.yaml" and not Path(path).exists() and checkout.exists()
-    return checkout if is_in_checkout else Path(path)
-
-
 def explain_words(words: Sequence[str]) -> int:
     """Print an explanation of each request; return 0, 3 if one is refused, or 2."""
     from ..flows.raw import RequestError  # noqa: PLC0415  # mitmproxy: a third of a second
@@ -84,7 +78,7 @@ def _explain(ours: dict[str, str], given: list[Given]) -> int:
     inputs = [value for name, value in given if name == "url"]
     if not inputs:
         raise CurlError("name a URL, a recording, or - for a request on standard input")
-    table = load(table_path(ours["--table"]))
+    table = load(table_path(ours["--table"]), option="--table FILE")
     several = len(inputs) > 1 or _is_recording(inputs[0])
     code = 0
     for seen, status in _asked(given, inputs):
@@ -110,23 +104,29 @@ def _asked(given: list[Given], inputs: list[str]) -> Iterator[Asked]:
     from ..flows.raw import read_request  # noqa: PLC0415
     from ..flows.requests import request_with_body  # noqa: PLC0415
 
-    has_options = any(name != "url" for name, _ in given)
     # On one terminal, a progress bar would stand in the middle of the explanations.
     read = read_flows if sys.stdout.isatty() else watched_flows
-    for word in inputs:
-        if word != "-" and not _is_recording(word):
-            yield request(given, word), None
-        elif has_options:
-            raise CurlError("curl's options belong to a URL, not to a request that is whole")
-        elif word == "-":
-            yield read_request(sys.stdin.buffer.read()), None
-        else:
-            for flow in read([Path(word)]):
+    for are_recordings, words in groupby(inputs, _is_recording):
+        if are_recordings:
+            _refuse_options(given)
+            for flow in read([Path(word) for word in words]):
                 yield request_with_body(flow), flow.response.status_code if flow.response else None
+            continue
+        for word in words:
+            if word == "-":
+                _refuse_options(given)
+                yield read_request(sys.stdin.buffer.read()), None
+            else:
+                yield request(given, word), None
+
+
+def _refuse_options(given: list[Given]) -> None:
+    if any(name != "url" for name, _ in given):
+        raise CurlError("curl's options belong to a URL, not to a request that is whole")
 
 
 def _is_recording(word: str) -> bool:
     """Return whether a word is a recording and not a URL, which may be without its scheme."""
     # Path.exists raises on a long name, and quotes it: it may be a credential
     there = os.path.exists(word)  # noqa: PTH110
-    return "://" not in word and (there or word.endswith(_RECORDINGS))
+    return word != "-" and "://" not in word and (there or word.endswith(_RECORDINGS))

@@ -8,7 +8,7 @@ from secrets import token_bytes
 
 from ..explain.masking import counted
 from ..flows.files import FlowFileError
-from ..tablefile import load
+from ..tablefile import DEFAULT_TABLE, load, table_path
 from .progress import watched_flows
 
 DESCRIPTION = """\
@@ -46,7 +46,7 @@ def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         "--table",
         metavar="FILE",
         type=Path,
-        default=Path("hublets.yaml"),
+        default=DEFAULT_TABLE,
         help="the table (default: hublets.yaml)",
     )
     parser.add_argument(
@@ -71,7 +71,8 @@ def redact(options: argparse.Namespace) -> int:
         raise FlowFileError(f"{target}: is a folder; name a file in it")
     if target.exists() and not options.force:
         raise FlowFileError(f"{target}: exists already; name another OUT, or say --force")
-    redaction = FlowRedactor(load(options.table), token_bytes(32), bodies=options.bodies)
+    table = load(table_path(options.table), option="--table FILE")
+    redaction = FlowRedactor(table, token_bytes(32), bodies=options.bodies)
     flows, changed = 0, 0
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     try:

@@ -41,7 +41,7 @@ async def _send_examples() -> None:
     while not (addresses := ctx.master.addons.get("proxyserver").listen_addrs()):
         await asyncio.sleep(0.05)
     router: HubletRouter = ctx.master.addons.get("hublet-router")
-    for example in router.table.examples if router.table else ():
+    for example in router.live.table.examples if router.live.table else ():
         await asyncio.to_thread(_send, addresses[0][1], example.request)
 
 

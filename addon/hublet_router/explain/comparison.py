@@ -11,7 +11,7 @@ EXAMPLES = 3
 
 
 def differ(old: Decision, new: Decision) -> bool:
-    """Tell whether anything differs but the version of the table."""
+    """Return whether anything differs but the version of the table."""
     return (old.action, old.hublet, old.upstream, old.reason, old.credential) != (
         new.action, new.hublet, new.upstream, new.reason, new.credential
     )  # fmt: skip

@@ -220,11 +220,9 @@ class _Report:
         policy = self.table.policy
         if key := _POLICY_KEYS.get(self.decision.reason):
             return f"{key}: {getattr(policy, key)}"
-        if policy.conflict == "first":
-            strict = replace(self.table, policy=replace(policy, conflict="refuse"))
-            if judge(strict, self.request, self.found)[0].reason is Reason.CONFLICT:
-                return "conflict: first"
-        return None
+        strict = replace(self.table, policy=replace(policy, conflict="refuse"))
+        is_conflict = judge(strict, self.request, self.found)[0].reason is Reason.CONFLICT
+        return "conflict: first" if is_conflict else None
 
 
 type _Ids = list[tuple[str, str | None]]

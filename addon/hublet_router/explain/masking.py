@@ -72,7 +72,7 @@ def mask_url(scheme: str, request: Request, places: Iterable[Place]) -> str:
 
 
 def mask_foreign_url(scheme: str, request: Request) -> str:
-    """Return the URL of a request to a foreign host: no rule tells where its secrets are."""
+    """Return the URL of a request to a foreign host: no rule says where it holds secrets."""
     return f"{_origin(scheme, request)}/{MASK}"
 
 

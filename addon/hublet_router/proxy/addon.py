@@ -6,7 +6,7 @@ import signal
 import time
 import traceback
 from contextlib import suppress
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
@@ -21,20 +21,20 @@ from ..core.request import MAX_BODY, Request
 from ..core.table import Table
 from ..demo.hublets import DemoHublets
 from ..flows.requests import body_size, request_head, request_with_body
-from ..tablefile import TableError
+from ..tablefile import table_path
 from .commands import Commands
+from .engine.client_limits import make_certificate_store
 from .engine.dispatch import Dispatch
 from .engine.http1 import Http1Cures
-from .engine.unload_guard import leave_guard, remove_guard
+from .engine.unload_guard import Standby
 from .engine.upstream_guard import UpstreamGuard
-from .live_table import DEFAULT_TABLE, TableSource, table_path
+from .live_table import LiveTable
 from .observe.decision_log import DecisionLog
-from .observe.endings import Endings
 from .observe.metrics import Metrics
 from .observe.misdirected import MisdirectedAnswers
 from .observe.shadow import Shadow
 from .observe.usage import Usage
-from .options import GivenOptions, be_faithful
+from .options import GivenOptions, be_faithful, declare, is_interactive, reports_errors
 from .overrides import Overrides
 from .routing.annotate import Decided, Ledger, annotate, is_annotated
 from .routing.passing import keep_copy, pass_on
@@ -51,120 +51,96 @@ class HubletRouter:
     name = "hublet-router"
 
     def __init__(self) -> None:
-        self.table: Table | None = None
-        self.source: TableSource | None = None
+        self.live = LiveTable(self._accept)
         self.demo = DemoHublets()
-        self.is_running = False
-        self.scripts: list[str] = []
-        self.decided: Ledger = WeakKeyDictionary()
-        # mitmproxy calls the hooks of these too
-        endings = Endings(self.decided)
-        self.decision_log = DecisionLog(endings)
-        self.metrics = Metrics(endings, self)
-        self.door = UpstreamGuard()
-        self.misdirection = MisdirectedAnswers(self.decided)
-        self.shadow = Shadow()
-        self.usage = Usage()
         self.overrides = Overrides()
-        status = ProxyStatus(self.decided)
-        self.prompt = Commands(self, self.overrides)
+        self.ledger: Ledger = WeakKeyDictionary()
+        # mitmproxy calls the hooks of these too, in this order
+        self.upstream_guard = UpstreamGuard()
+        self.misdirected = MisdirectedAnswers(self.ledger)
+        self.shadow = Shadow()
+        self.usage = Usage(self.ledger)
+        self.decision_log = DecisionLog(self.ledger)
+        self.metrics = Metrics(
+            self.ledger, self.live, [self.decision_log, self.misdirected, self.shadow]
+        )
+        self.commands = Commands(self.live, self.usage, self.misdirected, self.overrides)
         self.addons = [
-            self.door, self.misdirection, self.shadow, endings, self.decision_log,
-            self.metrics, status, self.prompt, Http1Cures(), GivenOptions(), Dispatch(),
-        ]  # fmt: skip
+            self.upstream_guard,
+            self.misdirected,
+            self.shadow,
+            self.usage,
+            self.decision_log,
+            self.metrics,
+            ProxyStatus(self.ledger),
+            self.commands,
+            Http1Cures(),
+            Standby(),
+            GivenOptions(),  # after all that a given option can configure
+            Dispatch(),
+        ]
 
     # life cycle; plain functions all: mitmproxy cannot reload a script whose hooks here are async
 
     def load(self, loader: Loader) -> None:
         """Declare the options, and take SIGHUP, which would end the process.
 
-        Not from the console, which must end with its terminal.
+        Where a person is looking, it stays as it is: a console must end with its terminal.
         """
-        if not hasattr(ctx.options, "console_layout"):
+        declare(loader)
+        make_certificate_store()
+        if not is_interactive():
             with suppress(ValueError, RuntimeError, NotImplementedError):  # a thread, or Windows
                 asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hang_up)
-        remove_guard()
-        tls = ctx.master.addons.get("tlsconfig")
-        if tls and tls.certstore is None:
-            # mitmproxy makes the store in `running`, but listens before: the request of an early
-            # client would fail for want of it, and end the process (`TlsConfig.request`).
-            tls.configure({"confdir"})
-        loader.add_option(
-            "hublets",
-            str,
-            DEFAULT_TABLE,
-            "The table of Hublets and credentials. It is read again when the file changes, and the"
-            " last good one goes on while the new one is bad.",
-        )
-        loader.add_option(
-            "hublet_demo",
-            bool,
-            False,
-            "Serve every upstream of the table, each on loopback, with a built-in Hublet that"
-            " echoes what it received.",
-        )
 
+    @reports_errors
     def configure(self, updated: set[str]) -> None:
-        """Take the options, all or none; each that cannot be taken gets its sentence."""
+        """Take the table and what mitmproxy needs to be faithful."""
         if ctx.options.ssl_insecure:
-            self._complain(
+            raise OptionsError(
                 "ssl_insecure would take any server for a Hublet; leave it out, and name your own"
                 " CA with --set ssl_verify_upstream_trusted_ca=FILE"
             )
-            return
         be_faithful()
-        try:
-            self.door.take_options(updated)
-            if "hublets" in updated:
-                self._open(TableSource(table_path(ctx.options.hublets)))
-            elif "hublet_demo" in updated:
-                self._serve_demo()
-            self.decision_log.take_options(updated)
-            self.metrics.take_options(updated)
-        except (TableError, OptionsError) as error:
-            self._complain(*str(error).splitlines())
+        if "hublets" in updated:
+            self.live.use(table_path(ctx.options.hublets))
+        elif "hublet_demo" in updated:
+            self._serve_demo(self.live.table)
 
     def running(self) -> None:
         """Watch the table."""
-        self.is_running = True
-        self.scripts = list(ctx.options.scripts)
-        if self.source:
-            self.source.follow(partial(self._replace, self.source))
+        self.live.start_watching()
 
     def done(self) -> None:
-        """Stop what runs beside the hooks, and let nothing pass should mitmproxy go on."""
-        if self.is_running:
-            leave_guard(self.scripts)
+        """Stop what runs beside the hooks."""
         with suppress(ValueError, RuntimeError, NotImplementedError):
             asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
-        if self.source:
-            self.source.close()
+        self.live.close()
         self.demo.close()
 
     # flows
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
-        """Decide before a byte leaves, except where a rule has to see the body first."""
+        """Decide before a byte leaves, unless a rule has to see the body first."""
         if flow.error:
             return
         if not flow.live:
             self._annotate_recorded(flow)
             return
         flow.request.data.host = str(flow.request.host)  # a replayed flow has the stamp it got then
+        self.ledger.pop(flow, None)
         try:
-            request, table = request_head(flow), self.table
-            if table and table.reads_body(request.path) and (size := body_size(flow.request)) != 0:
-                request = request_head(flow, body=None)
-                if (size or 0) <= MAX_BODY and not flow.request.stream:
-                    # To `request`, with the body; one that turns out longer is streamed, to where
-                    # the other credentials say or to nowhere.
-                    if size is None and decide(table, request).upstream:
-                        asked = flow.request.host
-                        self._apply(flow, request)
-                        if isinstance(flow.request.host, UpstreamHost):  # no pin refused it
-                            flow.request.host.asked = asked
-                    return
-            self._apply(flow, request)
+            request, table = request_head(flow), self.live.table
+            size = body_size(flow.request) if table and table.reads_body(request.path) else 0
+            if size == 0:
+                self._decide_now(flow, request)
+                return
+            request = replace(request, body=None)
+            if flow.request.stream or (size or 0) > MAX_BODY:
+                self._decide_now(flow, request)  # the body is never whole
+            elif size is None:
+                self._decide_provisionally(flow, request)
+            # else wait for the body: `request` decides
         except Exception as error:
             self._fail(flow, error)
 
@@ -173,22 +149,21 @@ class HubletRouter:
         if flow.error or flow.response or not flow.live:
             return
         try:
-            host = flow.request.host
-            if isinstance(host, UpstreamHost) and host.asked and not flow.request.stream:
-                flow.request.data.host = host.asked  # the body has come
+            if self._was_provisional(flow):
+                flow.request.data.host = self.ledger[flow].original_host
             if not isinstance(flow.request.host, UpstreamHost):
-                self._apply(flow, request_with_body(flow))
+                self._decide_now(flow, request_with_body(flow))
             frame(flow.request)
         except Exception as error:
             self._fail(flow, error)
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
-        """Pass an answer on, unless it opens a tunnel that nobody reads: all but WebSocket."""
+        """Pass an answer on, unless it opens a tunnel of unknown content: all but WebSocket."""
         response = flow.response
         if not (flow.live and response):
             return
         if response.status_code != 101:
-            pass_on(response, self.table)
+            pass_on(response, self.live.table)
         else:
             upgrade = response.headers.get("upgrade", "").lower()
             version = flow.request.headers.get("sec-websocket-version")
@@ -196,21 +171,43 @@ class HubletRouter:
                 flow.kill()
 
     def response(self, flow: http.HTTPFlow) -> None:
-        """Keep a short answer that was passed on, for those who look at it."""
+        """Keep the body of a short answer that was passed on, for logs, recordings and views."""
         if flow.response:
             keep_copy(flow.response)
 
     # one way to do each thing
 
-    def _apply(self, flow: http.HTTPFlow, request: Request) -> None:
+    def _decide_now(self, flow: http.HTTPFlow, request: Request) -> None:
         """Decide, and do what the decision says."""
-        table = self.table
+        self._carry_out(flow, self._decide(flow, request))
+
+    def _decide_provisionally(self, flow: http.HTTPFlow, request: Request) -> None:
+        """Decide a request without its body, whose length is unknown.
+
+        If the body is short, `request` decides again. If it turns out to be long, mitmproxy streams
+        it to where the other credentials say; where they do not, it waits without a stamp.
+        """
+        decided = self._decide(flow, request)
+        if decided.decision.upstream:
+            host = flow.request.host
+            self._carry_out(flow, decided._replace(is_provisional=True, original_host=host))
+
+    def _decide(self, flow: http.HTTPFlow, request: Request) -> Decided:
+        table = self.live.table
         started = time.perf_counter()
         decision = decide(table, request) if table else refuse(Reason.NO_TABLE)
+        seconds = time.perf_counter() - started
+        if earlier := self.ledger.get(flow):
+            seconds += earlier.seconds
+        return Decided(decision, table, seconds, request)
+
+    def _carry_out(self, flow: http.HTTPFlow, decided: Decided) -> None:
+        """Do what a decision says, or what overrides it, and keep it."""
+        decision, table, request = decided.decision, decided.table, decided.request
+        assert request
         self.shadow.note(flow, request, decision)
         if table and self.overrides:
             decision = self.overrides.apply(table, flow, request, decision)
-        seconds = time.perf_counter() - started
         if (
             decision.action is Action.PASS
             and table
@@ -218,21 +215,30 @@ class HubletRouter:
         ):
             decision = refuse(decision.reason, table=decision.table)  # no way round the decision
         if decision.upstream:
-            retarget(flow, decision.upstream, request)
+            retarget(flow, decision.upstream, request.host or "")
         elif decision.action is Action.PASS:
             sni = flow.client_conn.sni  # what mitmproxy would use where the target stays
             flow.request.data.host = UpstreamHost(flow.request.host, flow.request.port, sni)
         else:
             send_refusal(flow, decision)
-        self._record(flow, Decided(decision, table, seconds, request))
+        self._keep(flow, decided._replace(decision=decision))
 
-    def _record(self, flow: http.HTTPFlow, decided: Decided) -> None:
+    def _was_provisional(self, flow: http.HTTPFlow) -> bool:
+        """Return whether a request bears a provisional stamp, and its body has come whole."""
+        decided = self.ledger.get(flow)
+        return (
+            decided is not None
+            and decided.is_provisional
+            and isinstance(flow.request.host, UpstreamHost)
+            and not flow.request.stream
+        )
+
+    def _keep(self, flow: http.HTTPFlow, decided: Decided) -> None:
         annotate(flow, decided.decision)
-        self.usage.count(decided.decision)
-        self.decided[flow] = decided
+        self.ledger[flow] = decided
 
     def _fail(self, flow: http.HTTPFlow, error: Exception) -> None:
-        """Refuse a request over which the router failed; mitmproxy would send it on."""
+        """Refuse a request over which the router failed; mitmproxy would forward it."""
         # Not the error's text, which can hold what the client sent, but where, innermost first.
         frames = reversed(traceback.extract_tb(error.__traceback__))
         where = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
@@ -240,64 +246,34 @@ class HubletRouter:
         flow.request.data.host = str(flow.request.host)
         decision = refuse(Reason.INTERNAL_ERROR)
         send_refusal(flow, decision)
-        self._record(flow, Decided(decision, None, 0))
+        self._keep(flow, Decided(decision, None, 0))
 
     def _annotate_recorded(self, flow: http.HTTPFlow) -> None:
-        """Say what the table decides for a flow from a file; what was decided then stays."""
-        if self.table and not is_annotated(flow):
-            annotate(flow, decide(self.table, request_with_body(flow)))
+        """Write on a flow from a file what the table decides; what was decided then stays."""
+        if self.live.table and not is_annotated(flow):
+            annotate(flow, decide(self.live.table, request_with_body(flow)))
 
     # the table
 
-    def _open(self, source: TableSource) -> None:
-        self._replace(source, source.load())
-        if self.source:
-            self.source.close()  # what its watch may be reading was there before
-        self.source = source
-        if self.is_running:
-            source.follow(partial(self._replace, source))
-
-    def reload(self) -> Table:
-        """Read the table's file at once; raise TableError or OptionsError, and keep the old one."""
-        assert self.source
-        self._open(self.source)
-        assert self.table
-        return self.table
-
-    def _replace(self, source: TableSource, table: Table) -> None:
-        """Take another table, whole: each request is decided by one."""
-        before, self.table = self.table, table
-        try:
-            self._serve_demo()
-        except OptionsError:
-            self.table = before
-            raise
+    def _accept(self, table: Table, path: Path) -> None:
+        """Log a table that is about to be used; refuse one that the demo cannot serve."""
+        self._serve_demo(table)
+        before = self.live.table
         if not before or before.version != table.version:
             hublets = ", ".join(f"{name} at {up}" for name, up in table.hublets.items())
-            logger.info("table %s from %s: %s", table.version, source.path, hublets)
+            logger.info("table %s from %s: %s", table.version, path, hublets)
 
     def _hang_up(self) -> None:
         """Read the table again and open the log anew, as operators expect of SIGHUP."""
         self.decision_log.reopen()
-        if self.source:
-            self.source.expire()
+        self.live.reload_soon()
 
-    def _serve_demo(self) -> None:
-        if not (ctx.options.hublet_demo and self.table):
+    def _serve_demo(self, table: Table | None) -> None:
+        if not (ctx.options.hublet_demo and table):
             self.demo.close()
             return
         folder = Path(ctx.options.confdir).expanduser()
-        self.demo.serve(self.table, CertStore.from_store(folder, "mitmproxy", ctx.options.key_size))
+        self.demo.serve(table, CertStore.from_store(folder, "mitmproxy", ctx.options.key_size))
         if ctx.options.ssl_verify_upstream_trusted_ca is None:
             authority = folder / "mitmproxy-ca-cert.pem"
             ctx.options.update(ssl_verify_upstream_trusted_ca=str(authority))
-
-    def _complain(self, *sentences: str) -> None:
-        """Refuse options: mitmproxy takes an OptionsError back, but shows it as a crash at start.
-
-        At start a logged error makes each of the tools exit with 1.
-        """
-        if self.is_running:
-            raise OptionsError("\n".join(sentences))
-        for sentence in sentences:
-            logger.error(sentence)

@@ -1,13 +1,12 @@
-"""What a person types inside mitmproxy: `hublet.explain` and the like, and two keys for them."""
+"""The commands inside mitmproxy, `hublet.explain` and the like, and two keys for them."""
 
 import logging
 import pathlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from typing import cast
 from weakref import WeakKeyDictionary
 
 from mitmproxy import command, ctx, http
-from mitmproxy.addonmanager import Loader
 from mitmproxy.exceptions import CommandError, OptionsError
 from mitmproxy.flow import Flow
 from mitmproxy.log import ALERT
@@ -20,10 +19,11 @@ from ..explain.explanation import NOT_HERE, explain
 from ..explain.masking import counted, mask_url, place_name, printable
 from ..flows.requests import request_with_body
 from ..tablefile import TableError, load
+from .live_table import LiveTable
+from .observe.misdirected import MisdirectedAnswers
+from .observe.usage import Usage
+from .options import is_interactive
 from .overrides import Overrides, fingerprints
-
-if TYPE_CHECKING:
-    from .addon import HubletRouter
 
 logger = logging.getLogger(__name__)
 
@@ -40,45 +40,45 @@ CONTEXTS = ["flowlist", "flowview"]
 class Commands:
     """Explains, compares and overrides decisions for the person at the console."""
 
-    name = "hublet-router-prompt"
+    name = "hublet-router-commands"
 
-    def __init__(self, router: "HubletRouter", overrides: Overrides) -> None:
-        self.router = router
+    def __init__(
+        self,
+        live: LiveTable,
+        usage: Usage,
+        misdirected: MisdirectedAnswers,
+        overrides: Overrides,
+    ) -> None:
+        self.live = live
+        self.usage = usage
+        self.misdirected = misdirected
         self.overrides = overrides
-        self.asked: WeakKeyDictionary[http.HTTPFlow, http.HTTPFlow] = WeakKeyDictionary()
-
-    def load(self, loader: Loader) -> None:
-        """Declare the option."""
-        loader.add_option(
-            "hublet_override",
-            bool,
-            False,
-            "Let hublet.pin and hublet.resend work under mitmdump too, where nobody looks.",
-        )
+        # each copy that was resent, with its original
+        self.originals: WeakKeyDictionary[http.HTTPFlow, http.HTTPFlow] = WeakKeyDictionary()
 
     def configure(self, updated: set[str]) -> None:
-        """Override nothing any more where that is no longer allowed."""
+        """Drop every override once they are no longer allowed."""
         if "hublet_override" in updated and not _is_allowed():
             self.overrides.pins.clear()
             self.overrides.resent.clear()
 
     def running(self) -> None:
-        """Bind the keys, where there are keys that nobody bound yet."""
+        """Bind the keys in the console, except those that are bound already."""
         if keymap := getattr(ctx.master, "keymap", None):
             for key, (words, help_) in KEYS.items():
                 if not any(keymap.get(context, key) for context in CONTEXTS):
                     keymap.add(key, words, CONTEXTS, help_)
 
     def response(self, flow: http.HTTPFlow) -> None:
-        """Show both answers, where a flow was resent; replayed again, it goes where it names."""
+        """Show both answers of a flow that was resent; a later replay follows its credential."""
         if not flow.is_replay:
             return
         self.overrides.resent.pop(flow, None)
-        if asked := self.asked.pop(flow, None):
-            then, now = _answer(asked), _answer(flow)
-            first = asked.metadata.get("hublet", "nobody")
+        if original := self.originals.pop(flow, None):
+            then, now = _answer(original), _answer(flow)
+            first = original.metadata.get("hublet", "the router")
             flow.comment = f"{flow.comment}: {now}; {first}: {then}"
-            hublet = flow.metadata.get("hublet", "nobody")
+            hublet = flow.metadata.get("hublet", "the router")
             logger.log(ALERT, "resent: %s answered %s, %s answered %s", first, then, hublet, now)
 
     error = response
@@ -90,37 +90,37 @@ class Commands:
         rows: list[list[str]] = []
         for flow in _requests(flows):
             status = flow.response.status_code if flow.response else None
-            told = explain(table, request_with_body(flow), status)
-            then, now = flow.comment, told.decision.summary
-            absent = dict.fromkeys(one.rule for one in told.tried if one.why == NOT_HERE)
+            explanation = explain(table, request_with_body(flow), status)
+            then, now = flow.comment, explanation.decision.summary
+            absent = dict.fromkeys(one.rule for one in explanation.tried if one.why == NOT_HERE)
             notes = {
                 "went": then or now,
                 "would go now": now if then and then != now else None,
-                "policy": told.policy,
-                "hint": told.hint,
+                "policy": explanation.policy,
+                "hint": explanation.hint,
             }
             rows += [[name, note] for name, note in notes.items() if note]
             rows += [
                 [one.rule, f"{one.place}: {one.why}" + (f" ({one.shape})" if one.shape else "")]
-                for one in told.tried
+                for one in explanation.tried
                 if one.why != NOT_HERE
             ]
             rows += [[NOT_HERE, ", ".join(absent)]] if absent else []
-            rows += [["table", str(told.decision.table)]]
+            rows += [["table", str(explanation.decision.table)]]
         return cast(Data, rows or [["no request", ""]])
 
     @command.command("hublet.table")
     def table(self) -> Data:
         """Show each Hublet and rule, with the requests that it decided since the start."""
-        table, usage = self._table(), self.router.usage
+        table = self._table()
         rows = [
-            [f"Hublet {name}", str(upstream), usage.told("Hublet", name)]
+            [f"Hublet {name}", str(upstream), self.usage.of_hublet(name)]
             for name, upstream in table.hublets.items()
         ]
         for rule in table.rules:
             places = ", ".join(map(place_name, rule.places))
-            rows.append([f"rule {rule.name}", places, usage.told("rule", rule.name)])
-        for names, count in self.router.misdirection.counts.items():
+            rows.append([f"rule {rule.name}", places, self.usage.of_rule(rule.name)])
+        for names, count in self.misdirected.counts.items():
             rows.append(["misdirected", " said: ".join(names), str(count)])
         rows += [["pinned", key, f"to {hublet}"] for key, hublet in self.overrides.pins.items()]
         return cast(Data, [*rows, ["table", table.version, ""]])
@@ -146,11 +146,11 @@ class Commands:
 
     @command.command("hublet.reload")
     def reload(self) -> None:
-        """Read the table again, now; keep the one in use where it is bad."""
-        if not self.router.source:
+        """Read the table again, now; keep the one in use if it is bad."""
+        if not self.live.path:
             raise CommandError("there is no file to read; name one with :set hublets=FILE")
         try:
-            table = self.router.reload()
+            table = self.live.reload()
         except (TableError, OptionsError) as error:
             raise CommandError(f"{error}\nthe last good table goes on") from error
         logger.log(ALERT, "table %s is in use", table.version)
@@ -190,27 +190,27 @@ class Commands:
             copy = flow.copy()
             copy.comment = copy.marked = ""
             self.overrides.resent[copy] = hublet
-            self.asked[copy] = flow
+            self.originals[copy] = flow
             copies.append(copy)
         ctx.master.commands.call("replay.client", copies)
 
     def _table(self) -> Table:
-        if self.router.table is None:
-            raise CommandError("there is no table; the event log tells why")
-        return self.router.table
+        if self.live.table is None:
+            raise CommandError("there is no table; the event log says why")
+        return self.live.table
 
     def _table_to_override(self) -> Table:
-        """Return the table, where a person looks or an option says that none has to."""
+        """Return the table if a person is looking, or an option says that none has to."""
         if not _is_allowed():
             raise CommandError(
-                "nobody would see under mitmdump that a request goes where its credential does not"
-                " name; allow it with --set hublet_override=true, or use mitmproxy or mitmweb"
+                "mitmdump does not show that a request goes where its credential does not name;"
+                " allow it with --set hublet_override=true, or use mitmproxy or mitmweb"
             )
         return self._table()
 
 
 def _is_allowed() -> bool:
-    return bool(ctx.options.hublet_override or ctx.master.addons.get("view"))
+    return bool(ctx.options.hublet_override or is_interactive())
 
 
 def _requests(flows: Sequence[Flow]) -> list[http.HTTPFlow]:

@@ -1,108 +1,183 @@
-"""The table's file, read again whenever it changes."""
+"""The table in use: read from its file again whenever that changes, kept while it is bad."""
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from ..core.table import Table
 from ..tablefile import TableError, load
+from .observe.measurement import Measurement
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_TABLE = "hublets.yaml"
 INTERVAL = 0.5
 """Seconds between two looks at the file."""
 
-type _State = list[tuple[int, int, int] | None]
+type _State = tuple[int, int, int] | None
+"""Time of the last change (ns), size and inode of a file; None if there is none."""
+
+_CHANGED: _State = (0, 0, 0)
+"""The state of no file: one that is known by it is read again."""
 
 
-class TableSource:
-    """A file that a table comes from, with the file of accounts that it names."""
+class LiveTable:
+    """The table in use, and the files that it was read from: its own, and one of accounts.
 
-    def __init__(self, path: Path, level: int = logging.ERROR) -> None:
-        self.path = path
-        self.level = level  # at which faults are logged; an error stops mitmproxy at its start
-        self.good = 0  # how often it was read, and was a table
+    `accept` sees each new table before it is used, and may raise OptionsError to refuse it.
+    """
+
+    def __init__(self, accept: Callable[[Table, Path], None], level: int = logging.ERROR) -> None:
+        self.table: Table | None = None
+        self.path: Path | None = None
+        self.level = level  # at which the watch logs faults; an error stops mitmproxy's start
+        self.good = 0  # how often the file was read and was a table
         self.bad = 0  # or was none
-        self.read_at = time.monotonic()  # seconds, when it last was one
+        self.read_at = time.monotonic()  # seconds, when it was last a table
         self.is_current = True  # False while the last good table goes on
+        self._accept = accept
+        self._states: Mapping[Path, _State] = {}
         self._watcher: asyncio.Task[None] | None = None
-        self._files = [path]
-        self._loaded: _State = []
 
-    def load(self) -> Table:
-        """Read the table; raise TableError with every fault of the file."""
-        started = time.time_ns()
-        self._loaded = self._state()  # first: what changes while we read is seen at the next look
-        try:
-            table = load(self.path)
-        except TableError as error:
-            self.bad += 1
-            self._follow({fault.file for fault in error.faults}, started)
-            raise
-        self.good += 1
-        self.is_current = True
-        self._follow({table.accounts.file} if table.accounts else set(), started)
-        self.read_at = time.monotonic()
-        return table
+    def use(self, path: Path) -> None:
+        """Read a table and use it from now on.
 
-    def expire(self) -> None:
-        """Have the file read again at the next look, changed or not."""
-        self._loaded = [(0, 0, 0)]
+        Raises TableError or OptionsError; then the table in use stays.
+        """
+        reading = _read(path, self._states if path == self.path else ())
+        self._take(path, reading)
+        self.path, self._states = path, reading.states
+        if self._watcher:
+            self.start_watching()  # anew: an older reading may be under way in its thread
 
-    def follow(self, replace: Callable[[Table], None]) -> None:
-        """Begin to `watch`, until `close`."""
-        self._watcher = asyncio.create_task(self.watch(replace))
+    def reload(self) -> Table:
+        """Read the file at once; raise TableError or OptionsError, and keep the table in use."""
+        assert self.path
+        self.use(self.path)
+        assert self.table
+        return self.table
+
+    def reload_soon(self, path: Path | None = None) -> None:
+        """Have the watch read the file, or another one, even if it did not change."""
+        self.path = path or self.path
+        if self.path:
+            self._states = {self.path: _CHANGED}
+
+    def start_watching(self) -> None:
+        """Begin to read the file whenever it changes, until `close`."""
+        self.close()
+        self._watcher = asyncio.create_task(self._watch())
 
     def close(self) -> None:
         """Stop watching."""
         if self._watcher:
             self._watcher.cancel()
+        self._watcher = None
 
-    async def watch(self, replace: Callable[[Table], None]) -> None:
-        """Hand over each new good table, for ever; report each bad one once.
+    def measurements(self) -> Iterator[Measurement]:
+        """Yield what the metrics say of the table."""
+        yield Measurement(
+            "hublet_table",
+            "gauge",
+            "1 for the table in use; nothing where there is none.",
+            ("version",),
+            lambda: {(self.table.version,): 1} if self.table else {},
+        )
+        yield Measurement(
+            "hublet_table_age_seconds",
+            "gauge",
+            "Time since the table was read.",
+            (),
+            lambda: {(): time.monotonic() - self.read_at} if self.path else {},
+        )
+        yield Measurement(
+            "hublet_table_is_current",
+            "gauge",
+            "1, or 0 while its file is bad and the last good table goes on.",
+            (),
+            lambda: {(): self.is_current} if self.path else {},
+        )
+        yield Measurement(
+            "hublet_table_reads",
+            "counter",
+            "Reads of its file: `good` or `bad`.",
+            ("result",),
+            lambda: {("good",): self.good, ("bad",): self.bad} if self.path else {},
+        )
+
+    async def _watch(self) -> None:
+        """Use each new good table; report each bad one once.
 
         A change is read when the file was quiet for one interval, so that half of a file that is
         still being written does not become the table.
         """
-        before = self._loaded
+        before = self._states
         while True:
             await asyncio.sleep(INTERVAL)
-            now = self._state()
-            if now == before and now != self._loaded:
+            now = {file: _state(file) for file in self._states}
+            if self.path and now == before and now != self._states:
+                reading = await asyncio.to_thread(_read, self.path, self._states)
+                self._states = reading.states
                 try:
-                    replace(await asyncio.to_thread(self.load))
+                    self._take(self.path, reading)
                 except Exception as error:  # whatever it is, the watch goes on
-                    self.is_current = False
-                    for sentence in str(error).splitlines() or [type(error).__name__]:
-                        logger.log(self.level, sentence)
-                    rest = "; the last good table goes on" if self.good else ""
-                    logger.log(self.level, "%s is not used%s", self.path, rest)
+                    self._report(error)
             before = now
 
-    def _follow(self, files: set[str | None], since: int) -> None:
-        """Look at these files as well from now on; they were read after that time (ns)."""
-        for file in map(Path, filter(None, files)):
-            if file not in self._files:
-                self._files.append(file)
-                state = _stat(file)
-                is_newer = state is not None and state[0] >= since
-                self._loaded.append((0, 0, 0) if is_newer else state)
+    def _take(self, path: Path, reading: "_Reading") -> None:
+        """Use the table of a reading, whole, or raise its error: each request is decided by one."""
+        table = reading.outcome
+        if isinstance(table, Exception):
+            self.bad += 1
+            raise table
+        self.good += 1
+        self._accept(table, path)
+        self.table = table
+        self.read_at = time.monotonic()
+        self.is_current = True
 
-    def _state(self) -> _State:
-        return [_stat(file) for file in self._files]
+    def _report(self, error: Exception) -> None:
+        self.is_current = False
+        for sentence in str(error).splitlines() or [type(error).__name__]:
+            logger.log(self.level, sentence)
+        rest = "; the last good table goes on" if self.table else ""
+        logger.log(self.level, "%s is not used%s", self.path, rest)
 
 
-def table_path(option: str) -> Path:
-    """Find the table; the default one also beside the checkout, from whatever directory."""
-    path = Path(option).expanduser()
-    beside = Path(__file__).parents[3] / DEFAULT_TABLE
-    return beside if option == DEFAULT_TABLE and not path.exists() and beside.exists() else path
+class _Reading(NamedTuple):
+    """A table or why there is none, and the state that each of its files was read in."""
+
+    outcome: Table | Exception
+    states: Mapping[Path, _State]
 
 
-def _stat(file: Path) -> tuple[int, int, int] | None:
+def _read(path: Path, known: Iterable[Path]) -> _Reading:
+    """Read a table and the other files that it names; `known` are those that it named before.
+
+    Only what was as it is now before the read began counts as read.
+    """
+    began = time.time_ns()
+    states = {file: _state(file) for file in (path, *known)}
+    outcome: Table | Exception
+    named: set[str | None] = set()
+    try:
+        outcome = load(path, option="--set hublets=FILE")
+        named = {outcome.accounts.file} if outcome.accounts else set()
+    except TableError as error:
+        outcome = error
+        named = {fault.file for fault in error.faults}
+    except Exception as error:  # a bug; the watch reports it once, and goes on
+        outcome = error
+    for file in map(Path, filter(None, named)):
+        if file not in states:
+            state = _state(file)
+            states[file] = _CHANGED if state and state[0] >= began else state
+    return _Reading(outcome, states)
+
+
+def _state(file: Path) -> _State:
     try:
         stat = file.stat()
     except OSError:

@@ -1,30 +1,138 @@
-"""The options that the user gave, and those of mitmproxy's own that routing needs."""
+"""The options: the router's own in one table, those that were given, and what routing needs."""
 
 import difflib
 import logging
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, NamedTuple
 
 from mitmproxy import ctx
 from mitmproxy.addonmanager import Loader
 from mitmproxy.exceptions import OptionsError
 
 from ..core.request import MAX_BODY
+from ..tablefile import DEFAULT_TABLE, TableError
 
 logger = logging.getLogger(__name__)
 
 
-class GivenOptions:
-    """What was given at the start, before our options were known. The last of our addons to load.
+class Option(NamedTuple):
+    """What mitmproxy has to know of an option."""
 
-    Each that cannot be taken is an error in the log, which stops the start.
+    name: str
+    type: Any
+    default: object
+    help: str
+
+
+OPTIONS = (
+    Option(
+        "hublets",
+        str,
+        DEFAULT_TABLE,
+        "The table of Hublets and credentials. It is read again when the file changes, and the last"
+        " good one goes on while the new one is bad.",
+    ),
+    Option(
+        "hublet_connect_timeout",
+        int,
+        5,
+        "Seconds within which an upstream must accept a connection, TLS included.",
+    ),
+    Option(
+        "hublet_demo",
+        bool,
+        False,
+        "Serve every upstream of the table, each on loopback, with a built-in Hublet that echoes"
+        " what it received.",
+    ),
+    Option(
+        "hublet_fast_dispatch",
+        bool,
+        True,
+        "Call addon hooks from a table instead of searching every addon for each event.",
+    ),
+    Option(
+        "hublet_log",
+        str | None,
+        None,
+        "Append one JSON line for each request that was decided to this file.",
+    ),
+    Option(
+        "hublet_metrics",
+        str | None,
+        None,
+        "Serve metrics for Prometheus, /healthz and /readyz at [host]:port.",
+    ),
+    Option(
+        "hublet_override",
+        bool,
+        False,
+        "Let hublet.pin and hublet.resend work under mitmdump too, which shows no flows.",
+    ),
+    Option(
+        "hublet_proxy_status",
+        bool,
+        False,
+        "Say in the Proxy-Status of forwarded responses, too, which Hublet was asked and why.",
+    ),
+    Option(
+        "hublet_shadow",
+        str | None,
+        None,
+        "A candidate table. It decides each request beside the live one and changes nothing; each"
+        " difference is reported.",
+    ),
+)
+
+
+def declare(loader: Loader) -> None:
+    """Declare every option of the router."""
+    for option in OPTIONS:
+        loader.add_option(*option)
+
+
+type Configure[T] = Callable[[T, set[str]], None]
+
+
+def reports_errors[T](configure: Configure[T]) -> Configure[T]:
+    """Decorate a `configure` so that it logs the errors of the start, each as one sentence.
+
+    While mitmproxy runs, it undoes an option that makes `configure` raise an OptionsError, and
+    shows the text. At the start it prints a traceback instead and goes on without the addon
+    (`Script.loadscript`). A logged error makes each of its tools exit with 1 (`ErrorCheck`).
+    """
+
+    @wraps(configure)
+    def wrapper(self: T, updated: set[str]) -> None:
+        try:
+            configure(self, updated)
+        except (TableError, OptionsError) as error:
+            given = ctx.master.addons.get(GivenOptions.name)
+            if given and given.is_running:
+                raise OptionsError(str(error)) from error
+            for sentence in str(error).splitlines():
+                logger.error(sentence)
+
+    return wrapper
+
+
+class GivenOptions:
+    """The options of the command line, which mitmproxy keeps until an addon declares them.
+
+    Each one that cannot be taken is an error in the log, which stops the start.
     """
 
     name = "hublet-router-options"
 
-    def load(self, _loader: Loader) -> None:
-        """Take each by itself, before mitmproxy takes all of them.
+    def __init__(self) -> None:
+        self.is_running = False
 
-        Where that fails, its task for the script ends: it would go on without the addon, unrouted,
-        and tell nobody (`Script.watcher`).
+    def load(self, _loader: Loader) -> None:
+        """Take each by itself, before mitmproxy takes all of them at once.
+
+        If that fails, its task for the script ends without a word (`Script.watcher`), and it
+        forwards requests without the router.
         """
         deferred = ctx.options.deferred
         given = dict(deferred)
@@ -40,7 +148,8 @@ class GivenOptions:
         deferred.update({name: value for name, value in given.items() if name not in ctx.options})
 
     def running(self) -> None:
-        """Tell a misspelt option of ours, which would be ignored."""
+        """Report a misspelt option of ours, which mitmproxy would ignore."""
+        self.is_running = True
         known = [option for option, _ in ctx.options.items() if option.startswith("hublet")]
         for option in ctx.options.deferred:
             if option.startswith("hublet"):
@@ -48,8 +157,13 @@ class GivenOptions:
                 logger.error("unknown option %s; did you mean %s?", option, *near)
 
 
+def is_interactive() -> bool:
+    """Return whether a person is looking: in mitmproxy's console or mitmweb, but not mitmdump."""
+    return hasattr(ctx.master, "view")
+
+
 def be_faithful() -> None:
-    """Set what routing needs, and say so; the user need not have typed it.
+    """Set the options of mitmproxy that routing needs, and log it once.
 
     `keep_host_header` and `connection_strategy` keep mitmproxy from rewriting Host, and from
     connecting, before any hook. `keep_alt_svc_header` leaves an answer as it came.

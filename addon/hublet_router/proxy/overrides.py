@@ -1,4 +1,4 @@
-"""What an operator sends elsewhere while debugging: by hand, told loudly, gone at exit."""
+"""What an operator sends elsewhere while debugging: by hand, logged loudly, gone at exit."""
 
 from weakref import WeakKeyDictionary
 
@@ -14,7 +14,7 @@ _NOT_OURS = {Reason.FOREIGN_HOST, Reason.NO_TABLE, Reason.INTERNAL_ERROR}
 
 
 class Overrides:
-    """Credentials and single flows that go to another Hublet than they name.
+    """Credentials and single flows that go to another Hublet than the one they name.
 
     A credential is known by its fingerprint alone.
     """

@@ -1,10 +1,10 @@
 """From `hublets.yaml` to a `core.table.Table`, or to every fault that the file has.
 
-`load` reads a file and proves its examples, `parse` reads the whole document, `rules` its
-credentials, and `nodes` keeps the positions that faults point at.
+`load` reads a file and decides its examples, `structure` checks it against the schema, and `parse`,
+`rules` and `accounts` make values of it and check what a schema cannot say.
 """
 
 from .errors import TableError
-from .load import load, loads
+from .load import DEFAULT_TABLE, load, loads, table_path
 
-__all__ = ["TableError", "load", "loads"]
+__all__ = ["DEFAULT_TABLE", "TableError", "load", "loads", "table_path"]

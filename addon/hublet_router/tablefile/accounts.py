@@ -5,72 +5,53 @@ import re
 from collections.abc import Container
 from io import BytesIO, TextIOWrapper
 
-import yaml
-
 from ..core.places import Place, Query
 from ..core.readers import Protobuf
 from ..core.table import Accounts, account_id
-from .errors import Fault, TableError
-from .nodes import Faults
-from .rules import parse_field, parse_path
+from .errors import Fault, Faults, TableError
+from .rules import parse_path
+from .structure import Section
 
-_KINDS = ("query", "path", "protobuf")
 _ODD = re.compile(r"\+.*|[0-9]+\.[0-9]*|(?![0-9]+$)\d+|.*\s.*", re.DOTALL)  # mostly a spreadsheet's
-_MAX_FAULTS = 20  # of a file; whoever exported it wrong did so in each line
-_UNLISTED = "'{}' is not listed in 'hublets'; add it or mend the name"
+_MAX_FAULTS = 20  # of a file; a wrong export has one in each line
+_UNLISTED = "'{}' is not listed in 'hublets'; add it or fix the name"
 
 type Moved = dict[str, str]
 """An account's id, in the one spelling of `account_id` -> the name of its Hublet."""
 
 
 def parse_accounts(
-    faults: Faults, node: yaml.Node | None, hublets: Container[str]
+    faults: Faults, section: Section | None, hublets: Container[str]
 ) -> Accounts | None:
-    """Return what the table says of accounts itself; what stands in a file is not read here."""
-    if node is None:
+    """Return what the table itself says about accounts; `read_moved` reads the file."""
+    if section is None:
         return None
-    keys = faults.mapping(node, "'accounts'", required=("ids",), optional=("moved", "file"))
-    if "moved" not in keys and "file" not in keys:
-        faults.tell(node, "'accounts' has neither 'moved' nor 'file'; name accounts that moved")
     places: list[Place] = []
     fields: list[Protobuf] = []
-    for item in faults.items(keys.get("ids"), "'ids'"):
-        id_keys = faults.mapping(item, "an item of 'ids'", optional=_KINDS)
-        if len(id_keys) != 1:
-            faults.tell(item, f"an item of 'ids' must hold exactly one of {', '.join(_KINDS)}")
-            continue
-        ((kind, value),) = id_keys.items()
-        if kind == "protobuf":
-            fields += filter(None, [parse_field(faults, value)])
-        elif kind == "path":
-            places += filter(None, [parse_path(faults, value)])
-        elif name := faults.text(value, "'query'"):
-            places.append(Query(name))
+    for item in section.get("ids") or ():
+        if query := item.get("query"):
+            places.append(Query(query.value))
+        elif field := item.get("protobuf"):
+            fields.append(Protobuf(int(field.value)))
+        elif path := parse_path(faults, item.get("path")):
+            places.append(path)
+    file = section.get("file")
     return Accounts(
         places=tuple(places),
         fields=tuple(fields),
-        moved=_moved(faults, keys.get("moved"), hublets),
-        file=faults.text(keys.get("file"), "'file' of 'accounts'"),
+        moved=_moved(faults, section.section("moved"), hublets),
+        file=file.value if file else None,
     )
 
 
-def _moved(faults: Faults, node: yaml.Node | None, hublets: Container[str]) -> Moved:
-    """Read `account: Hublet`; an account is mostly a number, which no other key of a table is."""
+def _moved(faults: Faults, section: Section, hublets: Container[str]) -> Moved:
     moved: Moved = {}
-    if node is not None and not isinstance(node, yaml.MappingNode):
-        faults.tell(node, "'moved' must be a mapping of accounts to Hublets")
-        return moved
-    for key, value in node.value if node else ():
-        is_number = isinstance(key, yaml.ScalarNode) and key.value.isdecimal()
-        account = key.value if is_number else faults.text(key, "an account of 'moved'")
-        if account is None:
-            continue
-        hublet = faults.text(value, f"the Hublet of account {account}")
-        if hublet and hublet not in hublets:
-            faults.tell(value, _UNLISTED.format(hublet))
+    for account, hublet in section.items():
+        if hublet and hublet.value not in hublets:
+            faults.add(hublet.at, _UNLISTED.format(hublet.value))
         if account_id(account) in moved:
-            faults.tell(key, f"account {account} is there twice; keep one")
-        moved[account_id(account)] = hublet or ""
+            faults.add(section.key_at[account], f"account {account} is there twice; keep one")
+        moved[account_id(account)] = hublet.value if hublet else ""
     return moved
 
 
@@ -98,10 +79,10 @@ def read_moved(name: str, text: bytes, accounts: Accounts, hublets: Container[st
                 break
     except UnicodeDecodeError as error:
         line, before = text.count(b"\n", 0, error.start) + 1, text.rfind(b"\n", 0, error.start)
-        mend = "not UTF-8; save the file as UTF-8 text"
-        faults.append(Fault(line, error.start - before, mend, name))
+        sentence = "not UTF-8; save the file as UTF-8 text"
+        faults.append(Fault(line, error.start - before, sentence, name))
     except csv.Error as error:
-        faults.append(Fault(rows.line_num, 1, f"not CSV: {error}; mend the line", name))
+        faults.append(Fault(rows.line_num, 1, f"not CSV: {error}; fix the line", name))
     if faults:
         raise TableError(name, faults)
     return moved
@@ -109,7 +90,7 @@ def read_moved(name: str, text: bytes, accounts: Accounts, hublets: Container[st
 
 def _wrong(row: list[str], hublets: Container[str]) -> str:
     if len(row) != 2 or not row[0]:
-        return "not account,hublet; mend the line"
+        return "not account,hublet; fix the line"
     if row[1] not in hublets:
         return _UNLISTED.format(row[1])
     if _ODD.fullmatch(row[0].strip()):

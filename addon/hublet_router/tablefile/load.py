@@ -11,11 +11,24 @@ from .accounts import read_moved
 from .errors import Fault, TableError
 from .parse import parse
 
+DEFAULT_TABLE = "hublets.yaml"
 
-def load(path: Path) -> Table:
-    """Read a table and decide its examples; raise TableError with every fault of the file."""
-    mend = "name a table with --set hublets=FILE, or on the command line"
-    return loads(_read(path, mend), name=str(path))
+
+def table_path(name: str | Path) -> Path:
+    """Find the table; for the default name, also in the checkout, from whatever directory."""
+    path = Path(name).expanduser()
+    in_checkout = Path(__file__).parents[3] / DEFAULT_TABLE
+    is_elsewhere = str(name) == DEFAULT_TABLE and not path.exists() and in_checkout.exists()
+    return in_checkout if is_elsewhere else path
+
+
+def load(path: Path, *, option: str | None = None) -> Table:
+    """Read a table and decide its examples; raise TableError with every fault of the file.
+
+    `option` is how the caller names a table, for the fault of a file that cannot be read.
+    """
+    text = _read(path, f"name a table with {option}" if option else "name another file")
+    return loads(text, name=str(path))
 
 
 def loads(text: bytes, *, name: str = "hublets.yaml") -> Table:
@@ -34,18 +47,18 @@ def loads(text: bytes, *, name: str = "hublets.yaml") -> Table:
 
 def _with_accounts(table: Table, text: bytes, file: Path) -> Table:
     assert table.accounts
-    rows = _read(file, "write lines of account,hublet into it, or take 'file' out of 'accounts'")
+    rows = _read(file, "write lines of account,hublet into it, or remove 'file' from 'accounts'")
     moved = read_moved(str(file), rows, table.accounts, table.hublets)
     version = hashlib.sha256(text + hashlib.sha256(rows).digest()).hexdigest()[:12]
     accounts = replace(table.accounts, moved=moved, file=str(file))
     return replace(table, accounts=accounts, version=version)
 
 
-def _read(path: Path, mend: str) -> bytes:
+def _read(path: Path, fix: str) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        fault = f"cannot be read: {error.strerror or error}; {mend}"
+        fault = f"cannot be read: {error.strerror or error}; {fix}"
         raise TableError(str(path), [Fault(1, 1, fault, str(path))]) from error
 
 
@@ -60,5 +73,5 @@ def _disproved(table: Table, example: Example) -> Fault | None:
             return None
         got = f"goes to {decision.hublet or 'the host that it names'} ({decision.reason})"
     wanted = f"go to {example.hublet}" if example.hublet else f"be refused ({example.refused})"
-    text = f"this example must {wanted}, but it {got}; mend the rules or the example"
+    text = f"this example must {wanted}, but it {got}; fix the rules or the example"
     return Fault(*example.at, text)

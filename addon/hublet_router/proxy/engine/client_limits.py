@@ -1,8 +1,9 @@
-"""The client's side of a connection: how much of it mitmproxy may keep, and what it may say."""
+"""The client's side of a connection: what mitmproxy may keep of it, and an early client."""
 
 import asyncio
 from collections.abc import Callable
 
+from mitmproxy import ctx
 from mitmproxy.connection import Client
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import ClientTLSLayer, HttpLayer
@@ -13,11 +14,12 @@ MAX_UNREAD = 64 * 1024
 
 
 class BoundedReader:
-    """Reads a client for mitmproxy, which itself keeps what it cannot use yet without end.
+    """Reads a client for mitmproxy, whose own buffers of unread bytes have no limit.
 
-    That is a ClientHello or a head that never ends (the FIXME of `Http1Server.read_headers`), the
-    size line of a chunk that does not, and what follows a request that waits for its answer: such
-    a connection ends here. A body whose upstream is still connecting waits with its client instead.
+    They grow with a ClientHello or a head that never ends (the FIXME of `Http1Server.read_headers`
+    in proxy/layers/http/_http1.py), with the size line of a chunk that never ends, and with what
+    follows a request that waits for its answer. Such a connection ends here. A body whose upstream
+    is still connecting waits with its client instead.
     """
 
     def __init__(self, reader: asyncio.StreamReader, unread: Callable[[], int]) -> None:
@@ -48,8 +50,19 @@ class BoundedReader:
         return data
 
 
+def make_certificate_store() -> None:
+    """Have `tlsconfig` make its certificate store before it has to answer a client.
+
+    mitmproxy makes it in `running`, but listens before that. Without it the request of
+    an early client fails, and ends the process (`TlsConfig.request` in addons/tlsconfig.py).
+    """
+    tls = ctx.master.addons.get("tlsconfig")
+    if tls and tls.certstore is None:
+        tls.configure({"confdir"})
+
+
 def unread(context: Context | None, client: Client) -> int:
-    """Return how many bytes of a client TLS and HTTP/1 have and do not understand yet."""
+    """Return how many bytes of a client the layers of TLS and HTTP/1 keep and have not parsed."""
     size = 0
     for layer in context.layers if context else ():
         if isinstance(layer, ClientTLSLayer):

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from mitmproxy import ctx, hooks
-from mitmproxy.addonmanager import Loader, safecall, traverse
+from mitmproxy.addonmanager import safecall, traverse
 from mitmproxy.exceptions import AddonHalt
 
 
@@ -38,16 +38,6 @@ class Dispatch:
         # what the table was made from: the chain, and each addon that has sub-addons
         self._chain: list[object] = []
         self._parents: list[tuple[Any, list[object]]] = []
-
-    def load(self, loader: Loader) -> None:
-        """Declare the option."""
-        loader.add_option(
-            "hublet_fast_dispatch",
-            bool,
-            True,
-            "Call addon hooks from a table instead of searching forty addons for each event: the"
-            " same hooks in the same order.",
-        )
 
     def configure(self, _updated: object = None) -> None:
         """Switch the table on or off, and search again: options can change what an addon hooks."""

@@ -11,9 +11,10 @@ _QUOTED = re.compile(
 
 
 def redact_log_record(record: logging.LogRecord) -> bool:
-    """Take bytes of the wire out of a log record; law 4: they can hold a credential.
+    """Remove bytes of the wire from a log record.
 
-    mitmproxy quotes the head that it cannot parse, or whose client left in its middle.
+    mitmproxy quotes a head that it cannot parse or that is not complete (`commands.Log` in
+    proxy/server.py, `NextLayer` in addons/next_layer.py).
     """
     record.msg, record.args = _QUOTED.sub("(bytes withheld)", record.getMessage()), None
     return True

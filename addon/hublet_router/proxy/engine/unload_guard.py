@@ -60,13 +60,24 @@ class UnloadGuard:
                     logger.warning("%s", error)
 
 
-def leave_guard(scripts: Sequence[str]) -> None:
-    """Leave a guard behind, unless mitmproxy ends; `scripts` is the option when all was well."""
-    if not ctx.master.should_exit.is_set() and not ctx.master.addons.get(UnloadGuard.name):
-        ctx.master.addons.add(UnloadGuard(scripts))
+class Standby:
+    """Leaves the guard behind, and removes it when the router is loaded again."""
 
+    name = "hublet-router-standby"
 
-def remove_guard() -> None:
-    """Remove the guard that an earlier version of the router has left."""
-    if guard := ctx.master.addons.get(UnloadGuard.name):
-        ctx.master.addons.remove(guard)
+    def __init__(self) -> None:
+        self._scripts: list[str] | None = None  # those of a proxy that is running
+
+    def load(self, _loader: Loader) -> None:
+        """Remove the guard that an earlier version of the router has left."""
+        if guard := ctx.master.addons.get(UnloadGuard.name):
+            ctx.master.addons.remove(guard)
+
+    def running(self) -> None:
+        """Remember which scripts there are while all is well."""
+        self._scripts = list(ctx.options.scripts)
+
+    def done(self) -> None:
+        """Leave the guard, unless mitmproxy itself ends."""
+        if self._scripts is not None and not ctx.master.should_exit.is_set():
+            ctx.master.addons.add(UnloadGuard(self._scripts))

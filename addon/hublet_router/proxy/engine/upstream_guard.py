@@ -1,4 +1,7 @@
-"""The door to the upstreams: which connections are opened, how, and what is left of them."""
+"""Guards connections to upstreams: which are opened, how, and what is left of them.
+
+Each method that makes up for something in mitmproxy names the place or the issue.
+"""
 
 import asyncio
 import logging
@@ -17,14 +20,15 @@ from mitmproxy.proxy.server import ConnectionIO
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.tls import TlsData
 
+from ..options import reports_errors
 from ..routing.upstream import UpstreamHost
 from .client_limits import BoundedReader, unread
 from .log_filter import lower_streaming_record, redact_log_record
 
-LOOP = "hublet-router: the upstream is this proxy itself; mend the table"
+LOOP = "hublet-router: the upstream is this proxy itself; fix the table"
 NO_ROUTE = "hublet-router: no decision names this destination, so nothing is sent there"
 
-_quoting = [
+_quoting_loggers = [
     logging.getLogger(name) for name in ("mitmproxy.proxy.server", "mitmproxy.addons.next_layer")
 ]
 
@@ -32,27 +36,22 @@ _quoting = [
 class UpstreamGuard:
     """Opens connections only to what a decision has stamped, whatever went wrong before."""
 
-    name = "hublet-router-door"
+    name = "hublet-router-upstream-guard"
 
     def __init__(self) -> None:
         self.deadlines: dict[str, asyncio.TimerHandle] = {}
         self.contexts: dict[str, Context] = {}
         self.readers: dict[str, BoundedReader] = {}
 
-    def load(self, loader: Loader) -> None:
-        """Declare the option, and see to what mitmproxy logs."""
-        for engine in _quoting:
+    def load(self, _loader: Loader) -> None:
+        """Filter what mitmproxy logs of connections."""
+        for engine in _quoting_loggers:
             engine.addFilter(lower_streaming_record)  # first: then there is less to redact
             engine.addFilter(redact_log_record)
-        loader.add_option(
-            "hublet_connect_timeout",
-            int,
-            5,
-            "Seconds within which an upstream must accept a connection, TLS included.",
-        )
 
-    def take_options(self, updated: set[str]) -> None:
-        """Raise OptionsError where no upstream could ever be in time."""
+    @reports_errors
+    def configure(self, updated: set[str]) -> None:
+        """Raise OptionsError for a deadline that no upstream could meet."""
         if "hublet_connect_timeout" in updated and ctx.options.hublet_connect_timeout < 1:
             raise OptionsError(
                 f"hublet_connect_timeout is {ctx.options.hublet_connect_timeout}, and no upstream"
@@ -60,8 +59,8 @@ class UpstreamGuard:
             )
 
     def done(self) -> None:
-        """Leave no timer behind, nor anything else."""
-        for engine in _quoting:
+        """Remove the filters, stop the timers, and let every client be read."""
+        for engine in _quoting_loggers:
             engine.removeFilter(lower_streaming_record)
             engine.removeFilter(redact_log_record)
         for deadline in self.deadlines.values():
@@ -70,7 +69,7 @@ class UpstreamGuard:
             reader.go_on()
 
     def client_connected(self, client: Client) -> None:
-        """Bound what is kept of the client."""
+        """Limit what is kept of the client (see `BoundedReader`)."""
         io = _transports(client).get(client)
         if io and isinstance(io.reader, asyncio.StreamReader):  # which QUIC has not
             reader = self.readers[client.id] = BoundedReader(
@@ -79,24 +78,32 @@ class UpstreamGuard:
             io.reader = cast(asyncio.StreamReader, reader)
 
     def next_layer(self, layer: NextLayer) -> None:
-        """Remember the layers of a client, to clear up after it."""
+        """Remember the layers of a client, which no other hook passes."""
         self.contexts[layer.context.client.id] = layer.context
 
     def client_disconnected(self, client: Client) -> None:
-        """Forget them, and close what mitmproxy left open."""
+        """Forget the layers, and close what mitmproxy left open."""
         self.contexts.pop(client.id, None)
         self.readers.pop(client.id, None)
         _close(client, client)
 
     def error(self, flow: http.HTTPFlow) -> None:
-        """Drop a stream that mitmproxy found invalid, and keeps for the life of its connection."""
+        """Drop a stream that mitmproxy found invalid.
+
+        mitmproxy keeps it for the life of its connection: only `DropStream` deletes it, and
+        `check_invalid` in proxy/layers/http/__init__.py sends none.
+        """
         for layer in self._http_layers(flow.client_conn):
             for number, stream in list(layer.streams.items()):
                 if stream.client_state == stream.server_state == stream.state_errored:
                     del layer.streams[number]
 
     def server_connect(self, data: ServerConnectionHookData) -> None:
-        """Refuse what bears no stamp; give the rest its server name, protocol and deadline."""
+        """Refuse a connection without a stamp; give one with it a server name, protocol, deadline.
+
+        mitmproxy has no connect timeout (its issue 1095). But it runs this hook in the task that
+        connects, and reports the message with which that was cancelled.
+        """
         if data.server.error:
             return
         assert data.server.address
@@ -114,8 +121,6 @@ class UpstreamGuard:
         reader = self.readers.get(data.client.id)
         if reader and data.client.alpn != b"h2":  # whose other streams go on
             reader.wait()
-        # mitmproxy has no connect timeout (its issue 1095), but runs this hook in the task that
-        # connects and reads, and reports why that was cancelled.
         task = asyncio.current_task()
         assert task
         seconds = ctx.options.hublet_connect_timeout
@@ -124,27 +129,30 @@ class UpstreamGuard:
         )
 
     def server_connected(self, data: ServerConnectionHookData) -> None:
-        """Without TLS the upstream is there now."""
+        """Stop the clock of an upstream without TLS."""
         if not data.server.tls:
             self._arrived(data.server, data.client)
 
     def tls_established_server(self, data: TlsData) -> None:
-        """With TLS it is there now."""
+        """Stop the clock of an upstream with TLS."""
         self._arrived(data.conn, data.context.client)
 
     def server_connect_error(self, data: ServerConnectionHookData) -> None:
-        """Let the next request try again; a kept error would answer it (`get_connection`)."""
+        """Let the next request try again.
+
+        mitmproxy keeps the error, and answers that request with it (`HttpLayer.get_connection`).
+        """
         self._arrived(data.server, data.client)
         data.server.error = None
         data.server.timestamp_end = time.time()
 
     def tls_failed_server(self, data: TlsData) -> None:
-        """Let the next request try again, here too."""
+        """Let the next request try again, after a failure of TLS too."""
         self._arrived(data.conn, data.context.client)
         data.conn.error = None
 
     def server_disconnected(self, data: ServerConnectionHookData) -> None:
-        """Stop the clock where the upstream left in the middle of its handshake."""
+        """Stop the clock of an upstream that left during its handshake."""
         self._arrived(data.server, data.client)
         _close(data.client, data.server)
 
@@ -157,8 +165,9 @@ class UpstreamGuard:
     def _drop_dead_connections(self, client: Client) -> None:
         """Forget the closed upstream connections of a client, except where a stream holds one.
 
-        mitmproxy keeps each in `HttpLayer.connections` and looks through them all for each
-        request. In front of HTTP/1 upstreams, an HTTP/2 client makes one for each request.
+        mitmproxy keeps each in `HttpLayer.connections` and searches them all for each request
+        (`HttpLayer.get_connection`). In front of HTTP/1 upstreams, an HTTP/2 client makes one for
+        each request.
         """
         for layer in self._http_layers(client):
             held = {id(stream.context.server) for stream in layer.streams.values()}
@@ -196,8 +205,8 @@ def _transports(client: Client) -> MutableMapping[Connection, ConnectionIO]:
 def _close(client: Client, connection: Connection) -> None:
     """Close the socket of a connection that is over.
 
-    mitmproxy does not where it cancels the connection's task as that waits for a lock with more
-    data in its hands (`handle_connection` in proxy/server.py): the peer would hang for ever.
+    mitmproxy leaves it open if it cancels the connection's task while that waits for a lock with
+    data in hand (`handle_connection` in proxy/server.py). The peer would hang for ever.
     """
     io = _transports(client).get(connection)
     if io and io.writer:

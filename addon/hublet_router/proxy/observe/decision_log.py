@@ -1,13 +1,11 @@
 """The decision log: one JSON line for each request, when its answer has ended."""
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import lru_cache
-from json.encoder import encode_basestring_ascii
 from pathlib import Path
 
 from mitmproxy import ctx, http
-from mitmproxy.addonmanager import Loader
 
 from ...core.decision import Decision
 from ...core.findings import findings
@@ -16,12 +14,13 @@ from ...core.table import Table
 from ...explain.masking import mask_path
 from ...flows.requests import request_with_body
 from ...flows.trace import trace_id
-from ..routing.annotate import Decided
+from ..options import reports_errors
+from ..routing.annotate import Decided, Ledger
 from ..routing.passing import Passing
 from ..routing.proxy_status import is_forwarded
-from .endings import Ended, Endings, each
 from .fingerprint import fingerprint
 from .log_file import LogFile
+from .measurement import Measurement
 
 
 class DecisionLog:
@@ -29,94 +28,81 @@ class DecisionLog:
 
     name = "hublet-router-log"
 
-    def __init__(self, endings: Endings) -> None:
-        self.endings = endings
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
         self.file: LogFile | None = None
 
-    def load(self, loader: Loader) -> None:
-        """Declare the option."""
-        loader.add_option(
-            "hublet_log",
-            str | None,  # type: ignore[arg-type]  # mitmproxy's own annotation is too narrow
-            None,
-            "Append one JSON line for each request that was decided to this file.",
-        )
-
-    def take_options(self, updated: set[str]) -> None:
-        """Open the file; raise OptionsError where that cannot be."""
+    @reports_errors
+    def configure(self, updated: set[str]) -> None:
+        """Open the file; raise OptionsError if that fails, and keep the old one."""
         if "hublet_log" in updated:
             path = ctx.options.hublet_log
             file = LogFile(Path(path).expanduser()) if path else None
             self.done()
-            if file:
-                self.file = file
-                self.endings.takers.append(self._write)
-
-    def reopen(self) -> None:
-        """Let go of a file that was moved away."""
-        self.endings.tell()
-        if self.file:
-            self.file.reopen()
+            self.file = file
 
     def done(self) -> None:
         """Write what waits, and close."""
-        self.endings.tell()
         if self.file:
-            self.endings.takers.remove(self._write)
             self.file.close()
         self.file = None
 
-    def _write(self, ended: Ended) -> None:
-        if self.file and (lines := each(line, ended)):
-            self.file.write("\n".join(lines))
+    def reopen(self) -> None:
+        """Let go of a file that was moved away."""
+        if self.file:
+            self.file.reopen()
+
+    def measurements(self) -> Iterator[Measurement]:
+        """Yield the count of lost lines for the metrics."""
+        yield Measurement(
+            "hublet_log_lines_dropped",
+            "counter",
+            "Lines that the decision log lost to its disk; nothing without a log.",
+            (),
+            lambda: {(): self.file.dropped} if self.file else {},
+        )
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        """Write the line of a request whose answer has ended, or will not come.
+
+        Flows without a decision are left out: the client disconnected before it sent the body.
+        """
+        if self.file and (decided := self.ledger.get(flow)):
+            self.file.write(line(flow, decided))
+
+    error = response
 
 
 def line(flow: http.HTTPFlow, decided: Decided) -> str:
-    """Return what the log says of a request: seconds, bytes, and no credential.
-
-    To make a dictionary and `json.dumps` of it takes twice as long.
-    """
-    decision, table, taken, request = decided
-    request = request or request_with_body(flow)
+    """Return what the log says of a request: seconds, bytes, and no credential."""
+    decision, table = decided.decision, decided.table
+    request = decided.request or request_with_body(flow)
     response, error = flow.response, flow.error
     started = flow.request.timestamp_start
     first = response.timestamp_start if response else None
     end = error.timestamp if error else response and response.timestamp_end
-    # Without a table nobody can tell where a credential stands in it.
-    path = mask_path(request, table.places) if table else None
-    return (
-        f'{{"time": "{_second(int(started))}.{int(started % 1 * 1000):03}+00:00"'
-        f', "flow": {_json(flow.id)}'
-        f', "trace": {_json(trace_id(request))}'
-        f', "domain": {_json(request.host and request.host.rpartition("@")[2])}'
-        f', "method": {_json(request.method)}'
-        f', "path": {_json(path)}'
-        f", {_written(decision)}"
-        f', "fingerprint": {_json(_fingerprint(table, request, decision) if table else None)}'
-        f', "status": {response.status_code if response else "null"}'
-        f', "answered_by": "{_answered_by(flow, decision)}"'
-        f', "misdirected": {_json(flow.metadata.get("hublet_misdirected"))}'
-        f', "error": {_json(error.msg.partition(":")[0] if error else None)}'
-        f', "decision_seconds": {taken:.7f}'
-        f', "seconds": {f"{end - started:.6f}" if end else "null"}'
-        f', "first_byte_seconds": {f"{first - started:.6f}" if first else "null"}'
-        f', "request_bytes": {_size(flow.request)}'
-        f', "response_bytes": {_size(response)}}}'
+    return json.dumps(
+        {
+            "time": datetime.fromtimestamp(started, UTC).isoformat(timespec="milliseconds"),
+            "flow": flow.id,
+            "trace": trace_id(request),
+            "domain": request.host and request.host.rpartition("@")[2],
+            "method": request.method,
+            # without a table, nothing says where a credential stands in it
+            "path": mask_path(request, table.places) if table else None,
+            **decision.as_json(),
+            "fingerprint": _fingerprint(table, request, decision) if table else None,
+            "status": response.status_code if response else None,
+            "answered_by": _answered_by(flow, decision),
+            "misdirected": flow.metadata.get("hublet_misdirected"),
+            "error": error.msg.partition(":")[0] if error else None,
+            "decision_seconds": round(decided.seconds, 7),
+            "seconds": round(end - started, 6) if end else None,
+            "first_byte_seconds": round(first - started, 6) if first else None,
+            "request_bytes": _size(flow.request),
+            "response_bytes": _size(response),
+        }
     )
-
-
-def _json(text: str | None) -> str:
-    return "null" if text is None else encode_basestring_ascii(text)
-
-
-@lru_cache
-def _second(time: int) -> str:
-    return datetime.fromtimestamp(time, UTC).isoformat()[:19]
-
-
-@lru_cache
-def _written(decision: Decision) -> str:
-    return json.dumps(decision.as_json())[1:-1]  # many requests get the same
 
 
 def _fingerprint(table: Table, request: Request, decision: Decision) -> str | None:
@@ -128,19 +114,19 @@ def _fingerprint(table: Table, request: Request, decision: Decision) -> str | No
 
 
 def _answered_by(flow: http.HTTPFlow, decision: Decision) -> str:
-    """Return whose answer it was; `upstream` is that of a host that passed."""
+    """Return what gave the answer; `upstream` is that of a host that passed."""
     if not is_forwarded(flow, decision):
         return "router"
     return "hublet" if decision.hublet else "upstream"
 
 
-def _size(message: http.Message | None) -> int | str:
+def _size(message: http.Message | None) -> int | None:
     """Return the bytes of a body; of a streamed one, what its head said."""
     if message is None:
-        return "null"
+        return None
     if isinstance(message.stream, Passing):
         return message.stream.size
     if message.raw_content is not None:
         return len(message.raw_content)
     length = message.headers.get("content-length", "")
-    return int(length) if length.isdecimal() else "null"
+    return int(length) if length.isdecimal() else None

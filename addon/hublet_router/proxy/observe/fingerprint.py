@@ -1,10 +1,10 @@
-"""What tells two credentials of one run apart, and nothing of either."""
+"""What tells two credentials of one run apart and reveals nothing of either."""
 
 import secrets
 from hashlib import blake2b
 
 _KEY = secrets.token_bytes(32)
-"""Of this process: the fingerprints of two runs tell nothing together."""
+"""Of this process: the fingerprints of two runs cannot be compared."""
 
 _KEYED = blake2b(key=_KEY, digest_size=6)
 

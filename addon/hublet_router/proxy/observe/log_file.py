@@ -11,15 +11,15 @@ from mitmproxy.exceptions import OptionsError
 
 logger = logging.getLogger(__name__)
 
-MAX_WAITING = 200
-"""Writes that wait for the disk; the lines of one more are dropped, and counted."""
+MAX_WAITING = 10_000
+"""Lines that wait for the disk; one more is dropped, and counted."""
 
-GATHER = 0.5
-"""Seconds between writes: for each, the thread and the event loop change places several times."""
+WRITE_INTERVAL = 0.5
+"""Seconds between writes: each makes the thread and the event loop switch several times."""
 
 
 class LogFile:
-    """Whole lines, or none: what the disk does not take is dropped, counted and told once."""
+    """Appends whole lines. What the disk does not take is dropped, counted and reported once."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -37,12 +37,12 @@ class LogFile:
         self._thread = threading.Thread(target=self._run, name="hublet_log", daemon=True)
         self._thread.start()
 
-    def write(self, lines: str) -> None:
-        """Hand lines over, the last one without its end; never waits."""
+    def write(self, line: str) -> None:
+        """Hand over a line, without its end; never waits."""
         if self._lines.qsize() < MAX_WAITING:
-            self._lines.put(lines.encode() + b"\n")
+            self._lines.put(line.encode() + b"\n")
         else:
-            self.dropped += lines.count("\n") + 1
+            self.dropped += 1
 
     def reopen(self) -> None:
         """Follow a rotation now, and not with the next line."""
@@ -58,7 +58,7 @@ class LogFile:
         going = True
         while going:
             lines = [self._lines.get()]
-            self._is_closing.wait(GATHER)
+            self._is_closing.wait(WRITE_INTERVAL)
             lines += [self._lines.get() for _ in range(self._lines.qsize())]
             going = None not in lines
             if some := [line for line in lines if line is not None]:

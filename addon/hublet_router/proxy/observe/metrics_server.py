@@ -10,22 +10,21 @@ from mitmproxy.exceptions import OptionsError
 
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:]*):([0-9]{1,5})")
 
-type Metrics = Callable[[str], tuple[bytes, str]]
+type Exposition = Callable[[str], tuple[bytes, str]]
 """From what a client accepts to the metrics, and their content type."""
 
 
 class Endpoint:
     """Serves `/metrics`, `/healthz` (it is alive) and `/readyz` (it has a table)."""
 
-    def __init__(self, address: str, metrics: Metrics, is_ready: Callable[[], bool]) -> None:
+    def __init__(self, address: str, exposition: Exposition, is_ready: Callable[[], bool]) -> None:
         if not (match := _ADDRESS.fullmatch(address)):
             raise OptionsError(
                 f"hublet_metrics is '{address}', which is not [host]:port; write :9090 for loopback"
             )
         host = match[1].strip("[]") or "127.0.0.1"
-        handler = type("Handler", (_Handler,), {"metrics": metrics, "is_ready": is_ready})
         try:
-            self._server = ThreadingHTTPServer((host, int(match[2])), handler)
+            self._server = _Server((host, int(match[2])), exposition, is_ready)
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or error
             raise OptionsError(
@@ -41,19 +40,26 @@ class Endpoint:
         self._server.server_close()
 
 
+class _Server(ThreadingHTTPServer):
+    def __init__(
+        self, address: tuple[str, int], exposition: Exposition, is_ready: Callable[[], bool]
+    ) -> None:
+        self.exposition = exposition
+        self.is_ready = is_ready
+        super().__init__(address, _Handler)
+
+
 class _Handler(BaseHTTPRequestHandler):
-    metrics: Metrics
-    is_ready: Callable[[], bool]
+    server: _Server
     timeout = 10  # seconds that a client may take
 
     def do_GET(self) -> None:
         """Answer a scrape or a probe."""
-        of = type(self)  # the functions of this server, not methods of a connection
         match self.path.partition("?")[0]:
             case "/metrics":
-                body, kind = of.metrics(self.headers.get("accept", ""))
+                body, kind = self.server.exposition(self.headers.get("accept", ""))
                 self._answer(HTTPStatus.OK, body, kind)
-            case "/readyz" if not of.is_ready():
+            case "/readyz" if not self.server.is_ready():
                 self._answer(HTTPStatus.SERVICE_UNAVAILABLE, b"no table\n")
             case "/healthz" | "/readyz":
                 self._answer(HTTPStatus.OK, b"ok\n")
@@ -68,4 +74,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing: a scrape every few seconds is no news."""
+        """Log nothing: a scrape every few seconds is no news."""

@@ -2,12 +2,12 @@
 
 import logging
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from mitmproxy import ctx, http
-from mitmproxy.addonmanager import Loader
 
 from ...core.decision import Decision
 from ...core.judge import decide
@@ -15,85 +15,86 @@ from ...core.request import Request
 from ...core.table import Table
 from ...explain.comparison import described, differ
 from ...flows.requests import request_with_body
-from ..live_table import TableSource
+from ..live_table import LiveTable
 from ..routing.annotate import SHADOW_MARK, remark
+from .measurement import Measurement
 
 logger = logging.getLogger(__name__)
 
 
 class Shadow:
-    """Tells where the candidate would decide otherwise."""
+    """Reports where the candidate would decide otherwise."""
 
     name = "hublet-router-shadow"
 
     def __init__(self) -> None:
-        self.table: Table | None = None
-        self.counts: Counter[tuple[str, ...]] = Counter()  # Hublet and reason, of each
-        self._source: TableSource | None = None
+        self.candidate = self._no_candidate()
+        self.counts: Counter[tuple[str, ...]] = Counter()  # by Hublet and reason, of each table
         self._waiting: WeakKeyDictionary[http.HTTPFlow, tuple[Request, Decision]]
         self._waiting = WeakKeyDictionary()
         self._logged: set[str] = set()
 
-    def load(self, loader: Loader) -> None:
-        """Declare the option."""
-        loader.add_option(
-            "hublet_shadow",
-            str | None,  # type: ignore[arg-type]  # mitmproxy's own annotation is too narrow
-            None,
-            "A candidate table: it decides each request beside the live one, changes nothing, and"
-            " tells where the two differ.",
-        )
-
     def configure(self, updated: set[str]) -> None:
-        """Watch another file; the watch reads it, too, so that no fault of it delays or fails."""
+        """Watch another file. The watch reads it, so that no fault of it delays or fails this."""
         if "hublet_shadow" not in updated:
             return
         self.done()
         if path := ctx.options.hublet_shadow:
-            self._source = TableSource(Path(path).expanduser(), logging.WARNING)
-            self._source.expire()
-            self._source.follow(self._take)
+            self.candidate.reload_soon(Path(path).expanduser())
+            self.candidate.start_watching()
 
     def done(self) -> None:
         """Forget the candidate."""
-        if self._source:
-            self._source.close()
-        self._source = self.table = None
+        self.candidate.close()
+        self.candidate = self._no_candidate()
         self._waiting.clear()
+
+    def measurements(self) -> Iterator[Measurement]:
+        """Yield the count for the metrics."""
+        yield Measurement(
+            "hublet_shadow_differences",
+            "counter",
+            "Requests that the candidate of `hublet_shadow` would decide otherwise.",
+            ("hublet", "reason", "candidate", "candidate_reason"),
+            lambda: self.counts,
+        )
 
     def note(self, flow: http.HTTPFlow, request: Request, decision: Decision) -> None:
         """Keep what was decided, until the whole request has come."""
-        if self.table:
+        if self.candidate.table:
             self._waiting[flow] = request, decision
 
     def response(self, flow: http.HTTPFlow) -> None:
         """Let the candidate decide, on what the live table saw."""
-        if not (self.table and (noted := self._waiting.pop(flow, None))):
+        table = self.candidate.table
+        if not (table and (noted := self._waiting.pop(flow, None))):
             return
         request, live = noted
         try:
-            if self.table.reads_body(request.path):
+            if table.reads_body(request.path):
                 body = None if flow.request.stream else request_with_body(flow).body
                 request = replace(request, body=body)
-            candidate = decide(self.table, request)
+            decision = decide(table, request)
         except Exception as error:  # not its text, which can hold what the client sent
             self._log_once(f"the candidate failed with {type(error).__name__}")
             return
-        if differ(live, candidate):
-            self.counts[*live.labels, *candidate.labels] += 1
-            old, new = described(live, candidate)
+        if differ(live, decision):
+            self.counts[*live.labels, *decision.labels] += 1
+            old, new = described(live, decision)
             remark(flow, "shadow", new, SHADOW_MARK)
             self._log_once(f"'{old}' would become '{new}'")
 
     error = response
+
+    def _no_candidate(self) -> LiveTable:
+        return LiveTable(self._accept, logging.WARNING)
 
     def _log_once(self, sentence: str) -> None:
         if sentence not in self._logged:
             self._logged.add(sentence)
             logger.warning("hublet_shadow: %s", sentence)
 
-    def _take(self, table: Table) -> None:
-        """Take another candidate, whose differences are news."""
-        self.table = table
+    def _accept(self, table: Table, _path: Path) -> None:
+        """Log another candidate, whose differences are news."""
         self._logged.clear()
         logger.info("shadow table %s decides as well, and changes nothing", table.version)

@@ -2,28 +2,42 @@
 
 import time
 
-from ...core.decision import Decision
+from mitmproxy import http
+
 from ...explain.masking import counted
+from ..routing.annotate import Ledger
 
 
 class Usage:
-    """How often each Hublet and rule decided, and when last."""
+    """Counts each request once, when its answer has ended, by the decision that stood then."""
 
-    def __init__(self) -> None:
-        # Hublet and rule -> how many, and when the last one came
-        self.decided: dict[tuple[str | None, str | None], tuple[int, float]] = {}
+    name = "hublet-router-usage"
 
-    def count(self, decision: Decision) -> None:
-        """Count a decision of the live path."""
-        key = decision.hublet, decision.credential
-        count, _ = self.decided.get(key, (0, 0))
-        self.decided[key] = count + 1, time.time()
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        # Hublet and rule -> how many requests, and when the last one ended
+        self.counts: dict[tuple[str | None, str | None], tuple[int, float]] = {}
 
-    def told(self, kind: str, name: str) -> str:
-        """Return `12 requests, 14:40:18`: how many, and when the last one came."""
-        at = ("Hublet", "rule").index(kind)
-        them = [one for key, one in self.decided.items() if key[at] == name]
-        if not them:
-            return "no request"
-        clock = time.strftime("%H:%M:%S", time.localtime(max(last for _, last in them)))
-        return f"{counted(sum(count for count, _ in them), 'request')}, {clock}"
+    def response(self, flow: http.HTTPFlow) -> None:
+        """Count a request whose answer has ended, or will not come."""
+        if decided := self.ledger.get(flow):
+            key = decided.decision.hublet, decided.decision.credential
+            count, _ = self.counts.get(key, (0, 0))
+            self.counts[key] = count + 1, time.time()
+
+    error = response
+
+    def of_hublet(self, name: str) -> str:
+        """Return `12 requests, 14:40:18` for a Hublet: how many, and when the last one ended."""
+        return _summary([it for (hublet, _), it in self.counts.items() if hublet == name])
+
+    def of_rule(self, name: str) -> str:
+        """Return the same for a rule."""
+        return _summary([it for (_, rule), it in self.counts.items() if rule == name])
+
+
+def _summary(counts: list[tuple[int, float]]) -> str:
+    if not counts:
+        return "no request"
+    clock = time.strftime("%H:%M:%S", time.localtime(max(last for _, last in counts)))
+    return f"{counted(sum(count for count, _ in counts), 'request')}, {clock}"

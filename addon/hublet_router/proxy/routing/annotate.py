@@ -1,4 +1,4 @@
-"""What a decision leaves on a flow, for the people who look at it: never a credential."""
+"""What a decision leaves on a flow, for a person to look at: never a credential."""
 
 import re
 from typing import NamedTuple
@@ -12,16 +12,22 @@ from ...core.table import Table
 
 
 class Decided(NamedTuple):
-    """A decision, with the table and the request that it was made of, and the seconds it took."""
+    """A decision, with the table and the request that it was made of, and the seconds it took.
+
+    A provisional one was made before the body came. If the body turns out short, the request is
+    decided again, as one for its `original_host`; `seconds` is then the sum.
+    """
 
     decision: Decision
     table: Table | None
     seconds: float
     request: Request | None = None
+    is_provisional: bool = False
+    original_host: str = ""
 
 
 type Ledger = WeakKeyDictionary[http.HTTPFlow, Decided]
-"""What was decided for each flow, for those who tell what came of it."""
+"""What was decided for each flow: what logs, metrics and counts say at its end."""
 
 REFUSED_MARK, PINNED_MARK = ":no_entry:", ":pushpin:"
 SHADOW_MARK, MISDIRECTED_MARK = ":twisted_rightwards_arrows:", ":x:"
@@ -34,7 +40,7 @@ _REMARKS = ("hublet_shadow", "hublet_misdirected")
 def annotate(flow: http.HTTPFlow, decision: Decision) -> None:
     """Write metadata that `~meta '^hublet: eu1$'` finds, a readable comment, and a marker.
 
-    A comment or a marker that somebody else made stays.
+    A comment or a marker of another origin stays.
     """
     if flow.metadata:
         for key in _KEYS + _REMARKS:
@@ -61,5 +67,5 @@ def remark(flow: http.HTTPFlow, key: str, text: str, mark: str) -> None:
 
 
 def is_annotated(flow: http.HTTPFlow) -> bool:
-    """Tell whether a decision was written on the flow before."""
+    """Return whether a decision was written on the flow before."""
     return "hublet_reason" in flow.metadata

@@ -38,6 +38,6 @@ def pass_on(response: http.Response, table: Table | None) -> None:
 
 
 def keep_copy(response: http.Response) -> None:
-    """Give a short answer that was passed on its body, for whoever looks at it or records it."""
+    """Give a short answer that was passed on its body, for views and recordings."""
     if isinstance(response.stream, Passing) and response.raw_content is None:
         response.data.content = response.stream.content

@@ -1,7 +1,6 @@
-"""Who answered: what is forwarded can say so, as the router's own answers always do."""
+"""Proxy-Status (RFC 9209) on forwarded responses; the router's own answers always carry it."""
 
 from mitmproxy import ctx, http
-from mitmproxy.addonmanager import Loader
 
 from ...core.decision import Action, Decision
 from .annotate import Ledger
@@ -16,15 +15,6 @@ class ProxyStatus:
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
 
-    def load(self, loader: Loader) -> None:
-        """Declare the option."""
-        loader.add_option(
-            "hublet_proxy_status",
-            bool,
-            False,
-            "Say in the Proxy-Status of forwarded responses, too, which Hublet was asked and why.",
-        )
-
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         """Append our member, which has to be the last: what is before came from the upstream.
 
@@ -37,7 +27,7 @@ class ProxyStatus:
 
 
 def is_forwarded(flow: http.HTTPFlow, decision: Decision) -> bool:
-    """Tell whether the response came from an upstream; another addon can have made it, too."""
+    """Return whether the response came from an upstream; another addon can have made it, too."""
     return (
         decision.action is not Action.REFUSE
         and flow.response is not None

@@ -92,13 +92,16 @@ def answer(decision: Decision, method: str) -> http.Response:
 
 
 def send_refusal(flow: http.HTTPFlow, decision: Decision) -> None:
-    """Answer a request that goes nowhere, or leave it at the door that `server_connect` closes.
+    """Refuse a request, in one of three ways.
 
-    mitmproxy answers only when it has the whole body, and crashes where there is an answer but the
-    body is streamed (`start_request_stream`), by whichever addon. So `request` decides again, and
-    answers. A body that is long, or of unknown length, would be buffered until then: it is
-    streamed towards a destination without a stamp, so that the connection is refused, and
-    mitmproxy ends the request with 502; a client that waits for 100 has not even sent it.
+    mitmproxy answers only when it has the whole body, and crashes if there is an answer but an
+    addon streams the body (its issue 1115, `start_request_stream`).
+
+    1. The body is there, or there is none: answer.
+    2. It is short and on its way: wait for it. `request` decides again, and answers.
+    3. It is long, or of unknown length: mitmproxy would buffer it until then. So stream it to a
+       destination without a stamp. `UpstreamGuard.server_connect` refuses the connection, and
+       mitmproxy ends the request with 502. A client that waits for 100 has not even sent the body.
     """
     size, body = body_size(flow.request), flow.request.raw_content
     if size == 0 or (body is not None and len(body) <= MAX_BODY):

@@ -3,7 +3,6 @@
 from mitmproxy import http
 from mitmproxy.connection import Server
 
-from ...core.request import Request
 from ...core.table import Upstream
 from ...flows.requests import is_framed
 
@@ -12,20 +11,20 @@ class UpstreamHost(str):
     """The host of an upstream, with the server name that TLS must use there: a decision's stamp.
 
     mitmproxy pools the upstream connections of a client by address alone (`GetHttpConnection` in
-    proxy/layers/http/__init__.py) and hands `server_connect` no flow, so both stand in the address.
-    Hosts with different names are not equal: they are pooled apart, and each gets its own SNI.
-    No plain text is equal either: what bears no stamp finds no connection that is open already,
-    has to ask for one of its own, and the door refuses it. A stream of HTTP/3 is pooled apart, too:
-    mitmproxy would send two of them over one HTTP/1 connection at a time, and crash.
+    proxy/layers/http/__init__.py), and `server_connect` gets no flow. So the address is the only
+    place where a decision can leave something that both will see.
 
-    A decision that still waits for the body notes which host was `asked` for, to be made again.
+    - Hosts with different server names are not equal. They are pooled apart, each with its SNI.
+    - An `UpstreamHost` never equals a plain `str`. So a request without a decision cannot reuse a
+      pooled connection; mitmproxy must open one, and the upstream guard refuses it.
+    - Streams of HTTP/3 are pooled apart by their flow's id: mitmproxy would send two of them over
+      one HTTP/1 connection at a time, and crash.
     """
 
-    __slots__ = ("asked", "port", "server_name", "stream")
+    __slots__ = ("port", "server_name", "stream")
     port: int
     server_name: str | None
     stream: str | None
-    asked: str | None
 
     def __new__(
         cls, host: str, port: int = 0, server_name: str | None = None, stream: str | None = None
@@ -35,7 +34,6 @@ class UpstreamHost(str):
         self.port = port
         self.server_name = server_name
         self.stream = stream
-        self.asked = None
         return self
 
     def __eq__(self, other: object) -> bool:
@@ -53,8 +51,8 @@ class UpstreamHost(str):
     __hash__ = str.__hash__
 
 
-def retarget(flow: http.HTTPFlow, upstream: Upstream, asked: Request) -> None:
-    """Send a request to an upstream and change nothing else of it.
+def retarget(flow: http.HTTPFlow, upstream: Upstream, host: str) -> None:
+    """Send a request for a host to an upstream, and change nothing else of it.
 
     `request.host` and `request.port` would rewrite Host and `:authority` (`http.py`,
     `_update_host_and_authority`); `request.data` does not, and mitmproxy's own HTTP layer sets
@@ -63,7 +61,7 @@ def retarget(flow: http.HTTPFlow, upstream: Upstream, asked: Request) -> None:
     request = flow.request
     name = None
     if upstream.scheme == "https":
-        name = upstream.server_name(flow.client_conn.sni, asked.host or "")
+        name = upstream.server_name(flow.client_conn.sni, host)
     stream = flow.id if request.is_http3 else None
     request.data.host = UpstreamHost(upstream.host, upstream.port, name, stream)
     request.data.port = upstream.port
@@ -71,7 +69,7 @@ def retarget(flow: http.HTTPFlow, upstream: Upstream, asked: Request) -> None:
     if flow.server_conn.transport_protocol != "tcp":  # HTTP/3 in front; no QUIC to the upstream
         flow.server_conn = Server(address=flow.server_conn.address, transport_protocol="tcp")
     if not is_framed(request):
-        # Should mitmproxy stream the body, it writes the head before it asks anybody again.
+        # If mitmproxy streams the body, it writes the head before it calls the next hook.
         request.headers["transfer-encoding"] = "chunked"
 
 

@@ -1,0 +1,469 @@
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hublet_router.tablefile.errors import Faults
+from hublet_router.tablefile.structure import Section, Text, check, compose, read
+
+TEXT = {"type": "string", "minLength": 1}
+
+
+def reported(faults: Faults) -> list[str]:
+    return [f"{fault.line}:{fault.column}: {fault.text}" for fault in faults.found]
+
+
+def composed(text: bytes) -> tuple[yaml.Node | None, list[str]]:
+    faults = Faults()
+    return compose(faults, text), reported(faults)
+
+
+def checked(text: str, part: dict[str, Any]) -> tuple[Any, list[str]]:
+    """Check a document against a part of a schema; return its value and its faults."""
+    faults = Faults()
+    node = compose(faults, text.encode())
+    assert node
+    return check(faults, node, part, "x"), reported(faults)
+
+
+def plain(value: Any) -> Any:
+    """Return a value without its positions."""
+    if isinstance(value, Section):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return value.value if isinstance(value, Text) else value
+
+
+# The sentences after `not YAML:` are PyYAML's, and differ a little with and without libyaml.
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(b"", "1:1: the file is empty; it must hold a table", id="empty"),
+        pytest.param(b"\n# x\n", "1:1: the file is empty; it must hold a table", id="comments"),
+        pytest.param(b"a: b: c", "1:5: not YAML: mapping values are not allowed", id="two colons"),
+        pytest.param(b"a: 1\nb: *x", "2:4: not YAML: found undefined alias", id="alias"),
+        pytest.param(b"\tx: 1", "1:1: not YAML: found character", id="tab"),
+        pytest.param(b"a: @x", "1:4: not YAML: found character", id="reserved character"),
+        pytest.param(b'a: "x', "1:6: not YAML: found unexpected end of stream", id="open quote"),
+        pytest.param(b"a: {b: 1\nc: 2", "2:2: not YAML: ", id="open brace"),
+        pytest.param(b"a: [b\nc: {}", "2:2: not YAML: ", id="open bracket"),
+        pytest.param(b"a:\n  - b\n c: d", "3:2: not YAML: ", id="indentation"),
+        pytest.param(b"- a\nb: c", "2:1: not YAML: ", id="a list and a mapping"),
+        pytest.param(b"a: &x 1\nb: &x 2", "2:4: not YAML: second occurrence", id="anchor"),
+        pytest.param(b"a: 1\n---\nb: 2", "2:1: not YAML: but found another", id="two documents"),
+        pytest.param(b"%YAML 3.0\n---\na: 1", "1:1: not YAML: found incompatible", id="version"),
+    ],
+)
+def test_text_that_is_not_yaml_is_reported(text: bytes, expected: str) -> None:
+    root, sentences = composed(text)
+
+    assert root is None
+    assert len(sentences) == 1
+    assert sentences[0].startswith(expected)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(b"a: caf\xe9", id="Latin-1"),
+        pytest.param(b"\xff\xfe\xfa", id="half of UTF-16"),
+        pytest.param(b"a: \x00", id="a zero byte"),
+        pytest.param(b"a: \x07", id="a control character"),
+    ],
+)
+def test_bytes_that_are_not_utf_8_are_reported(text: bytes) -> None:
+    root, (sentence,) = composed(text)
+
+    assert root is None
+    assert sentence.startswith("1:1: not YAML: unacceptable character #x")
+    assert sentence.endswith("; save the file as UTF-8 text")
+    assert "\n" not in sentence
+
+
+@pytest.mark.parametrize("text", ["a: b", "[a]", "a", "\ufeffa: b", "é: ü", "a: &x [*x]"])
+def test_compose_returns_the_root_node(text: str) -> None:
+    root, sentences = composed(text.encode())
+
+    assert isinstance(root, yaml.Node)
+    assert sentences == []
+
+
+def test_a_file_that_is_nested_too_deep_does_not_end_the_process() -> None:
+    # In a process of its own: where it fails, it takes the whole process with it.
+    script = (
+        "from hublet_router.tablefile.errors import Faults\n"
+        "from hublet_router.tablefile.structure import compose\n"
+        "faults = Faults()\n"
+        "compose(faults, b'[' * 100_000 + b']' * 100_000)\n"
+        "print(len(faults.found))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+
+    assert (ended.returncode, ended.stdout.strip()) == (0, "1")
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        (r'a: "^pat-\."', r"character '.'; in double quotes write \\., or use single quotes"),
+        (r'a: "\d"', r"character 'd'; in double quotes write \\d, or use single quotes"),
+        (r'a: "\xzz"', r"2 hexadecimal numbers, but found 'z'"),
+    ],
+)
+def test_an_escape_that_yaml_does_not_know_is_reported_with_its_right_spelling(
+    text: str, advice: str
+) -> None:
+    assert composed(text.encode())[1][0].endswith(advice)
+
+
+@given(text=st.binary() | st.text("ab:-[]{}\"'&*!|>%@\n #?,").map(str.encode))
+def test_no_file_makes_compose_raise(text: bytes) -> None:
+    root, sentences = composed(text)
+
+    assert (root is None) == (len(sentences) == 1)
+
+
+RULE = {
+    "title": "a rule",
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["name", "in"],
+    "properties": {"name": TEXT, "in": TEXT, "paths": {"title": "the paths", **TEXT}},
+}
+NO_MAPPING = "1:1: a rule must be a mapping of keys to values"
+
+
+@pytest.mark.parametrize(
+    ("text", "keys", "sentences"),
+    [
+        pytest.param("name: a\nin: b", ["name", "in"], [], id="required"),
+        pytest.param("paths: a\nname: a\nin: b", ["paths", "name", "in"], [], id="optional"),
+        pytest.param("in: b", ["in"], ["1:1: a rule has no 'name'; add it"], id="one is missing"),
+        pytest.param(
+            "{}",
+            [],
+            ["1:1: a rule has no 'name'; add it", "1:1: a rule has no 'in'; add it"],
+            id="both are missing",
+        ),
+        pytest.param(
+            "name: a\nin: ''",
+            ["name", "in"],
+            ["2:5: 'in' of a rule is empty; fill it in"],
+            id="a fault in a value",
+        ),
+        pytest.param(
+            "name: a\nin: b\npaths: []",
+            ["name", "in", "paths"],
+            ["3:8: the paths must be text"],
+            id="a value with a title",
+        ),
+        pytest.param(
+            "name: a\nin: b\npath: c",
+            ["name", "in"],
+            ["3:1: unknown key 'path' in a rule; did you mean 'paths'?"],
+            id="nearly right",
+        ),
+        pytest.param(
+            "name: a\nin: b\ncolour: c",
+            ["name", "in"],
+            ["3:1: unknown key 'colour' in a rule; known are name, in, paths"],
+            id="far off",
+        ),
+        pytest.param(
+            "name: a\nin: b\nname: c",
+            ["name", "in"],
+            ["3:1: 'name' is defined twice in a rule; keep one"],
+            id="twice",
+        ),
+        pytest.param(
+            "name: a\nin: b\nzzz: c\nzzz: c",
+            ["name", "in"],
+            [
+                "3:1: unknown key 'zzz' in a rule; known are name, in, paths",
+                "4:1: 'zzz' is defined twice in a rule; keep one",
+            ],
+            id="unknown, twice",
+        ),
+        pytest.param(
+            "{name: a, in: b, on: c}",
+            ["name", "in"],
+            [
+                "1:18: a key of a rule must be text, but YAML reads 'on' as a truth value;"
+                ' write "on" in quotes'
+            ],
+            id="a key that is not text",
+        ),
+        pytest.param(
+            "{name: a, in: b, [c]: d}",
+            ["name", "in"],
+            ["1:18: a key of a rule must be text"],
+            id="a key that is a list",
+        ),
+        pytest.param(
+            "{name: a, in: b, <<: {c: d}}",
+            ["name", "in"],
+            [
+                "1:18: a key of a rule must be text, but YAML reads '<<' as a"
+                ' tag:yaml.org,2002:merge; write "<<" in quotes'
+            ],
+            id="a merge key",
+        ),
+        pytest.param("[a]", [], [NO_MAPPING], id="a list"),
+        pytest.param("a", [], [NO_MAPPING], id="text"),
+    ],
+)
+def test_mappings_with_fixed_keys(text: str, keys: list[str], sentences: list[str]) -> None:
+    section, faults = checked(text, RULE)
+
+    assert (list(section or ()), faults) == (keys, sentences)
+
+
+def test_a_section_keeps_positions_and_the_first_of_two_values() -> None:
+    section, _ = checked("name: a\nname: b\nin:  c", RULE)
+
+    assert section == {"name": Text("a", (1, 7)), "in": Text("c", (3, 6))}
+    assert (section.at, section.key_at) == ((1, 1), {"name": (1, 1), "in": (3, 1)})
+
+
+def test_a_key_without_a_mapping_gives_an_empty_section() -> None:
+    section, _ = checked("{a: {b: c}, d: }", {**ANY, "additionalProperties": ANY})
+
+    assert section.section("a") == {"b": Text("c", (1, 9))}
+    assert section.section("d") == section.section("e") == {}
+
+
+ANY = {
+    "title": "entry",
+    "type": "object",
+    "minProperties": 1,
+    "propertyNames": {"type": "string", "pattern": "^[a-z]+$", "description": "letters"},
+    "additionalProperties": {"title": "entry", **TEXT},
+}
+NUMBERED = {**ANY, "propertyNames": {"type": ["integer", "string"]}}
+
+
+@pytest.mark.parametrize(
+    ("text", "part", "values", "sentences"),
+    [
+        pytest.param("{a: b, c: d}", ANY, {"a": "b", "c": "d"}, [], id="any keys"),
+        pytest.param("{}", ANY, {}, ["1:1: entry is empty; name at least one"], id="none"),
+        pytest.param(
+            "{a: b, C: d}", ANY, {"a": "b"}, ["1:8: a key of entry must be letters"], id="pattern"
+        ),
+        pytest.param(
+            "{a: }", ANY, {"a": None},
+            ["1:4: entry 'a' must be text, but YAML reads '' as nothing; write it in quotes"],
+            id="a value that is nothing",
+        ),
+        pytest.param("{7: b, 007: c}", NUMBERED, {"7": "b", "007": "c"}, [], id="numbers"),
+        pytest.param(
+            "{1_000: b}", NUMBERED, {},
+            ["1:2: a key of entry must be text, but YAML reads '1_000' as a number;"
+             ' write "1_000" in quotes'],
+            id="a number that is not only digits",
+        ),
+    ],
+)  # fmt: skip
+def test_mappings_with_any_keys(
+    text: str, part: dict[str, Any], values: dict[str, Any], sentences: list[str]
+) -> None:
+    section, faults = checked(text, part)
+
+    assert (plain(section), faults) == (values, sentences)
+
+
+CHOICE = {
+    "title": "a place",
+    "type": "object",
+    "additionalProperties": False,
+    "oneOf": [{"required": ["header"]}, {"required": ["query"]}],
+    "dependencies": {"scheme": ["header"]},
+    "properties": {"header": TEXT, "query": TEXT, "scheme": TEXT},
+}
+AT_LEAST = {**CHOICE, "oneOf": [], "anyOf": CHOICE["oneOf"]}
+ONE_OF = "1:1: a place must hold exactly one of header, query"
+
+
+@pytest.mark.parametrize(
+    ("text", "part", "is_taken", "sentences"),
+    [
+        pytest.param("{header: a}", CHOICE, True, [], id="one"),
+        pytest.param("{header: a, scheme: b}", CHOICE, True, [], id="one with what it allows"),
+        pytest.param("{}", CHOICE, False, [ONE_OF], id="none"),
+        pytest.param("{header: a, query: b}", CHOICE, False, [ONE_OF], id="two"),
+        pytest.param("{scheme: a}", CHOICE, False, [ONE_OF], id="only what depends on one"),
+        pytest.param(
+            "{query: a, scheme: b}",
+            CHOICE,
+            True,
+            ["1:12: 'scheme' belongs to 'header'; remove it"],
+            id="what depends on another",
+        ),
+        pytest.param("{header: a, query: b}", AT_LEAST, True, [], id="both, where one is needed"),
+        pytest.param(
+            "{}",
+            AT_LEAST,
+            False,
+            ["1:1: a place must hold at least one of header, query"],
+            id="none, where one is needed",
+        ),
+    ],
+)
+def test_choices_of_keys(
+    text: str, part: dict[str, Any], is_taken: bool, sentences: list[str]
+) -> None:
+    section, faults = checked(text, part)
+
+    assert (section is not None, faults) == (is_taken, sentences)
+
+
+LIST = {"type": "array", "minItems": 1, "items": TEXT}
+ONE_OR_MORE = {"anyOf": [TEXT, LIST]}
+
+
+@pytest.mark.parametrize(
+    ("text", "part", "value", "sentences"),
+    [
+        pytest.param("[a, b]", LIST, ["a", "b"], [], id="list"),
+        pytest.param("[a, b]", ONE_OR_MORE, ["a", "b"], [], id="list where one would do"),
+        pytest.param("a", ONE_OR_MORE, ["a"], [], id="one"),
+        pytest.param("''", ONE_OR_MORE, None, ["1:1: 'x' is empty; fill it in"], id="one, empty"),
+        pytest.param("a", LIST, None, ["1:1: 'x' must be a list"], id="not a list"),
+        pytest.param("{a: b}", LIST, None, ["1:1: 'x' must be a list"], id="a mapping"),
+        pytest.param("{a: b}", ONE_OR_MORE, None, ["1:1: 'x' must be a list"], id="nor is it one"),
+        pytest.param("[]", LIST, [], ["1:1: 'x' is an empty list; name at least one"], id="empty"),
+        pytest.param("[a, [b]]", LIST, ["a"], ["1:5: 'x' must be text"], id="an item with a fault"),
+        pytest.param(
+            "[[b]]",
+            {**LIST, "items": {"title": "an item", **TEXT}},
+            [],
+            ["1:2: an item must be text"],
+            id="items with a title",
+        ),
+    ],
+)
+def test_lists(text: str, part: dict[str, Any], value: Any, sentences: list[str]) -> None:
+    found, faults = checked(text, part)
+
+    assert (plain(found), faults) == (value, sentences)
+
+
+def misread(value: str, kind: str) -> list[str]:
+    fix = f'write "{value}" in quotes' if value else "write it in quotes"
+    return [f"1:1: 'x' must be text, but YAML reads '{value}' as {kind}; {fix}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "sentences"),
+    [
+        ("eu1", "eu1", []),
+        ('"no"', "no", []),
+        ("'010'", "010", []),
+        ("!!str 9", "9", []),
+        ("y", "y", []),
+        ("1e1", "1e1", []),
+        ("no", None, misread("no", "a truth value")),
+        ("on", None, misread("on", "a truth value")),
+        ("Yes", None, misread("Yes", "a truth value")),
+        ("false", None, misread("false", "a truth value")),
+        ("010", None, misread("010", "a number")),
+        ("0x1f", None, misread("0x1f", "a number")),
+        ("1_000", None, misread("1_000", "a number")),
+        ("22:22", None, misread("22:22", "a number")),
+        ("1.5", None, misread("1.5", "a number")),
+        (".inf", None, misread(".inf", "a number")),
+        ("~", None, misread("~", "nothing")),
+        ("null", None, misread("null", "nothing")),
+        ("!!null ''", None, misread("", "nothing")),
+        ("2026-11-23", None, misread("2026-11-23", "a date")),
+        ("=", None, misread("=", "a tag:yaml.org,2002:value")),
+        ("!region eu1", None, misread("eu1", "a !region")),
+        ('""', None, ["1:1: 'x' is empty; fill it in"]),
+        ("[a]", None, ["1:1: 'x' must be text"]),
+        ("{a: b}", None, ["1:1: 'x' must be text"]),
+    ],
+)
+def test_text(text: str, value: str | None, sentences: list[str]) -> None:
+    found, faults = checked(text, TEXT)
+
+    assert (plain(found), faults) == (value, sentences)
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "sentences"),
+    [
+        ("default", "default", []),
+        ("refuse", "refuse", []),
+        ("refused", None, ["1:1: 'x' is 'refused'; write default or refuse"]),
+        ("REFUSE", None, ["1:1: 'x' is 'REFUSE'; write default or refuse"]),
+        ("off", None, misread("off", "a truth value")),
+        ("[refuse]", None, ["1:1: 'x' must be text"]),
+    ],
+)
+def test_words(text: str, value: str | None, sentences: list[str]) -> None:
+    found, faults = checked(text, {"type": "string", "enum": ["default", "refuse"]})
+
+    assert (plain(found), faults) == (value, sentences)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("ab", "ab"), ("aB", None), ("'ab\\n'", None), ('"ab\\n"', None)]
+)
+def test_a_pattern_ends_at_the_end_of_the_text(text: str, value: str | None) -> None:
+    part = {"type": "string", "pattern": "^[a-z]+$", "description": "letters"}
+
+    expected = [] if value else ["1:1: 'x' must be letters"]
+    found, faults = checked(text, part)
+    assert (plain(found), faults) == (value, expected)
+
+
+NUMBER = {
+    "description": "a number from 1 to 20",
+    "type": ["integer", "string"],
+    "minimum": 1,
+    "maximum": 20,
+    "pattern": "^[1-9][0-9]*$",
+}
+
+
+@pytest.mark.parametrize("text", ["1", "20", "'9'"])
+def test_numbers(text: str) -> None:
+    found, faults = checked(text, NUMBER)
+
+    assert (plain(found), faults) == (text.strip("'"), [])
+
+
+@pytest.mark.parametrize("text", ["0", "011", "21", "'21'", "-9", "9.0", "nine", "~", "no", "0x9"])
+def test_numbers_are_read_as_they_are_written(text: str) -> None:
+    assert checked(text, NUMBER) == (None, ["1:1: 'x' must be a number from 1 to 20"])
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"), [("[9]", "must be a number from 1 to 20"), ("''", "is empty; fill it in")]
+)
+def test_what_is_not_a_number_at_all(text: str, fault: str) -> None:
+    assert checked(text, NUMBER) == (None, [f"1:1: 'x' {fault}"])
+
+
+def test_read_checks_against_the_schema_of_the_table() -> None:
+    faults = Faults()
+
+    assert plain(read(faults, b"default: a")) == {"default": "a"}
+    assert reported(faults) == [
+        f"1:1: the table has no '{key}'; add it" for key in ("domains", "hublets", "credentials")
+    ]
+
+
+@pytest.mark.parametrize("text", [b"", b"[a]"])
+def test_read_returns_nothing_where_there_is_no_mapping(text: bytes) -> None:
+    faults = Faults()
+
+    assert read(faults, text) is None
+    assert len(faults.found) == 1

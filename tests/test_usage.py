@@ -1,0 +1,69 @@
+"""How often each Hublet and rule decided: each request is counted once."""
+
+import time
+
+import pytest
+from mitmproxy.test import tflow
+
+from harness import Stage, bearer, request, wait_for
+from hublet_router.core.decision import Action, Decision, Reason, refuse
+from hublet_router.proxy.observe.usage import Usage
+from hublet_router.proxy.routing.annotate import Decided, Ledger
+
+
+def test_summary_names_the_count_and_the_time_of_the_last_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1767225600.0)
+    monkeypatch.setattr(time, "localtime", time.gmtime)
+    ledger = Ledger.__value__()
+    usage = Usage(ledger)
+
+    def ended(decision: Decision) -> None:
+        flow = tflow.tflow()
+        ledger[flow] = Decided(decision, None, 0)
+        usage.response(flow)
+
+    ended(refuse(Reason.CONFLICT, "api-key"))
+    assert usage.of_rule("api-key") == "1 request, 00:00:00"
+    ended(refuse(Reason.CONFLICT, "api-key"))
+    assert usage.of_rule("api-key") == "2 requests, 00:00:00"
+    ended(Decision(Action.ROUTE, "na1", None, Reason.LEGACY, "api-key", None))
+    assert usage.of_rule("api-key") == "3 requests, 00:00:00"
+    assert usage.of_hublet("na1") == "1 request, 00:00:00"
+    assert usage.of_hublet("eu1") == "no request"
+
+
+def test_request_without_decision_is_not_counted() -> None:
+    usage = Usage(Ledger.__value__())
+    usage.error(tflow.tflow())
+    assert usage.counts == {}
+
+
+CHUNKED = b"8\r\nx=abcdef\r\n0\r\n\r\n"
+TWICE_DECIDED = {
+    "refused with a short body": (
+        request("POST", "/", bearer("zz9"), body=b"x"),
+        (None, "private-app-token"),
+    ),
+    "provisional until the end of a chunked body": (
+        request("PUT", "/oauth/v1/token", bearer("eu1"), "Transfer-Encoding: chunked") + CHUNKED,
+        ("eu1", "private-app-token"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("raw", "key"), TWICE_DECIDED.values(), ids=TWICE_DECIDED)
+def test_request_that_is_decided_twice_is_counted_once(
+    stage: Stage, raw: bytes, key: tuple[str | None, str]
+) -> None:
+    stage.upstream("na1")
+    stage.upstream("eu1")
+    stage.table()
+    stage.proxy()
+    with stage.client() as client:
+        client.send(raw)
+    wait_for(lambda: stage.seen.flows)
+    assert {key: count for key, (count, _) in stage.router.usage.counts.items()} == {key: 1}
+    rows = {row[0]: row[2] for row in stage.command("hublet.table")}
+    assert rows["rule private-app-token"].startswith("1 request, ")
