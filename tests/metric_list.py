@@ -24,7 +24,7 @@ class Row(NamedTuple):
 
 
 def rows() -> list[Row]:
-    """Return every metric of the router: those that it counts, and those that its features offer."""
+    """Return every metric: those that the router counts, and those that its features offer."""
     router = HubletRouter()
     features = [router.live, *router.metrics.features]
     counted = [it for it in vars(Counters(features)).values() if isinstance(it, MetricWrapperBase)]
