@@ -9,7 +9,7 @@ MINUTES ?= 10
 NEEDS := promtool=prometheus tmux=tmux chromium=chromium
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help run console web demo test readme coverage fuzz soak bench check format
+.PHONY: help install run console web demo test readme coverage fuzz soak bench check format
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -22,7 +22,7 @@ $(VENV)/runs: pyproject.toml
 	done; \
 	test -n "$$python" || { \
 		echo "hublet-router needs Python 3.12 or newer, and $(or $(PYTHON),this machine) has none:" \
-			"install it, or name it with PYTHON=/path/to/python3.13" >&2; \
+			"install one, or name it with PYTHON=/path/to/python3.13" >&2; \
 		exit 1; \
 	}; \
 	echo "setting up $(VENV): this takes some seconds"; \
@@ -36,6 +36,8 @@ $(VENV)/tests: $(VENV)/runs
 	@echo "adding to $(VENV) what the tests need: this takes a minute"
 	@$(PIP) --editable '.[dev]'
 	@touch $@
+
+install: $(VENV)/runs  ## set up .venv with what running needs
 
 run: $(VENV)/runs  ## route on 127.0.0.1:8080 (PORT=) with hublets.yaml, and serve its demo Hublets
 	$(BIN)/hublet-router run --listen-port $(PORT) --set hublet_demo=true $(ARGS)

@@ -3,7 +3,7 @@ import pytest
 from hublet_router.core.places import Path as PathPlace
 from hublet_router.core.places import Query
 from hublet_router.core.readers import Protobuf
-from hublet_router.core.table import Accounts
+from hublet_router.core.table import Accounts, Move
 from hublet_router.tablefile.accounts import parse_accounts, read_moved
 from hublet_router.tablefile.errors import Faults, TableError
 from hublet_router.tablefile.structure import SCHEMA, check, compose
@@ -27,7 +27,7 @@ def test_a_table_without_accounts() -> None:
 def test_accounts() -> None:
     accounts, sentences = read(
         'ids: [{query: portalId}, {protobuf: 3}, {path: "^/submit/([0-9]+)/"}]\n'
-        "moved: {5865761: eu1, 0007: na1, acme: eu1, '08': eu1}\n"
+        "moved: {5865761: {from: na1, to: eu1}, 0007: na1, acme: {to: eu1}, '08': eu1}\n"
         "file: moved.csv\n"
     )
 
@@ -38,7 +38,12 @@ def test_accounts() -> None:
     assert isinstance(path, PathPlace)
     assert (path.pattern.pattern, path.prefix) == ("^/submit/([0-9]+)/", "/submit/")
     assert accounts.fields == (Protobuf(3),)
-    assert accounts.moved == {"5865761": "eu1", "7": "na1", "acme": "eu1", "8": "eu1"}
+    assert accounts.moved == {
+        "5865761": Move("eu1", "na1"),
+        "7": Move("na1"),
+        "acme": Move("eu1"),
+        "8": Move("eu1"),
+    }
     assert accounts.file == "moved.csv"
 
 
@@ -123,7 +128,7 @@ def test_faults_of_moved(moved: str, sentences: list[str]) -> None:
     assert read(f"ids: [{{query: q}}]\nmoved: {moved}\n")[1] == sentences
 
 
-ACCOUNTS = Accounts((Query("q"),), (), {"1": "eu1"}, "moved.csv")
+ACCOUNTS = Accounts((Query("q"),), (), {"1": Move("eu1")}, "moved.csv")
 
 
 @pytest.mark.parametrize(
@@ -141,20 +146,25 @@ ACCOUNTS = Accounts((Query("q"),), (), {"1": "eu1"}, "moved.csv")
         pytest.param("002,na1\n2,na1\n", {"2": "na1"}, id="twice the same"),
         pytest.param("1,eu1\n", {}, id="the same as in the table"),
         pytest.param("acmé,na1\n", {"acmé": "na1"}, id="no number"),
+        pytest.param("2,na1,eu1\n", {"2": Move("eu1", "na1")}, id="from and to"),
+        pytest.param("account,from,to\n2,eu1,na1\n", {"2": Move("na1", "eu1")}, id="their head"),
     ],
 )
-def test_a_file_of_accounts(rows: str, moved: dict[str, str]) -> None:
-    assert read_moved("moved.csv", rows.encode(), ACCOUNTS, HUBLETS) == {"1": "eu1", **moved}
+def test_a_file_of_accounts(rows: str, moved: dict[str, str | Move]) -> None:
+    moves = {account: Move(it) if isinstance(it, str) else it for account, it in moved.items()}
+    read = read_moved("moved.csv", rows.encode(), ACCOUNTS, HUBLETS)
+    assert read == {"1": Move("eu1"), **moves}
 
 
 def test_a_hublet_is_kept_once() -> None:
     moved = read_moved("moved.csv", b"2,na1\n3,na1\n", ACCOUNTS, HUBLETS)
 
     assert moved["2"] is moved["3"]
-    assert ACCOUNTS.moved == {"1": "eu1"}
+    assert ACCOUNTS.moved == {"1": Move("eu1")}
 
 
-NO_ROW = "not account,hublet; fix the line"
+SPREADSHEET = ("2.0", "+2", "\uff12", "2 2", "5.87E+06", "5,865,761", "'2", "=2")
+NO_ROW = "not account,to or account,from,to; fix the line"
 
 
 @pytest.mark.parametrize(
@@ -162,7 +172,14 @@ NO_ROW = "not account,hublet; fix the line"
     [
         pytest.param(b"2\n", [f"1:1: {NO_ROW}"], id="one column"),
         pytest.param(b"2;na1\n", [f"1:1: {NO_ROW}"], id="semicolons"),
-        pytest.param(b"2,na1,\n", [f"1:1: {NO_ROW}"], id="three columns"),
+        pytest.param(b"2,na1,\n", [f"1:1: {unlisted('')}"], id="an empty column"),
+        pytest.param(b"2,na1,eu1,na1\n", [f"1:1: {NO_ROW}"], id="four columns"),
+        pytest.param(b"2,xx,eu1\n", [f"1:1: {unlisted('xx')}"], id="from nowhere"),
+        pytest.param(
+            b"2,na1,eu1\n2,eu1\n",
+            ["2:1: account 2 is there twice, with different Hublets; keep one"],
+            id="with and without from",
+        ),
         pytest.param(b",na1\n", [f"1:1: {NO_ROW}"], id="no account"),
         pytest.param(b"2,na1\nid,hublet\n", [f"2:1: {unlisted('hublet')}"], id="a late head"),
         pytest.param(b"2, na1\n", [f"1:1: {unlisted(' na1')}"], id="a space"),
@@ -172,10 +189,10 @@ NO_ROW = "not account,hublet; fix the line"
             id="twice, and different",
         ),
         pytest.param(
-            "2.0,na1\n+2,na1\n\uff12,na1\n2 2,na1\n".encode(),
+            "\n".join(f'"{odd}",na1' for odd in SPREADSHEET).encode(),
             [
                 f"{at}:1: no request names an account '{odd}'; write the plain number or id"
-                for at, odd in enumerate(("2.0", "+2", "\uff12", "2 2"), 1)
+                for at, odd in enumerate(SPREADSHEET, 1)
             ],
             id="what a spreadsheet makes of numbers",
         ),

@@ -19,9 +19,7 @@ ANYWHERE = (
 )
 EMPTY = "it repeats what can be empty; let each round read something"
 MULTIPLY = "its repeats and choices multiply; lower the limits in { }, or begin it with ^"
-UNKNOWN = (
-    "nobody can bound the work of a backreference, a condition or a look behind; write it without"
-)
+UNKNOWN = "backreferences, conditionals and lookbehinds have no known bound; remove them"
 LONG = "it is too long to be checked; lower the limits in { }"
 
 
@@ -34,8 +32,8 @@ def shared(example: str) -> str:
 
 def inside(example: str) -> str:
     return (
-        f"inside a repeat, {example} can be read in more than one way; let the next character tell"
-        " how to go on"
+        f"inside a repeat, {example} can be read in more than one way; let the next character"
+        " decide how to go on"
     )
 
 

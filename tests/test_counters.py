@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
 from mitmproxy.test import tflow
 from mitmproxy.version import VERSION
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
-from hublet_router.core.decision import Reason, refuse
+from hublet_router.core.decision import Action, Decision, Reason, refuse
 from hublet_router.proxy.addon import HubletRouter
 from hublet_router.proxy.observe.counters import Counters
 from hublet_router.proxy.observe.measurement import Measurement
@@ -116,3 +117,20 @@ def test_openmetrics_is_served_where_it_is_accepted_and_holds_exemplars() -> Non
         "hublet_requests_total": {"trace_id": trace},
         "hublet_decision_seconds_bucket": {"trace_id": trace},
     }
+
+
+@pytest.mark.parametrize(("opened", "reused"), [(1.0, {("reused", "eu1"): 1}), (9e9, {})])
+def test_first_byte_and_reuse_are_counted_for_a_forwarded_answer(
+    opened: float, reused: dict[tuple[str, ...], float]
+) -> None:
+    it = counters()
+    flow = tflow.tflow(resp=True)
+    flow.server_conn.timestamp_start = opened
+    decision = Decision(Action.ROUTE, "eu1", None, Reason.CREDENTIAL, "api-key", None)
+    it.count(flow, Decided(decision, None, 1e-6))
+    flow.response = None  # no answer came
+    it.count(flow, Decided(decision, None, 1e-6))
+    seen = families(it)
+    assert seen["hublet_upstream_connections"] == reused
+    text = it.exposition("")[0].decode()
+    assert 'hublet_upstream_first_byte_seconds_count{hublet="eu1"} 1.0' in text

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from hublet_router import tablefile
 from hublet_router.core.judge import decide
+from hublet_router.core.table import Move
 from hublet_router.tablefile import TableError
 from hublet_router.tablefile.load import load, loads, table_path
 
@@ -123,7 +124,7 @@ def test_a_file_of_accounts_is_looked_for_beside_the_table(tmp_path: Path) -> No
     table = load(file)
 
     assert table.accounts
-    assert (table.accounts.moved, table.accounts.file) == ({"7": "eu1"}, str(rows))
+    assert (table.accounts.moved, table.accounts.file) == ({"7": Move("eu1")}, str(rows))
     digest = hashlib.sha256(rows.read_bytes()).digest()
     assert table.version == hashlib.sha256(file.read_bytes() + digest).hexdigest()[:12]
     rows.write_text("7,eu1\n8,eu1\n")

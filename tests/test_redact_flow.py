@@ -239,12 +239,6 @@ def test_what_is_kept() -> None:
     assert str(new.client_conn.sni).endswith(".example")
 
 
-def test_connections_are_written_as_mitmproxy_writes_them() -> None:
-    new = redacted(flow())
-    assert new.client_conn.get_state() == connection.Client.get_state(new.client_conn)
-    assert new.server_conn.get_state() == connection.Server.get_state(new.server_conn)
-
-
 def test_a_flow_without_an_answer() -> None:
     it = tflow.tflow(err=True)
     it.live = False

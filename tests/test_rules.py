@@ -336,7 +336,7 @@ def wrong_groups(count: int) -> list[str]:
             None,
             [
                 "1:1: 'regex' can take a very long time on hostile text: inside a repeat, 'a' can"
-                " be read in more than one way; let the next character tell how to go on"
+                " be read in more than one way; let the next character decide how to go on"
             ],
             id="a repeat in a repeat",
         ),

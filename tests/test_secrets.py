@@ -19,6 +19,7 @@ from harness import Client, confdir, free_port, request, wait_for
 from hublet_router.cli.commands import command_line
 from hublet_router.core.findings import findings
 from hublet_router.core.judge import decide
+from hublet_router.demo.shipped import write_demo_table
 from hublet_router.tablefile import load
 from synthetic import access_token, base64url, personal_access_key
 from test_metrics_server import fetch
@@ -68,11 +69,8 @@ def forms_of(secret: str) -> set[str]:
 def output(tmp_path: Path) -> dict[str, str]:
     """All that the router said, at its most talkative, while it served those requests."""
     port, metrics, log = free_port(), free_port(), tmp_path / "decisions.jsonl"
-    text = (ROOT / "hublets.yaml").read_text()
-    for demo in ("9441", "9442"):
-        text = text.replace(f"127.0.0.1:{demo}", f"127.0.0.1:{free_port()}")
-    table = tmp_path / "hublets.yaml"
-    table.write_text(text)
+    table = write_demo_table(tmp_path)
+    text = table.read_text()
     candidate = tmp_path / "candidate.yaml"
     candidate.write_text(text.partition("\nexamples:")[0].replace("default: na1", "default: eu1"))
     command: list[str | Path] = [

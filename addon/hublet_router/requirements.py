@@ -1,4 +1,4 @@
-"""What has to be installed, told in a sentence instead of a traceback.
+"""What has to be installed, as sentences instead of a traceback.
 
 Even an old Python must be able to read this file, so it uses nothing new.
 """
@@ -8,7 +8,7 @@ import sys
 
 
 def missing() -> "list[str]":
-    """Return one sentence, with the command that mends it, for each thing missing or too old."""
+    """Return one sentence, with the command that fixes it, for all that is missing or too old."""
     sentences = []  # no annotation of ours here is newer than Python 3.0
     if sys.version_info < (3, 12):
         sentences.append(

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from .lookup import Rule, RuleIndex
 from .places import Place
@@ -69,6 +69,13 @@ class Example:
     at: tuple[int, int]
 
 
+class Move(NamedTuple):
+    """Where an account lives now, and which Hublet its old credentials name, if known."""
+
+    to: str
+    source: str | None = None
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Accounts:
     """What is known of accounts: where a request names one, and which of them have moved.
@@ -78,7 +85,7 @@ class Accounts:
 
     places: tuple[Place, ...]
     fields: tuple[Protobuf, ...]
-    moved: Mapping[str, str]
+    moved: Mapping[str, Move]
     file: str | None = None
 
     def __repr__(self) -> str:
@@ -96,7 +103,8 @@ class Accounts:
 
     def hublets_by_id(self, ids: Iterable[str]) -> tuple[str | None, ...]:
         """Return the Hublet to which each account has moved, None for one that has not."""
-        return tuple([self.moved.get(account_id(text)) for text in ids])
+        moves = [self.moved.get(account_id(text)) for text in ids]
+        return tuple([move and move.to for move in moves])
 
 
 def account_id(text: str) -> str:

@@ -74,7 +74,7 @@ async def _serve(
     try:
         await echo(name, table, reader, writer)
     except (OSError, h11.RemoteProtocolError):
-        pass  # the proxy tells its client
+        pass  # the proxy reports it to its client
     finally:
         writer.close()
 
@@ -120,7 +120,7 @@ def server_context(certificates: CertStore, names: Iterable[str]) -> ssl.SSLCont
         Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with tempfile.TemporaryDirectory() as folder:  # ssl reads files only; nobody else reads this
+    with tempfile.TemporaryDirectory() as folder:  # ssl reads nothing but files
         pem = Path(folder, "demo.pem")
         pem.write_bytes(key + entry.cert.to_pem())
         context.load_cert_chain(pem)

@@ -82,7 +82,7 @@ def _hublets(table: Table, readings: list[_Reading]) -> Iterator[Remark]:
     """Yield the Hublets that no example leads to, and those that share an upstream."""
     reached = {table.default, *(example.hublet for example in table.examples)}
     reached |= {name for it in readings for name in it.first.hublets}
-    reached |= {*table.accounts.moved.values()} if table.accounts else set()
+    reached |= {move.to for move in table.accounts.moved.values()} if table.accounts else set()
     owners: dict[Upstream, str] = {}
     for name, upstream in table.hublets.items():
         if name not in reached:

@@ -1,4 +1,4 @@
-"""What the answer of a flow tells of the Hublet that gave it."""
+"""Whether the answer of a flow says that another Hublet is right."""
 
 from mitmproxy import http
 
@@ -8,7 +8,7 @@ from ..explain.misdirection import Misdirection, detect_misdirection
 
 
 def misdirection_of(table: Table, flow: http.HTTPFlow) -> Misdirection | None:
-    """Return what a Hublet's answer tells of a wrong Hublet; None when it tells nothing.
+    """Return which Hublet an answer names as the right one, or None if it is not misdirected.
 
     A body is only looked at where it is at hand, and short. It may be compressed: it comes from a
     Hublet, no stranger.

@@ -17,24 +17,18 @@ def read_flows(
 ) -> Iterator["HTTPFlow"]:
     """Yield each HTTP flow of the files, in order, without keeping any; raise FlowFileError.
 
-    `progress` is told before each how many bytes have been read, of a file that can tell.
+    Before each flow, `progress` is called with the bytes read so far, if the file can be sought.
     """
     from mitmproxy.exceptions import FlowReadException  # noqa: PLC0415  # as all of mitmproxy:
-    from mitmproxy.flow import Flow  # noqa: PLC0415  # half a second
-    from mitmproxy.http import HTTPFlow  # noqa: PLC0415
+    from mitmproxy.http import HTTPFlow  # noqa: PLC0415  # half a second
     from mitmproxy.io import FlowReader  # noqa: PLC0415
-    from mitmproxy.io.compat import migrate_flow  # noqa: PLC0415
-
-    from .states import read_states  # noqa: PLC0415
 
     before = 0
     for path in paths:
         try:
             with path.open("rb") as file:
                 is_har = file.peek(4).removeprefix(b"\xef\xbb\xbf").startswith(b"{")
-                states = map(migrate_flow, () if is_har else read_states(file))
-                recorded = FlowReader(file).stream() if is_har else map(Flow.from_state, states)
-                for flow in recorded:
+                for flow in FlowReader(file).stream():
                     if progress and file.seekable():
                         progress(before + file.tell())
                     if isinstance(flow, HTTPFlow):
@@ -44,7 +38,7 @@ def read_flows(
                 before += file.tell() if file.seekable() else 0
         except OSError as error:
             raise FlowFileError(f"{path}: cannot be read: {error.strerror}") from error
-        except (FlowReadException, ValueError, LookupError, TypeError) as error:
+        except FlowReadException as error:
             raise FlowFileError(
                 f"{path}: not a whole flow file of mitmproxy, nor a HAR file; record it again"
             ) from error

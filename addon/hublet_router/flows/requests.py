@@ -36,7 +36,7 @@ def request_with_body(flow: http.HTTPFlow) -> Request:
 
 
 def body_size(request: http.Request) -> int | None:
-    """Return how many bytes the body has, or None when only its end will tell."""
+    """Return the bytes of the body, or None if its length is not known before its end."""
     if not is_framed(request):
         return None
     try:
@@ -46,7 +46,7 @@ def body_size(request: http.Request) -> int | None:
 
 
 def is_framed(request: http.Request) -> bool:
-    """Tell whether HTTP/1 could see where the request's body ends."""
+    """Return whether HTTP/1 could see where the request's body ends."""
     return (
         not (request.is_http2 or request.is_http3)
         or "content-length" in request.headers

@@ -1,14 +1,22 @@
-"""Whether a regular expression can take long: proved from the expression alone, without a clock.
+"""A proof that a regular expression takes linear time: from the expression alone, without a clock.
 
-Python's `re` backtracks and has no time limit, so a pattern is only taken when a bound of its work
-is known. At worst, backtracking walks each way through the pattern's graph that the text allows, so
-the ways are counted, and two rules keep the count in line with the text. Within an endless repeat
-no two ways may part, since they would part again in each round. And where ways that go on without
-end leave a repeat, only so many may be under way at one place. (A. Weber and H. Seidl, "On the
-degree of ambiguity of finite automata", 1991, tell what happens otherwise.)
+Python's `re` backtracks and has no time limit, so a pattern is accepted only if a bound of its work
+is known. The claim that `bound` proves: `search` takes at most a + b * (n + 1) steps on a text of n
+characters, where a step is one try to read one character.
 
-A step is one try to read one character. The count is never too low. It may be too high: then a
-harmless pattern is refused, and its writer is told what to change.
+In the worst case, a backtracking engine tries every path through the pattern's graph that the text
+permits. The number of paths is bounded, and two rules keep the bound linear in the text:
+
+1. Inside an endless repeat, no two paths may part on the same character. They would part again in
+   each round, and their number would grow with the length of the text, or with its power.
+2. Where paths that go on without end leave a repeat, only a fixed number of them may be under way
+   on the same character. Each place in the text would start one more otherwise, and the work would
+   be quadratic.
+
+(A. Weber and H. Seidl, "On the degree of ambiguity of finite automata", 1991, section 3: an
+automaton that breaks the first rule is exponentially ambiguous, one that breaks the second
+polynomially.) The bound is never too low. It may be too high: then a harmless pattern is refused,
+with a sentence that says what to change.
 """
 
 import math
@@ -24,7 +32,7 @@ that is let through is half a second, and the patterns that people write are far
 
 
 def slow(pattern: str) -> str | None:
-    """Return why a pattern that compiles can take long and what to change; None if it cannot."""
+    """Return why a pattern that compiles can take long and what to change, or None if it cannot."""
     try:
         once, each = bound(pattern)
     except SlowError as error:
@@ -50,7 +58,7 @@ def bound(pattern: str) -> tuple[int, int]:
                 elif twice := graph.reads[there] & (stay if ways == 1 else ANY):
                     raise SlowError(
                         f"inside a repeat, {_example(twice)} can be read in more than one way;"
-                        " let the next character tell how to go on"
+                        " let the next character decide how to go on"
                     )
                 else:
                     stay |= graph.reads[there]

@@ -1,8 +1,8 @@
-"""What a regular expression can read, drawn as a graph, so that `regex_cost` can count the ways.
+"""The graph of a regular expression, in which `cost` counts the paths.
 
 A position (V. M. Glushkov, 1961) is a character or a class of the expression, one for each copy
-that `{n,m}` asks for, and a way leads from it to each position that can read the next character.
-Where the drawing is not exact it has more ways than Python's `re` would walk, never fewer.
+that `{n,m}` asks for. An edge leads from it to each position that can read the next character.
+Where the graph is not exact, it has more paths than Python's `re` would try, never fewer.
 """
 
 import re
@@ -20,7 +20,7 @@ _END = ("END", None)
 
 
 class SlowError(Exception):
-    """No bound of the work is known. Its text says why, and what to change."""
+    """No bound of the work is known; the text says why, and what to change."""
 
 
 def literal_start(pattern: re.Pattern[str]) -> str:
@@ -43,10 +43,10 @@ class _Part(NamedTuple):
 
 
 class Graph:
-    """The positions of a pattern that compiles: a way back is a way within an endless repeat.
+    """The positions of a pattern that compiles; an edge back closes an endless repeat.
 
-    Position 0 is one itself: `search` tries each start, as a leading `.*` would. Raises SlowError
-    where a drawing would not show the work.
+    Position 0 is such a repeat: `search` tries each start, as a leading `.*` would. Raises
+    SlowError if the graph would not show the work.
     """
 
     def __init__(self, pattern: str) -> None:
@@ -115,8 +115,7 @@ class Graph:
                 ahead = self._sequence([*value[1], _END], flags, first)
                 return _Part(1, ahead.entries, Counter())
         raise SlowError(
-            "nobody can bound the work of a backreference, a condition or a look behind;"
-            " write it without"
+            "backreferences, conditionals and lookbehinds have no known bound; remove them"
         )
 
     def _repeat(self, value: tuple[int, int, Any], flags: int, first: bool) -> _Part:

@@ -1,7 +1,7 @@
 """The parse tree of a regular expression, and which characters a node of it reads.
 
 It is what `re.compile` itself parses with, so that nothing is read in another way here. It is
-private to the standard library: only this module knows it, and a test tells when a Python has
+private to the standard library: only this module knows it, and a test fails when a Python has
 changed it.
 """
 

@@ -1,4 +1,4 @@
-"""What tells two credentials of one run apart and reveals nothing of either."""
+"""A short name for a credential that reveals nothing of it, and is the same throughout a run."""
 
 import secrets
 from hashlib import blake2b
