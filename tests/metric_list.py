@@ -1,4 +1,4 @@
-"""The list of metrics that the README shows; `make readme` writes it there."""
+"""The list of metrics that the manual shows; `make readme` writes it there."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ from prometheus_client.metrics import Histogram, MetricWrapperBase
 from hublet_router.proxy.addon import HubletRouter
 from hublet_router.proxy.observe.counters import Counters
 
-README = Path(__file__).parents[1] / "README.md"
+PAGE = Path(__file__).parents[1] / "addon" / "docs" / "operating.md"
 PLACE = re.compile(r"(?<=<!-- metrics -->\n).*?(?=<!-- end of metrics -->)", re.DOTALL)
 
 
@@ -24,7 +24,7 @@ class Row(NamedTuple):
 
 
 def rows() -> list[Row]:
-    """Every metric of the router: those that it counts, and those that its features offer."""
+    """Return every metric: those that the router counts, and those that its features offer."""
     router = HubletRouter()
     features = [router.live, *router.metrics.features]
     counted = [it for it in vars(Counters(features)).values() if isinstance(it, MetricWrapperBase)]
@@ -43,12 +43,12 @@ def rows() -> list[Row]:
 
 
 def buckets(metric: MetricWrapperBase) -> tuple[float, ...]:
-    """The bounds of a histogram, but for the last one, which is infinite."""
+    """Return the bounds of a histogram, but for the last one, which is infinite."""
     return tuple(metric._kwargs["buckets"]) if isinstance(metric, Histogram) else ()
 
 
 def metric_list() -> str:
-    """The list as it has to stand in the README."""
+    """Return the list as it has to stand in the manual."""
     lines = ["| metric | type | labels | meaning |", "| --- | --- | --- | --- |"]
     for row in rows():
         labels = ", ".join(f"`{label}`" for label in row.labels)
@@ -60,7 +60,7 @@ def metric_list() -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time as people write it."""
+    """Return a time as people write it."""
     for size, unit in ((1, "s"), (1e-3, "ms")):
         if seconds >= size:
             return f"{seconds / size:g} {unit}"
@@ -68,4 +68,4 @@ def duration(seconds: float) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(PLACE.sub(lambda _: metric_list(), README.read_text()))
+    PAGE.write_text(PLACE.sub(lambda _: metric_list(), PAGE.read_text()))

@@ -1,4 +1,4 @@
-"""`make console` on a real terminal: tmux types, and reads the screen. The README shows it."""
+"""`make console` on a real terminal: tmux types, and reads the screen. The manual shows it."""
 
 import os
 import re
@@ -13,11 +13,11 @@ import pytest
 from harness import wait_for
 from hublet_router.tablefile import load
 from system_programs import needed
-from ui import README, ROOT, demo_table, recipe
+from ui import MANUAL, ROOT, demo_table, recipe
 
 LIST, DETAIL, RECORD = (
     block.splitlines()
-    for block in re.findall(r"<!-- make console.*?```\n(.*?)```", README, re.DOTALL)
+    for block in re.findall(r"<!-- make console.*?```\n(.*?)```", MANUAL, re.DOTALL)
 )
 
 

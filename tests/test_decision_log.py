@@ -24,8 +24,8 @@ from hublet_router.proxy.routing.annotate import Decided
 from hublet_router.tablefile import loads
 from test_start import TABLE
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
-SHOWN = list(json.loads(README.partition("```json\n")[2].partition("```")[0]))
+MANUAL = (Path(__file__).parents[1] / "addon" / "docs" / "operating.md").read_text()
+SHOWN = list(json.loads(MANUAL.partition("```json\n")[2].partition("```")[0]))
 SECRET = "00000000-0000-0000-0000-000000000000"
 
 

@@ -300,7 +300,7 @@ def live(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[list[HTTPFlow]
 def test_what_the_view_shows_is_saved(
     live: tuple[list[HTTPFlow], Path], script_too: bool, tmp_path: Path
 ) -> None:
-    """Comment, marker and metadata; and the filters of the README find the same, in each tool."""
+    """Comment, marker and metadata; and the filters of the manual find the same, in each tool."""
     flows, file = live
     loaded = mitmdump(tmp_path, "-r", file, *(routed_by(SHIPPED) if script_too else []))
     assert annotations(loaded) == annotations(flows)
@@ -311,7 +311,7 @@ def test_what_the_view_shows_is_saved(
         assert found == [flow.id for flow in flows if match(in_mitmweb, flow)]
 
 
-def test_a_filter_of_the_readme_reads_a_file(tmp_path: Path) -> None:
+def test_a_filter_of_the_manual_reads_a_file(tmp_path: Path) -> None:
     (to_eu1, _), *_ = FILTERS
     found = mitmdump(tmp_path, "-r", FOLDER / "reverse.mitm", to_eu1)
     assert {flow.metadata["hublet"] for flow in found} == {"eu1"}

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from harness import Stage, bearer, free_port, wait_for
-from metric_list import PLACE, README, metric_list, rows
+from metric_list import PAGE, PLACE, metric_list, rows
 from system_programs import needed
 from test_metrics_server import fetch
 
@@ -37,8 +37,8 @@ def named(expression: str) -> set[str]:
 # what is written about the metrics
 
 
-def test_the_list_of_the_readme_is_the_one_that_is_generated() -> None:
-    shown = PLACE.search(README.read_text())
+def test_the_list_of_the_manual_is_the_one_that_is_generated() -> None:
+    shown = PLACE.search(PAGE.read_text())
     assert shown
     assert shown[0] == metric_list(), "run `make readme`"
 

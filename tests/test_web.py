@@ -1,4 +1,4 @@
-"""`make web` in a real browser. `make readme` has the README's screenshot taken here."""
+"""`make web` in a real browser. `make readme` takes the manual's screenshot here."""
 
 import os
 import re
@@ -15,7 +15,7 @@ from harness import SECONDS, free_port, wait_for
 from hublet_router.tablefile import load
 from system_programs import needed
 from test_flows import read
-from ui import FILTERS, README, ROOT, demo_table, recipe
+from ui import FILTERS, MANUAL, ROOT, demo_table, recipe
 
 PICTURE = ROOT / "tests" / "pictures" / "mitmweb.png"
 EXAMPLES = load(ROOT / "hublets.yaml").examples
@@ -85,6 +85,6 @@ def test_the_filters_of_the_readme_work_in_its_search_box(page: Page) -> None:
         expect(page.locator(".has-error")).to_have_count(0)
 
 
-def test_the_readme_shows_the_picture() -> None:
-    assert f"]({PICTURE.relative_to(ROOT)})" in README
+def test_the_manual_shows_the_picture() -> None:
+    assert f"](../../{PICTURE.relative_to(ROOT)})" in MANUAL
     assert PICTURE.stat().st_size < 150_000

@@ -1,4 +1,4 @@
-"""What a person looks at: what `make console` and `make web` run, and the README's filters."""
+"""What a person looks at: what `make console` and `make web` run, and the manual's filters."""
 
 import re
 import subprocess
@@ -8,11 +8,11 @@ from pathlib import Path
 from harness import confdir, free_port
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
+MANUAL = (ROOT / "addon" / "docs" / "console.md").read_text("utf-8")
 FILTERS = [
     (filter_, in_mitmweb or filter_)
     for filter_, in_mitmweb in re.findall(
-        r"^\| .* \| `(~.*)` \| (?:`(~.*)`|the same) \|$", README, re.MULTILINE
+        r"^\| .* \| `(~.*)` \| (?:`(~.*)`|the same) \|$", MANUAL, re.MULTILINE
     )
 ]
 DEMO_PORTS = ("9441", "9442", "9443")
