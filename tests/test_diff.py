@@ -49,7 +49,7 @@ credentials:
     hublet: {regex: "^([a-z]{2}[0-9]{1,3})-"}
 accounts:
   ids: [{query: portalId}]
-  moved: {1: eu1}
+  moved: {1: {from: na1, to: eu1}}
 """
 
 
@@ -175,7 +175,7 @@ CASES = {
         {("ap1 ← refresh-token", "na1 ← anonymous"): {"refresh token of ap1"}},
     ),
     "an account has moved": Case(
-        ("{1: eu1}", "{1: eu1, 2: ap1}"),
+        ("{1: {from: na1, to: eu1}}", "{1: {from: na1, to: eu1}, 2: ap1}"),
         {("na1 ← anonymous", "ap1 ← moved"): {"form of account 2"}},
     ),
     "a domain is gone": Case(

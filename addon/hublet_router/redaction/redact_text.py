@@ -196,7 +196,8 @@ class TextRedactor:
 
 def _known_words(table: Table, places: Iterable[Place]) -> frozenset[str]:
     """Return the words of a table, in lower case: of its names, its hosts and its patterns."""
-    texts = [*table.hublets, *table.domains]
+    answer = table.misdirected
+    texts = [*table.hublets, *table.domains, answer.header or "", answer.json or ""]
     texts += [rule.paths.pattern for rule in table.rules if rule.paths]
     for place in places:
         pattern = place.pattern.pattern if isinstance(place, Path) else ""
