@@ -160,7 +160,9 @@ def test_each_rule_and_place_has_a_row_in_the_order_of_the_table(
     assert [*dict.fromkeys(tried)] == [*PLACES, *listed]
     for it in findings(table, seen):
         mine = [one for one in explanation.tried if one.rule == it.rule.name]
-        assert it.credential is None or describe_shape(it.credential) in {one.shape for one in mine}
+        assert it.credential is None or describe_shape(it.credential, TABLE) in {
+            one.shape for one in mine
+        }
         known = {name if name in NAMES else NOT_LISTED for name in it.hublets}
         assert known <= {one.named for one in mine}
 
