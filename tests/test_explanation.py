@@ -393,8 +393,8 @@ def test_as_text() -> None:
     seen = seen_with(OLD, target="/keys/?portalId=9")
     assert explain(TABLE, seen, 401).as_text().splitlines() == [
         "na1 ← legacy (access-token)",
-        f"  private-app-token  {HERE}  not of its kind             {describe_shape(OLD)}",
-        f"  access-token       {HERE}  it names none: decided      {describe_shape(OLD)}",
+        f"  private-app-token  {HERE}  not of its kind             {describe_shape(OLD, TABLE)}",
+        f"  access-token       {HERE}  it names none: decided      {describe_shape(OLD, TABLE)}",
         "  api-key            query hapikey                no credential there",
         "  any-key            header x-key                 no credential there",
         "  key-in-path        path                         no credential there",
@@ -422,7 +422,7 @@ def test_as_json() -> None:
         "rule": "private-app-token",
         "place": HERE,
         "found": True,
-        "shape": describe_shape(EU1),
+        "shape": describe_shape(EU1, TABLE),
         "named": "eu1",
         "why": "names eu1: decided",
     }

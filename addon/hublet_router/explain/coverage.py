@@ -62,17 +62,18 @@ class Coverage:
         for it in found:
             if it.credential is not None:
                 self._add_finding(it, it.credential)
-        for place, value in self._unread(request):
-            if not value.endswith(read):  # a scheme may stand before what a rule has read
-                self._add_kind(place_name(place), value)
+        for place, value in self._unread(request, read):
+            self._add_kind(place_name(place), value)
 
-    def _unread(self, request: Request) -> Iterator[tuple[Place, str]]:
+    def _unread(self, request: Request, read: tuple[str, ...]) -> Iterator[tuple[Place, str]]:
         """Yield what could be a credential: each value of Authorization, and the long ones.
 
         A long one has a run of token characters that is not harmless. Of the place, the name is
         shown if that is harmless.
         """
         for kind, name, value in _values(request):
+            if value.endswith(read):  # a scheme may stand before what a rule has read
+                continue
             if kind is Header and name.endswith("authorization"):
                 scheme, _, rest = value.partition(" ")
                 is_known = rest and scheme.lower() in _SCHEMES
