@@ -160,7 +160,9 @@ def test_each_rule_and_place_has_a_row_in_the_order_of_the_table(
     assert [*dict.fromkeys(tried)] == [*PLACES, *listed]
     for it in findings(table, seen):
         mine = [one for one in explanation.tried if one.rule == it.rule.name]
-        assert it.credential is None or describe_shape(it.credential) in {one.shape for one in mine}
+        assert it.credential is None or describe_shape(it.credential, TABLE) in {
+            one.shape for one in mine
+        }
         known = {name if name in NAMES else NOT_LISTED for name in it.hublets}
         assert known <= {one.named for one in mine}
 
@@ -391,8 +393,8 @@ def test_as_text() -> None:
     seen = seen_with(OLD, target="/keys/?portalId=9")
     assert explain(TABLE, seen, 401).as_text().splitlines() == [
         "na1 ← legacy (access-token)",
-        f"  private-app-token  {HERE}  not of its kind             {describe_shape(OLD)}",
-        f"  access-token       {HERE}  it names none: decided      {describe_shape(OLD)}",
+        f"  private-app-token  {HERE}  not of its kind             {describe_shape(OLD, TABLE)}",
+        f"  access-token       {HERE}  it names none: decided      {describe_shape(OLD, TABLE)}",
         "  api-key            query hapikey                no credential there",
         "  any-key            header x-key                 no credential there",
         "  key-in-path        path                         no credential there",
@@ -420,7 +422,7 @@ def test_as_json() -> None:
         "rule": "private-app-token",
         "place": HERE,
         "found": True,
-        "shape": describe_shape(EU1),
+        "shape": describe_shape(EU1, TABLE),
         "named": "eu1",
         "why": "names eu1: decided",
     }

@@ -1,11 +1,12 @@
 """What is left out of mitmproxy's log, and what is lowered."""
 
 import logging
+from collections.abc import Iterator
 
 import pytest
 
 from harness import Stage, bearer, wait_for
-from hublet_router.proxy.engine.log_filter import redact_log_record
+from hublet_router.proxy.engine.log_filter import WITHHELD, LogRedactor, redact_log_record
 
 ENGINE = logging.getLogger("mitmproxy.proxy.server")
 
@@ -22,13 +23,92 @@ ENGINE = logging.getLogger("mitmproxy.proxy.server")
             "Cannot parse ClientHello: (bytes withheld)",
         ),
         ("hook: Request(GET /?key=secret) done", "hook: Request((bytes withheld)) done"),
+        ("frame: <hex:c0ffee...> end", "frame: <hex:(bytes withheld)> end"),
         ("a 100 % b'secret'", "a 100 % (bytes withheld)"),
     ],
 )
 def test_law_4_no_bytes_of_the_wire_are_logged(message: str, logged: str) -> None:
     record = logging.LogRecord("x", logging.INFO, "x", 1, "%s", (message,), None)
-    assert redact_log_record(record)
+    redact_log_record(record)
     assert record.getMessage() == logged
+
+
+def test_what_quotes_nothing_stays_as_it_is() -> None:
+    for name, message in (("mitmproxy.x", "plain"), ("hublet_router.x", "own, b'x'")):
+        record = logging.LogRecord(name, logging.INFO, "x", 1, message, None, None)
+        redact_log_record(record)
+        assert record.msg is message
+
+
+def test_law_4_arguments_that_do_not_fit_are_not_logged() -> None:
+    record = logging.LogRecord("x", logging.INFO, "x", 1, "%s %s", ("secret",), None)
+    redact_log_record(record)
+    assert record.getMessage() == f"a log record that cannot be formatted: {WITHHELD}"
+
+
+def raised() -> Exception:
+    """An exception with a cause, whose messages quote a host."""
+    try:
+        try:
+            raise KeyError("inner secretpw")
+        except KeyError as error:
+            raise ValueError("'secretpw@x.example' is no address") from error
+    except ValueError as error:
+        return error
+
+
+@pytest.fixture
+def redactor() -> Iterator[LogRedactor]:
+    redactor = LogRedactor()
+    redactor.install()
+    yield redactor
+    redactor.remove()
+
+
+@pytest.mark.parametrize("name", ["mitmproxy.addonmanager", "asyncio", "hublet_router.x", None])
+@pytest.mark.usefixtures("redactor")
+def test_law_4_a_traceback_has_types_and_places_alone(
+    caplog: pytest.LogCaptureFixture, name: str | None
+) -> None:
+    error = raised()
+    logging.getLogger(name).error(f"Addon error: {error}", exc_info=error)
+    logging.getLogger(name).error("%r", error, exc_info=error)
+    assert "secretpw" not in caplog.text
+    assert f"Addon error: {WITHHELD}" in caplog.text
+    assert f"{__file__}:" in caplog.text
+    assert " in raised\nValueError\n" in caplog.text
+    assert " in raised\nKeyError" in caplog.text
+    assert all(record.exc_info is record.exc_text is None for record in caplog.records)
+
+
+@pytest.mark.usefixtures("redactor")
+def test_an_exception_in_a_circle_or_without_a_message_ends(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    error, other = ValueError(), KeyError()
+    error.__context__, other.__context__ = other, error
+    logging.getLogger("asyncio").error("odd", exc_info=error)
+    logging.getLogger("asyncio").error("none", exc_info=True)
+    assert [record.getMessage().splitlines()[-1] for record in caplog.records] == [
+        "KeyError",
+        "none",
+    ]
+
+
+def test_a_redactor_that_is_removed_leaves_the_factory_of_others(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging, "_logRecordFactory", before := logging.getLogRecordFactory())
+    first, second = LogRedactor(), LogRedactor()
+    first.install()
+    second.install()
+    first.remove()
+    logging.error("b'secret'")
+    second.remove()
+    logging.error("b'shown'")
+    assert [record.getMessage() for record in caplog.records] == [WITHHELD, "b'shown'"]
+    first.remove()
+    assert logging.getLogRecordFactory() in {before, first._record}
 
 
 class Handler(logging.Handler):

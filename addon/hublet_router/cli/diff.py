@@ -7,6 +7,7 @@ from pathlib import Path
 from ..core.decision import Reason
 from ..core.judge import decide
 from ..explain.comparison import Changes, differ
+from ..explain.harmless import known_words
 from ..explain.masking import mask_foreign_url, mask_url, printable
 from ..explain.misdirection import AccountMoves
 from ..tablefile import load
@@ -41,7 +42,7 @@ def diff(options: argparse.Namespace) -> int:
     from ..flows.requests import request_with_body  # noqa: PLC0415
 
     old, new = load(options.old), load(options.new)
-    places = list(dict.fromkeys([*old.places, *new.places]))
+    known = known_words(old) | known_words(new)
     changes, moves = Changes(), AccountMoves(new)
     for flow in watched_flows(options.flows):
         changes.requests += 1
@@ -53,7 +54,7 @@ def diff(options: argparse.Namespace) -> int:
             continue
         method, scheme = flow.request.method, flow.request.scheme
         is_foreign = before.reason == after.reason == Reason.FOREIGN_HOST
-        url = mask_foreign_url(scheme, request) if is_foreign else mask_url(scheme, request, places)
+        url = mask_foreign_url(scheme, request) if is_foreign else mask_url(scheme, request, known)
         changes.add(before, after, printable(f"{method} {url} (flow {flow.id})"))
         if options.format == "json":
             change = {"old": before.as_json(), "new": after.as_json()}

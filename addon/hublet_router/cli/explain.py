@@ -10,7 +10,8 @@ from pathlib import Path
 from ..core.decision import Action, Reason
 from ..core.request import Request
 from ..explain.explanation import explain
-from ..explain.masking import mask_path, printable
+from ..explain.harmless import known_words
+from ..explain.masking import mask_host, mask_path, printable
 from ..tablefile import load, table_path
 from .curl import CurlError, Given, options, request
 from .progress import watched_flows
@@ -89,10 +90,9 @@ def _explain(ours: dict[str, str], given: list[Given]) -> int:
             print(json.dumps(explanation.as_json()))
             continue
         if several:
-            # no rule says where a request to a foreign host holds secrets
             is_foreign = explanation.decision.reason is Reason.FOREIGN_HOST
-            path = mask_path(seen, table.places)
-            where = "to a foreign host" if is_foreign else f"{seen.host}{path}"
+            path = mask_path(seen, known_words(table))
+            where = "to a foreign host" if is_foreign else f"{mask_host(seen.host or '')}{path}"
             print(printable(f"{seen.method} {where}"))
         print(explanation.as_text(), end="\n\n" if several else "\n")
     return code

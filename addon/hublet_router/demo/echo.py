@@ -10,6 +10,7 @@ import h11
 
 from ..core.request import Request
 from ..core.table import Table
+from ..explain.harmless import known_words
 from ..explain.masking import mask_target
 from .signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, Signature
 
@@ -31,7 +32,7 @@ async def echo(
             digest.update(data)
             signature.update(data)
             length += len(data)
-        shown = mask_target(Request(method, (host,), target), table.places)
+        shown = mask_target(Request(method, (host,), target), known_words(table))
         received = {
             "hublet": name,
             "request": f"{method} {shown} HTTP/{request.http_version.decode()}",

@@ -21,6 +21,7 @@ from tempfile import TemporaryDirectory
 from ..core.judge import decide
 from ..core.request import Request
 from ..core.table import Example, Table
+from ..explain.harmless import known_words
 from ..explain.masking import mask_path
 from ..tablefile import load
 from .shipped import free_port, write_demo_table
@@ -102,7 +103,7 @@ def _wait_until_open(port: int, process: subprocess.Popen[bytes]) -> None:
 def _row(folder: Path, port: int, table: Table, example: Example, front: str) -> Row:
     decision = decide(table, example.request)
     status, seen = _send(folder, port, example.request, front)
-    path = mask_path(example.request, table.places)
+    path = mask_path(example.request, known_words(table))
     what = f"{decision.credential or 'nothing'}, {example.request.method} {path}"
     if "hublet" not in seen:
         reason = seen.get("reason", f"status {status}")

@@ -3,21 +3,25 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 from ..core.decision import Reason
 from ..core.findings import MAX_CREDENTIAL, Finding, findings
+from ..core.formats import JsonObject
 from ..core.judge import check_request, judge
-from ..core.places import Cookie, Form, Header, Path, Place, Query
+from ..core.places import Cookie, Form, Header, Json, Path, Place, Query
 from ..core.request import Request
+from ..core.stray import MIN_RUN
 from ..core.table import Table
+from .harmless import is_harmless, known_words
 from .lint import Remark
-from .masking import KEY_LIKE, describe_shape, place_name
+from .masking import describe_shape, place_name
 
 MAX_KINDS = 1000
 """Kinds of unexplained credentials that are counted apart, so that memory stays bounded."""
 
-# A name of a request is shown when it is made of words; one with digits in it could be a secret.
-_WORDS = re.compile(r"(?=.{1,40}$)[A-Za-z]+(?:[-_.][A-Za-z]+)*[0-9]?")
+_LONG = re.compile(rf"[A-Za-z0-9._~-]{{{MIN_RUN},}}")
 _NOT_SHOWN = "(a name that is not shown)"
 # A scheme is shown when it is a known one: a bare credential may have a space in it.
 _SCHEMES = {
@@ -25,16 +29,21 @@ _SCHEMES = {
     *("negotiate", "oauth", "privatetoken", "token"),
 }
 
+type _Kind = type[Header | Cookie | Query | Form | Json]
+
 
 class Coverage:
     """Counts what a table makes of requests, in bounded memory."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
+        self._known = known_words(table)
+        self._guarded = replace(table, policy=replace(table.policy, stray="refuse"))
         self._rules: set[str] = set()
         self._hublets: set[str | None] = set()
         self._kinds: Counter[tuple[str, str]] = Counter()
         self.reasons: Counter[Reason] = Counter()
+        self.strays = 0
 
     def add(self, request: Request) -> None:
         """Decide a request, and count what it used and what it holds that no rule explains."""
@@ -43,17 +52,37 @@ class Coverage:
             self.reasons[decision.reason] += 1
             return
         found = findings(self._table, request)
-        decision, _ = judge(self._table, request, found)
+        decision, _ = judge(self._guarded, request, found)
+        if decision.reason is Reason.STRAY:
+            self.strays += 1
+            decision, _ = judge(self._table, request, found)
         self.reasons[decision.reason] += 1
         self._hublets.add(decision.hublet)
-        read: set[Place] = set()
+        read = tuple(it.credential for it in found if it.credential)
         for it in found:
             if it.credential is not None:
-                read.add(_without_scheme(it.place))
                 self._add_finding(it, it.credential)
-        for place, where, value in _usual(request):
-            if _without_scheme(place) not in read:
-                self._add_kind(where, value)
+        for place, value in self._unread(request, read):
+            self._add_kind(place_name(place), value)
+
+    def _unread(self, request: Request, read: tuple[str, ...]) -> Iterator[tuple[Place, str]]:
+        """Yield what could be a credential: each value of Authorization, and the long ones.
+
+        A long one has a run of token characters that is not harmless. Of the place, the name is
+        shown if that is harmless.
+        """
+        for kind, name, value in _values(request):
+            if value.endswith(read):  # a scheme may stand before what a rule has read
+                continue
+            if kind is Header and name.endswith("authorization"):
+                scheme, _, rest = value.partition(" ")
+                is_known = rest and scheme.lower() in _SCHEMES
+                yield (
+                    Header(name, scheme.lower() if is_known else None),
+                    rest if is_known else value,
+                )
+            elif any(not is_harmless(run, self._known) for run in _LONG.findall(value)):
+                yield kind(name if is_harmless(name, self._known) else _NOT_SHOWN), value
 
     def _add_finding(self, it: Finding, credential: str) -> None:
         where = place_name(it.place)
@@ -67,7 +96,7 @@ class Coverage:
             self._add_kind(where, credential)
 
     def _add_kind(self, where: str, value: str) -> None:
-        kind = where, describe_shape(value)
+        kind = where, describe_shape(value, self._table)
         if kind not in self._kinds and len(self._kinds) >= MAX_KINDS:
             kind = "elsewhere", "of still other kinds"
         self._kinds[kind] += 1
@@ -93,29 +122,29 @@ class Coverage:
         return sorted(kinds, key=lambda kind: (-kind[0], kind[1]))
 
 
-def _without_scheme(place: Place) -> Place:
-    """Return the same place for a header, whichever scheme its rule asks for."""
-    return Header(place.name) if isinstance(place, Header) else place
-
-
-def _usual(request: Request) -> Iterator[tuple[Place, str, str]]:
-    """Yield what looks like a credential by its name: its place, what to call that, its value."""
-    found: list[tuple[type[Header | Cookie | Query | Form], str, str]] = []
+def _values(request: Request) -> Iterator[tuple[_Kind, str, str]]:
+    """Yield each value of a request but its hosts: the kind of its place, its name, itself."""
     for field, value in request.headers:
-        if field.endswith("authorization") and value.strip():
-            scheme, _, rest = value.strip().partition(" ")
-            known = rest and scheme.lower() in _SCHEMES
-            place = Header(field, scheme.lower() if known else None)
-            yield place, place_name(place), rest if known else value
-        elif field == "cookie":
+        if field == "cookie":
             pairs = (pair.partition("=") for pair in value.split(";"))
-            found += [(Cookie, name.strip(), text.strip(' \t"')) for name, _, text in pairs]
-        else:
-            found.append((Header, field, value))
-    found += [(Query, name, value) for name, value in request.query]
+            yield from ((Cookie, name.strip(), text.strip(' \t"')) for name, _, text in pairs)
+        elif field != "host" and value.strip():
+            yield Header, field, value.strip()
+    yield from ((Query, name, value) for name, value in request.query)
     if any("urlencoded" in value for value in request.header("content-type")):
-        found += [(Form, name, value) for name, value in request.form or ()]
-    for kind, name, value in found:
-        if value and KEY_LIKE.fullmatch(name):
-            shown = name if _WORDS.fullmatch(name) else _NOT_SHOWN
-            yield kind(name), place_name(kind(shown)), value
+        yield from ((Form, name, value) for name, value in request.form or ())
+    elif request.body:
+        yield from ((Json, name, value) for name, value in _strings(request.json))
+
+
+def _strings(tree: Any) -> Iterator[tuple[str, str]]:
+    """Yield each string of a JSON document with its dotted path; a list stands for its items."""
+    todo = [("", tree)]
+    while todo:
+        path, node = todo.pop()
+        if isinstance(node, JsonObject):
+            todo += [(f"{path}.{name}" if path else name, value) for name, value in node]
+        elif isinstance(node, list):
+            todo += [(path, item) for item in node]
+        elif isinstance(node, str):
+            yield path, node

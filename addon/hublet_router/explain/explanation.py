@@ -158,7 +158,7 @@ class _Report:
         """Yield a row for each name that a rule read in a credential, or one for none."""
         is_reader = it.rule == rule
         decides = is_reader and it is self.settled and self.decision.reason is not Reason.MOVED
-        shape = None if it.credential is None else describe_shape(it.credential)
+        shape = None if it.credential is None else describe_shape(it.credential, self.table)
         for name in dict.fromkeys(it.hublets if is_reader else ()) or [None]:
             outcome = self._outcome(rule, it, name)
             why = outcome.value.format(name=name, by=it.rule.name, problem=it.problem)
@@ -197,7 +197,7 @@ class _Report:
                     why, decides = why + _DECIDED, False
                 elif owner:
                     why += self._aside(owner, None)
-                yield Tried("accounts", place, outcome, describe_shape(one), owner, why)
+                yield Tried("accounts", place, outcome, describe_shape(one, self.table), owner, why)
 
     def stray(self) -> Iterator[Tried]:
         """Yield the stray credential that refused the request: its place, and never its text."""

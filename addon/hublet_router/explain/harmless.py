@@ -7,6 +7,12 @@ dates; and numbers of up to four digits. A table adds its own words.
 
 import re
 from collections.abc import Container
+from weakref import WeakKeyDictionary
+
+from ..core.decision import Reason
+from ..core.lookup import RuleIndex
+from ..core.places import Path
+from ..core.table import Table
 
 _FIELDS = """
     action after all archived associations before category charset count cursor default depth
@@ -96,6 +102,8 @@ _DATED = re.compile(
     r"|[0-9]{1,4}(?:\.[0-9]{1,4}){1,2})(?![0-9.])"
 )
 _PIECE = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+|[^\x00-\x7f]")
+_LETTERS = re.compile(r"[a-z]{2,}")
+_by_index: WeakKeyDictionary[RuleIndex, frozenset[str]] = WeakKeyDictionary()  # one of each table
 MAX_DIGITS = 4
 """Digits of a text that are harmless, beside those of versions and dates."""
 
@@ -121,3 +129,23 @@ def is_harmless(text: str, known: Container[str] = ()) -> bool:
         elif (word := piece.lower()) not in _KNOWN and word not in known:
             return False
     return digits <= MAX_DIGITS
+
+
+def known_words(table: Table) -> frozenset[str]:
+    """Return the words of a table, in lower case: of its names, its hosts and its patterns."""
+    words = _by_index.get(table.index)
+    if words is None:
+        words = _by_index[table.index] = _words_of(table)
+    return words
+
+
+def _words_of(table: Table) -> frozenset[str]:
+    answer = table.misdirected
+    texts = [*table.hublets, *table.domains, *Reason, answer.header or "", answer.json or ""]
+    texts += [rule.paths.pattern for rule in table.rules if rule.paths]
+    for place in (*table.places, *(table.accounts.places if table.accounts else ())):
+        pattern = place.pattern.pattern if isinstance(place, Path) else ""
+        names = (getattr(place, name, None) or "" for name in ("name", "path", "scheme"))
+        texts += [pattern, *names]
+    lower = [text.lower() for text in texts]
+    return frozenset([*lower, *(word for text in lower for word in _LETTERS.findall(text))])

@@ -1,89 +1,94 @@
-"""What may be shown of a request that holds credentials."""
+"""What may be shown of a request that holds credentials.
+
+Of a URL, that is its host, and the segments and the names of parameters that are harmless. No rule
+is asked what it found: text is shown because it is known, and what is unknown is masked.
+"""
 
 import re
-from collections.abc import Iterable
-from urllib.parse import unquote, unquote_plus
+from collections.abc import Container
+from urllib.parse import unquote_plus
 
-from ..core.places import Cookie, Form, Header, Json, Path, Place, Query
+from ..core.places import Cookie, Form, Header, Json, Place, Query
 from ..core.request import Request
+from ..core.table import Table
+from .harmless import is_harmless, shows_value
 
 _CLASSES = {"A-Z": "[A-Z]", "a-z": "[a-z]", "0-9": "[0-9]"}
 _SYMBOLS = "-_.:=/+~"
-PREFIX = re.compile(r"[A-Za-z0-9]{1,5}[-_.:](?=.{16})")
-
-KEY_LIKE = re.compile(
-    r"(?!sec-|idempotency)(?:.*[-_.])?(?:key|sid|sig)"
-    r"|.*(?:token|secret|apikey|auth(?!or)|jwt|session|passw|credential|signature|dsn).*",
-    re.IGNORECASE,
-)
-"""Names under which credentials usually stand that no rule may have thought of."""
+_PREFIX = re.compile(r"([A-Za-z0-9]{1,5})[-_.:](?=.{16})")
+# Nothing that parts a name from a value (`&`, `;`, `=`, `#`, an escape): a pin is but a number.
+_UNDIVIDED = re.compile(r"[\w.~*,\[\]-]*", re.ASCII)
+_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[\w.*-]+)(?::[0-9]*)?", re.ASCII)
 
 MASK = "***"
-"""What is shown instead of a credential."""
+"""What is shown instead of a text that is not known to be harmless."""
+
+MAX_SHOWN = 1000
+"""Characters of a host, a path or a query that are shown at most; `…` stands for the rest."""
 
 
-def mask_target(request: Request, places: Iterable[Place]) -> str:
-    """Return the path with its query, in which `***` stands for each credential.
+def mask_target(request: Request, known: Container[str] = ()) -> str:
+    """Return the path with its query, `***` for each piece that is not harmless.
 
-    That is what a place finds, and what stands under a name like one.
+    `known` are the words of the table. The value of a parameter needs a name that allows it, too.
     """
     _, mark, query = request.target.partition("?")
-    keys = {place.name for place in places if isinstance(place, Query)}
-
-    def is_secret(key: str) -> bool:
-        return key in keys or KEY_LIKE.fullmatch(key) is not None
-
-    pairs = [
-        f"{key}={MASK}" if equals and is_secret(unquote_plus(key)) else f"{key}{equals}{value}"
-        for key, equals, value in (pair.partition("=") for pair in query.split("&"))
-    ]
-    return mask_path(request, places) + mark + "&".join(pairs)
+    query, rest = _cut(query, "&")
+    pairs = [_mask_pair(pair, known) for pair in query.split("&")]
+    return mask_path(request, known) + mark + "&".join(pairs) + rest
 
 
-def mask_path(request: Request, places: Iterable[Place]) -> str:
-    """Return the path alone, without its query.
-
-    One that holds a credential is shown as `Request.path` has it: that is where it was found. An
-    encoded slash may be one of the credential's own, and then the rest belongs to it, too.
-    """
-    path, seen = request.target.partition("?")[0], request.path
-    is_coded = "%" in path
-    is_open = is_coded and "%2f" in path.lower()
-    hidden = [
-        (found.start(1), len(seen) if is_open else found.end(1))
-        for place in places
-        if isinstance(place, Path)
-        and seen.startswith(place.prefix)
-        and (found := place.pattern.search(seen))
-        and found[1]
-    ]
-    plain = unquote(path) if is_coded else path
-    if hidden or ".." in plain or ";" in plain:  # what these take away may be one, too
-        path = seen
-        for start, end in hidden:  # of one length, so that the next span still fits
-            path = path[:start] + "\0" * (end - start) + path[end:]
-        path = re.sub("\0+", MASK, path)
-    return path
+def mask_path(request: Request, known: Container[str] = ()) -> str:
+    """Return the path alone, without its query, `***` for each segment that is not harmless."""
+    path, rest = _cut(request.target.partition("?")[0], "/")
+    return "/".join([_mask(segment, known) for segment in path.split("/")]) + rest
 
 
-def mask_url(scheme: str, request: Request, places: Iterable[Place]) -> str:
-    """Return the URL that a request asks for, `masked`; its host as sent, without userinfo."""
-    return f"{_origin(scheme, request)}{mask_target(request, places)}"
+def mask_url(scheme: str, request: Request, known: Container[str] = ()) -> str:
+    """Return the URL that a request asks for, masked; its host as sent, without userinfo."""
+    return f"{_origin(scheme, request)}{mask_target(request, known)}"
 
 
 def mask_foreign_url(scheme: str, request: Request) -> str:
-    """Return the URL of a request to a foreign host: no rule says where it holds secrets."""
+    """Return the URL of a request to a foreign host, of which only the host is shown."""
     return f"{_origin(scheme, request)}/{MASK}"
 
 
+def mask_host(host: str) -> str:
+    """Return a host without userinfo, or `***` if it is none."""
+    name = host.rpartition("@")[2]
+    if not _HOST.fullmatch(name):
+        return MASK if name else ""
+    return name if len(name) <= MAX_SHOWN else name[:MAX_SHOWN] + "…"
+
+
 def _origin(scheme: str, request: Request) -> str:
-    host = request.hosts[0].rpartition("@")[2] if request.hosts else ""
+    host = mask_host(request.hosts[0]) if request.hosts else ""
     return f"{scheme}://{host}"
+
+
+def _mask(text: str, known: Container[str]) -> str:
+    return text if _UNDIVIDED.fullmatch(text) and is_harmless(text, known) else MASK
+
+
+def _mask_pair(pair: str, known: Container[str]) -> str:
+    name, equals, value = pair.partition("=")
+    name = unquote_plus(name)
+    shown = _mask(value, known) if shows_value(name) else MASK
+    return _mask(name, known) + equals + (shown if value else "")
+
+
+def _cut(text: str, separator: str) -> tuple[str, str]:
+    """Return the whole pieces of a text that are shown, and what stands for the others."""
+    if len(text) <= MAX_SHOWN:
+        return text, ""
+    shown, mark, _ = text[:MAX_SHOWN].rpartition(separator)
+    return shown, mark + "…"
 
 
 def printable(text: str) -> str:
     """Return text of the wire for a terminal, on which control characters would act."""
-    return re.sub("[^ -~]", lambda found: f"\\x{ord(found[0]):02x}", text)
+    return re.sub("[^ -~…]", lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def counted(count: int, what: str) -> str:
@@ -91,19 +96,29 @@ def counted(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
-def describe_shape(credential: str) -> str:
+def describe_shape(credential: str, table: Table) -> str:
     """Return what a credential looks like, and nothing that it would be good for.
 
-    Its length to a power of two, its alphabet, and a short prefix where a longer text follows it:
-    a vendor's mark like `pat-`, or a Hublet.
+    Its length to a power of two, its alphabet, and a short prefix that the table has itself: a
+    Hublet, or how a rule's pattern begins (`pat-`).
     """
     low = 1 << len(credential).bit_length() - 1
     length = f"{low} to {2 * low - 1} characters" if low > 1 else "1 character"
     alphabet = [name for name, kind in _CLASSES.items() if re.search(kind, credential)]
     alphabet += [symbol for symbol in _SYMBOLS if symbol in credential]
     others = " and others" if re.search(rf"[^A-Za-z0-9{re.escape(_SYMBOLS)}]", credential) else ""
-    prefix = found[0] + "…, " if (found := PREFIX.match(credential)) else ""
-    return f"{prefix}{length} of {' '.join(alphabet)}{others}"
+    return f"{_known_prefix(credential, table)}{length} of {' '.join(alphabet)}{others}"
+
+
+def _known_prefix(credential: str, table: Table) -> str:
+    found = _PREFIX.match(credential)
+    if not found:
+        return ""
+    begins = f"^{found[0]}", f"^{re.escape(found[0])}"
+    readers = [rule.reader for rule in table.rules]
+    patterns = [getattr(it, name, None) for it in readers for name in ("pattern", "of")]
+    is_known = any(it and it.pattern.startswith(begins) for it in patterns)
+    return f"{found[0]}…, " if is_known or found[1] in table.hublets else ""
 
 
 def place_name(place: Place) -> str:

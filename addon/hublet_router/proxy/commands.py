@@ -16,6 +16,7 @@ from ..core.judge import decide
 from ..core.table import Table
 from ..explain.comparison import Changes, differ
 from ..explain.explanation import NOT_HERE, explain
+from ..explain.harmless import known_words
 from ..explain.masking import counted, mask_url, place_name, printable
 from ..flows.requests import request_with_body
 from ..tablefile import TableError, load
@@ -133,14 +134,14 @@ class Commands:
             new = load(pathlib.Path(path))
         except TableError as error:
             raise CommandError(str(error)) from error
-        places = list(dict.fromkeys([*old.places, *new.places]))
+        known = known_words(old) | known_words(new)
         changes = Changes()
         for flow in _requests(flows):
             changes.requests += 1
             request = request_with_body(flow)
             before, after = decide(old, request), decide(new, request)
             if differ(before, after):
-                url = mask_url(flow.request.scheme, request, places)
+                url = mask_url(flow.request.scheme, request, known)
                 changes.add(before, after, printable(f"{flow.request.method} {url}"))
         return cast(Data, [[line] for line in changes.lines() if line])
 

@@ -6,14 +6,14 @@ ones. A name in the table changes how its value is replaced, so that each rule s
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import lru_cache, partial
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
-from ..core.places import Header, Path, Place
+from ..core.places import Header, Path
 from ..core.request import Request, host_name
 from ..core.table import Table
-from ..explain.harmless import MAX_DIGITS, is_harmless, shows_value
+from ..explain.harmless import MAX_DIGITS, is_harmless, known_words, shows_value
 from .documents import rewritten
 from .pseudonyms import Pseudonymizer
 
@@ -39,7 +39,6 @@ _RESERVED = re.compile(r"(?:.*\.)?(?:example(?:\.com|\.net|\.org)?|invalid|test|
 _FIELD = re.compile(r"[A-Za-z][\w.\[\]-]*")
 _FORM = re.compile(r"[^\s=&]+=\S*")
 _SCHEMES = {"http:", "https:", "ws:", "wss:", ""}
-_LETTERS = re.compile(r"[a-z]{2,}")
 MAX_CACHED, MAX_SHORT = 2048, 256
 """Texts whose redaction is remembered, and how many characters they may have."""
 
@@ -55,7 +54,7 @@ class TextRedactor:
         self._whole = {place.name for place in headers if not place.scheme}
         places = [*table.places, *(table.accounts.places if table.accounts else ())]
         self._paths = [it.pattern for it in places if isinstance(it, Path)]
-        self._known = _known_words(table, places)
+        self._known = known_words(table)
         self._short = lru_cache(maxsize=MAX_CACHED)(partial(_TEXT.sub, self._word))
 
     def name(self, text: str) -> str:
@@ -192,19 +191,6 @@ class TextRedactor:
     def _far(self, name: str) -> str:
         """Return a host that no one has, so that a replay reaches no stranger (RFC 2606)."""
         return f"{self.secret(name)}.example" if name else name
-
-
-def _known_words(table: Table, places: Iterable[Place]) -> frozenset[str]:
-    """Return the words of a table, in lower case: of its names, its hosts and its patterns."""
-    answer = table.misdirected
-    texts = [*table.hublets, *table.domains, answer.header or "", answer.json or ""]
-    texts += [rule.paths.pattern for rule in table.rules if rule.paths]
-    for place in places:
-        pattern = place.pattern.pattern if isinstance(place, Path) else ""
-        names = (getattr(place, name, None) or "" for name in ("name", "path", "scheme"))
-        texts += [pattern, *names]
-    lower = [text.lower() for text in texts]
-    return frozenset([*lower, *(word for text in lower for word in _LETTERS.findall(text))])
 
 
 def _quoted(text: str) -> str:

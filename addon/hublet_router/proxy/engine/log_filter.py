@@ -2,22 +2,94 @@
 
 import logging
 import re
+import traceback
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any
 
 from mitmproxy.log import LegacyLogEvents
 
+WITHHELD = "(bytes withheld)"
+_OWN = __name__.partition(".")[0] + "."
 _QUOTED = re.compile(
-    r"""\bb(?:'.*'|".*")|\b(?:[0-9a-f]{2}){16,}\b|(?<=Request\().*(?=\))""", re.DOTALL
+    r"""\bb(?:'.*'|".*")|\b(?:[0-9a-f]{2}){16,}\b|(?<=<hex:)[^>]*|(?<=Request\().*(?=\))""",
+    re.DOTALL,
 )
 
 
-def redact_log_record(record: logging.LogRecord) -> bool:
-    """Remove bytes of the wire from a log record.
+class LogRedactor:
+    """Redacts each log record of the process when it is made, and so for every handler.
 
-    mitmproxy quotes a head that it cannot parse or that is not complete (`commands.Log` in
-    proxy/server.py, `NextLayer` in addons/next_layer.py).
+    mitmproxy and its libraries quote the wire in many places: a head that cannot be parsed
+    (`commands.Log` in proxy/server.py), one that is not complete (`NextLayer` in
+    addons/next_layer.py), frames of HTTP/2 (proxy/layers/http/_http_h2.py), and what an addon
+    could not handle (`safecall` in addonmanager.py, with a traceback).
     """
-    record.msg, record.args = _QUOTED.sub("(bytes withheld)", record.getMessage()), None
-    return True
+
+    def __init__(self) -> None:
+        self._make = logging.getLogRecordFactory()
+        self._is_active = False
+
+    def install(self) -> None:
+        """Redact from now on."""
+        self._make = logging.getLogRecordFactory()
+        self._is_active = True
+        logging.setLogRecordFactory(self._record)
+
+    def remove(self) -> None:
+        """Redact no more, also where another factory calls this one."""
+        self._is_active = False
+        if logging.getLogRecordFactory() == self._record:
+            logging.setLogRecordFactory(self._make)
+
+    def _record(self, *args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = self._make(*args, **kwargs)
+        if self._is_active:
+            redact_log_record(record)
+        return record
+
+
+def redact_log_record(record: logging.LogRecord) -> None:
+    """Remove bytes of the wire from a log record, and the messages of its exceptions.
+
+    Messages of this package quote nothing, but the exceptions that it catches may.
+    """
+    errors = record.exc_info
+    if record.name.startswith(_OWN) and not errors:
+        return
+    try:
+        message = record.getMessage()
+    except (TypeError, ValueError, LookupError):  # handlers would print the arguments
+        message = f"a log record that cannot be formatted: {WITHHELD}"
+    redacted = _QUOTED.sub(WITHHELD, message)
+    if errors and errors[1]:
+        lines = [*_places(errors[1], errors[2])]
+        for error in _chain(errors[1]):
+            for text in (str(error), repr(str(error))[1:-1]):
+                redacted = redacted.replace(text, WITHHELD) if text else redacted
+        redacted = "\n".join([redacted, *lines])
+    record.exc_info = record.exc_text = None
+    if redacted != message or record.args:
+        record.msg, record.args = redacted, None
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and those that led to it."""
+    seen: set[int] = set()
+    following: BaseException | None = error
+    while following and id(following) not in seen:
+        yield following
+        seen.add(id(following))
+        following = following.__cause__ or following.__context__
+
+
+def _places(error: BaseException, last: TracebackType | None) -> Iterator[str]:
+    """Yield where exceptions were raised and of which type they are, without their messages."""
+    for it in _chain(error):
+        yield "Traceback (most recent call last):"
+        for frame in traceback.extract_tb(last if it is error else it.__traceback__):
+            yield f"  {frame.filename}:{frame.lineno} in {frame.name}"
+        yield type(it).__name__
 
 
 def lower_streaming_record(record: logging.LogRecord) -> bool:

@@ -23,14 +23,12 @@ from mitmproxy.tls import TlsData
 from ..options import reports_errors
 from ..routing.upstream import UpstreamHost
 from .client_limits import BoundedReader, unread
-from .log_filter import lower_streaming_record, redact_log_record
+from .log_filter import LogRedactor, lower_streaming_record
 
 LOOP = "hublet-router: the upstream is this proxy itself; fix the table"
 NO_ROUTE = "hublet-router: no decision names this destination, so nothing is sent there"
 
-_quoting_loggers = [
-    logging.getLogger(name) for name in ("mitmproxy.proxy.server", "mitmproxy.addons.next_layer")
-]
+_connection_logger = logging.getLogger("mitmproxy.proxy.server")
 
 
 class UpstreamGuard:
@@ -42,12 +40,12 @@ class UpstreamGuard:
         self.deadlines: dict[str, asyncio.TimerHandle] = {}
         self.contexts: dict[str, Context] = {}
         self.readers: dict[str, BoundedReader] = {}
+        self.log_redactor = LogRedactor()
 
     def load(self, _loader: Loader) -> None:
-        """Filter what mitmproxy logs of connections."""
-        for engine in _quoting_loggers:
-            engine.addFilter(lower_streaming_record)  # first: then there is less to redact
-            engine.addFilter(redact_log_record)
+        """Filter what mitmproxy logs."""
+        self.log_redactor.install()
+        _connection_logger.addFilter(lower_streaming_record)
 
     @reports_errors
     def configure(self, updated: set[str]) -> None:
@@ -60,9 +58,8 @@ class UpstreamGuard:
 
     def done(self) -> None:
         """Remove the filters, stop the timers, and let every client be read."""
-        for engine in _quoting_loggers:
-            engine.removeFilter(lower_streaming_record)
-            engine.removeFilter(redact_log_record)
+        _connection_logger.removeFilter(lower_streaming_record)
+        self.log_redactor.remove()
         for deadline in self.deadlines.values():
             deadline.cancel()
         for reader in self.readers.values():

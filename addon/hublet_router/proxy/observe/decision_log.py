@@ -11,7 +11,8 @@ from ...core.decision import Decision
 from ...core.findings import findings
 from ...core.request import Request
 from ...core.table import Table
-from ...explain.masking import mask_path
+from ...explain.harmless import known_words
+from ...explain.masking import MAX_SHOWN, mask_host, mask_path
 from ...flows.requests import request_with_body
 from ...flows.trace import trace_id
 from ..options import reports_errors
@@ -86,10 +87,9 @@ def line(flow: http.HTTPFlow, decided: Decided) -> str:
             "time": datetime.fromtimestamp(started, UTC).isoformat(timespec="milliseconds"),
             "flow": flow.id,
             "trace": trace_id(request),
-            "domain": request.host and request.host.rpartition("@")[2],
-            "method": request.method,
-            # without a table, nothing says where a credential stands in it
-            "path": mask_path(request, table.places) if table else None,
+            "domain": request.host and mask_host(request.host),
+            "method": request.method[:MAX_SHOWN],
+            "path": mask_path(request, known_words(table) if table else ()),
             **decision.as_json(),
             "fingerprint": _fingerprint(table, request, decision) if table else None,
             "status": response.status_code if response else None,

@@ -27,6 +27,9 @@ class LogFile:
         self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._is_full = False
         self._is_closing = threading.Event()
+        # A link at the start was set by whoever runs the proxy. One that comes later is not
+        # followed: it could lead the log over any file that the proxy may write.
+        self._no_follow = 0 if path.is_symlink() else os.O_NOFOLLOW
         try:
             self._fd = self._open()
         except OSError as error:
@@ -101,4 +104,5 @@ class LogFile:
         self._fd = fd
 
     def _open(self) -> int:
-        return os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | self._no_follow
+        return os.open(self.path, flags, 0o640)
