@@ -160,8 +160,9 @@ def test_coverage_of_recorded_flows(
     assert re.match(
         ".*hublets.yaml:[0-9]+:8: unused: no request went to Hublet '(?:eu1|na1)'$", lines[1]
     )
-    assert printed[:4] == [
+    assert printed[:5] == [
         "12 requests: 12 stray",
+        "policy stray: refuse: it refuses 12 requests",
         "what no rule explains, most frequent first:",
         "       12  query hapikey: 8 to 15 characters of a-z 0-9",
         "       12  query token: 16 to 31 characters of a-z 0-9 -",

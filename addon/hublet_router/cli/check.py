@@ -125,8 +125,9 @@ def _cover(report: _Report, table: Table, files: list[Path]) -> None:
     report.text(f"{counted(reasons.total(), 'request')}: {decided or 'nothing to decide'}")
     if coverage.strays:
         policy = table.policy.stray
-        verb = "is" if policy == "refuse" else "would be"
-        report.text(f"stray: refuse: {coverage.strays:,} {verb} refused for a stray credential")
+        requests = counted(coverage.strays, "request")
+        with_refuse = "" if policy == "refuse" else ", were it 'refuse'"
+        report.text(f"policy stray: {policy}{with_refuse}: it refuses {requests}")
         report.json(level="stray", count=coverage.strays, policy=policy)
     left = "what no rule explains, most frequent first:"
     report.text(left if kinds else "nothing is left that no rule explains")

@@ -58,21 +58,21 @@ class Coverage:
             decision, _ = judge(self._table, request, found)
         self.reasons[decision.reason] += 1
         self._hublets.add(decision.hublet)
-        read = tuple(it.credential for it in found if it.credential)
+        read = {it.credential for it in found if it.credential}
         for it in found:
             if it.credential is not None:
                 self._add_finding(it, it.credential)
         for place, value in self._unread(request, read):
             self._add_kind(place_name(place), value)
 
-    def _unread(self, request: Request, read: tuple[str, ...]) -> Iterator[tuple[Place, str]]:
+    def _unread(self, request: Request, read: set[str]) -> Iterator[tuple[Place, str]]:
         """Yield what could be a credential: each value of Authorization, and the long ones.
 
         A long one has a run of token characters that is not harmless. Of the place, the name is
         shown if that is harmless.
         """
         for kind, name, value in _values(request):
-            if value.endswith(read):  # a scheme may stand before what a rule has read
+            if {value, value.partition(" ")[2].strip()} & read:  # the second after a scheme
                 continue
             if kind is Header and name.endswith("authorization"):
                 scheme, _, rest = value.partition(" ")
