@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -58,21 +58,22 @@ class Coverage:
             decision, _ = judge(self._table, request, found)
         self.reasons[decision.reason] += 1
         self._hublets.add(decision.hublet)
-        read = tuple(it.credential for it in found if it.credential)
+        read = {it.credential for it in found if it.credential}
         for it in found:
             if it.credential is not None:
                 self._add_finding(it, it.credential)
         for place, value in self._unread(request, read):
             self._add_kind(place_name(place), value)
 
-    def _unread(self, request: Request, read: tuple[str, ...]) -> Iterator[tuple[Place, str]]:
+    def _unread(self, request: Request, read: Container[str]) -> Iterator[tuple[Place, str]]:
         """Yield what could be a credential: each value of Authorization, and the long ones.
 
         A long one has a run of token characters that is not harmless. Of the place, the name is
         shown if that is harmless.
         """
         for kind, name, value in _values(request):
-            if value.endswith(read):  # a scheme may stand before what a rule has read
+            # A scheme may stand before what a rule has read.
+            if value in read or value.rpartition(" ")[2].strip() in read:
                 continue
             if kind is Header and name.endswith("authorization"):
                 scheme, _, rest = value.partition(" ")
