@@ -157,12 +157,10 @@ def test_coverage_of_recorded_flows(
     printed = lines[1 + len(SHIPPED.rules) + len(SHIPPED.hublets) :]
     assert code == 0
     assert lines[0] == f"{ROOT}/hublets.yaml: {SOUND}"
-    assert re.match(
-        ".*hublets.yaml:[0-9]+:8: unused: no request went to Hublet '(?:eu1|na1)'$", lines[1]
-    )
+    assert re.match(".*hublets.yaml:[0-9]+:8: unused: no request went to Hublet 'na1'$", lines[1])
     assert printed[:5] == [
         "12 requests: 12 stray",
-        "policy stray: refuse: it refuses 12 requests",
+        "`stray: refuse` refuses 12 requests",
         "what no rule explains, most frequent first:",
         "       12  query hapikey: 8 to 15 characters of a-z 0-9",
         "       12  query token: 16 to 31 characters of a-z 0-9 -",
@@ -182,7 +180,7 @@ def test_law_4_coverage_prints_no_secret(capsys: pytest.CaptureFixture[str], flo
     _, lines = ask(capsys, ROOT / "hublets.yaml", "--coverage", flows)
     _, objects = ask(capsys, ROOT / "hublets.yaml", "--format=json", "--coverage", flows, flows)
 
-    assert lines[-1].startswith("        1  header x-api-key: ")
+    assert lines[-1].startswith("        1  header authorization")
     assert json.loads(objects[-1])["level"] == "unexplained"
     assert json.loads(objects[-1])["count"] == 2
     assert SECRET not in "\n".join(lines + objects)

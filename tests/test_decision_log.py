@@ -270,6 +270,16 @@ def test_whatever_a_request_says_it_is_one_line_of_json(
     assert (read["trace"], read["error"]) == (None, error.partition(":")[0])
 
 
+@pytest.mark.parametrize(
+    ("target", "host"), [("/" + "\xff" * 60_000, ""), ("/a" * 30_000, ""), ("/", "\xff" * 60_000)]
+)
+def test_the_line_of_a_huge_request_is_short(target: str, host: str) -> None:
+    table = loads(TABLE.replace("PORT", "9").encode())
+    request = Request("GET", (host or "a" * 60_000,), target)
+    written = line_of(tflow.tflow(), Decided(decide(table, request), table, 1e-6, request))
+    assert len(written) < 3000
+
+
 def test_a_file_that_was_moved_away_is_opened_anew_at_once(
     stage: Stage, log: Path, tmp_path: Path
 ) -> None:

@@ -277,7 +277,7 @@ def test_law_4_a_credential_is_masked_that_only_one_of_the_tables_knows(
 ) -> None:
     rules = (
         ("in-query", "{query: key}", f"/x?key=eu1-{SECRET}"),
-        ("in-path", '{path: "^/v1/([^/]+)"}', f"/v1/eu1-{SECRET}/x"),
+        ("in-path", '{path: "^/tokens/([^/]+)"}', f"/tokens/eu1-{SECRET}/x"),
         ("in-account", "{query: portalId}", f"/x?portalId=eu1-{SECRET}"),
     )
     more = "".join(
@@ -302,7 +302,7 @@ def test_law_4_a_credential_is_masked_that_only_one_of_the_tables_knows(
     assert swapped.diff(*words) == 1
     said = capsys.readouterr()
     assert "key=***" in said.out
-    assert "/v1/***/x" in said.out
+    assert "/tokens/***/x" in said.out
     assert not [form for form in forms_of(SECRET) if form in said.out + said.err]
 
 

@@ -58,7 +58,7 @@ def test_it_says_what_it_received() -> None:
     )
     assert seen == {
         "hublet": "eu1",
-        "request": "POST /a?b=%2f HTTP/1.1",
+        "request": "POST /a?***=*** HTTP/1.1",
         "host": "API.hubapi.com",
         "sni": None,
         "headers": ["hOsT", "X-One", "x-one", "Content-Length"],
@@ -84,7 +84,7 @@ def test_it_verifies_a_signature_over_the_whole_url(url: str, verdict: str) -> N
 
 def test_law_4_it_masks_the_credentials_of_the_url() -> None:
     seen = document(b"GET /a?hapikey=secret&b=c HTTP/1.1\r\nHost: a\r\n\r\n")
-    assert seen["request"] == "GET /a?hapikey=***&b=c HTTP/1.1"
+    assert seen["request"] == "GET /a?hapikey=***&***=*** HTTP/1.1"
 
 
 def test_a_connection_serves_request_after_request() -> None:

@@ -62,6 +62,31 @@ def test_a_rotated_file_is_opened_anew(tmp_path: Path, how: str) -> None:
     assert how == "removed" or old.read_text() == "one\n"
 
 
+def test_a_link_that_takes_the_place_of_the_file_is_not_followed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, other = tmp_path / "log", tmp_path / "other"
+    file = LogFile(path)
+    other.write_text("precious\n")
+    path.unlink()
+    path.symlink_to(other)
+    file.write("one")
+    file.close()
+    assert other.read_text() == "precious\n"
+    assert file.dropped == 1
+    assert "cannot be written: Too many levels of symbolic links" in caplog.text
+
+
+def test_a_link_that_is_there_at_the_start_is_followed_after_a_rotation_too(tmp_path: Path) -> None:
+    path, target = tmp_path / "log", tmp_path / "target"
+    path.symlink_to(target)
+    file = LogFile(path)
+    target.unlink()
+    file.write("one")
+    file.close()
+    assert target.read_text() == "one\n"
+
+
 def test_a_file_that_was_moved_away_can_be_opened_anew_before_the_next_line(
     tmp_path: Path,
 ) -> None:

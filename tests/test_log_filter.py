@@ -78,8 +78,7 @@ def test_law_4_a_traceback_has_types_and_places_alone(
     assert f"{__file__}:" in caplog.text
     assert " in raised\nValueError\n" in caplog.text
     assert " in raised\nKeyError" in caplog.text
-    assert all(record.exc_info is None for record in caplog.records)
-    assert all(record.exc_text is None for record in caplog.records)
+    assert all(record.exc_info is None and record.exc_text is None for record in caplog.records)
 
 
 @pytest.mark.usefixtures("redactor")

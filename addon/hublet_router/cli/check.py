@@ -124,11 +124,8 @@ def _cover(report: _Report, table: Table, files: list[Path]) -> None:
     decided = ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common())
     report.text(f"{counted(reasons.total(), 'request')}: {decided or 'nothing to decide'}")
     if coverage.strays:
-        policy = table.policy.stray
-        requests = counted(coverage.strays, "request")
-        with_refuse = "" if policy == "refuse" else ", were it 'refuse'"
-        report.text(f"policy stray: {policy}{with_refuse}: it refuses {requests}")
-        report.json(level="stray", count=coverage.strays, policy=policy)
+        report.text(f"`stray: refuse` refuses {counted(coverage.strays, 'request')}")
+        report.json(level="stray", count=coverage.strays, policy=table.policy.stray)
     left = "what no rule explains, most frequent first:"
     report.text(left if kinds else "nothing is left that no rule explains")
     for count, text in kinds:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -65,14 +65,15 @@ class Coverage:
         for place, value in self._unread(request, read):
             self._add_kind(place_name(place), value)
 
-    def _unread(self, request: Request, read: set[str]) -> Iterator[tuple[Place, str]]:
+    def _unread(self, request: Request, read: Container[str]) -> Iterator[tuple[Place, str]]:
         """Yield what could be a credential: each value of Authorization, and the long ones.
 
         A long one has a run of token characters that is not harmless. Of the place, the name is
         shown if that is harmless.
         """
         for kind, name, value in _values(request):
-            if {value, value.partition(" ")[2].strip()} & read:  # the second after a scheme
+            # A scheme may stand before what a rule has read.
+            if value in read or value.rpartition(" ")[2].strip() in read:
                 continue
             if kind is Header and name.endswith("authorization"):
                 scheme, _, rest = value.partition(" ")

@@ -17,7 +17,8 @@ _CLASSES = {"A-Z": "[A-Z]", "a-z": "[a-z]", "0-9": "[0-9]"}
 _SYMBOLS = "-_.:=/+~"
 _PREFIX = re.compile(r"([A-Za-z0-9]{1,5})[-_.:](?=.{16})")
 # Nothing that parts a name from a value (`&`, `;`, `=`, `#`, an escape): a pin is but a number.
-_UNDIVIDED = re.compile(r"[\w.~*,\[\]-]*", re.ASCII)
+# A longer text is masked unread: credentials are long, and words are not.
+_UNDIVIDED = re.compile(r"[\w.~*,\[\]-]{0,64}", re.ASCII)
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[\w.*-]+)(?::[0-9]*)?", re.ASCII)
 
 MASK = "***"

@@ -10,6 +10,8 @@ from typing import Any
 from mitmproxy.log import LegacyLogEvents
 
 WITHHELD = "(bytes withheld)"
+MIN_HEX = 32
+_MARKS = ("b'", 'b"', "Request(", "<hex:")
 _OWN = __name__.partition(".")[0] + "."
 _QUOTED = re.compile(
     r"""\bb(?:'.*'|".*")|\b(?:[0-9a-f]{2}){16,}\b|(?<=<hex:)[^>]*|(?<=Request\().*(?=\))""",
@@ -61,7 +63,9 @@ def redact_log_record(record: logging.LogRecord) -> None:
         message = record.getMessage()
     except (TypeError, ValueError, LookupError):  # handlers would print the arguments
         message = f"a log record that cannot be formatted: {WITHHELD}"
-    redacted = _QUOTED.sub(WITHHELD, message)
+    redacted = message
+    if len(message) >= MIN_HEX or any(mark in message for mark in _MARKS):
+        redacted = _QUOTED.sub(WITHHELD, message)
     if errors and errors[1]:
         lines = [*_places(errors[1], errors[2])]
         for error in _chain(errors[1]):
