@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from secrets import token_hex
 
 from .places import Path, Place
@@ -99,7 +99,7 @@ class RuleIndex:
             for place in rule.places:
                 self._by_place.setdefault(place, []).append(rule)
         self.places = tuple(self._by_place)
-        self.by_reader = tuple({rule.reader: rule for rule in reversed(rules)}.values())
+        self.strays = tuple({_lenient(rule.reader): rule for rule in reversed(rules)}.items())
         self._limited = [rule for rule in rules if rule.paths]
         prefixes = {rule.prefix for rule in self._limited}
         prefixes |= {place.prefix for place in self._by_place if isinstance(place, Path)}
@@ -132,3 +132,8 @@ class RuleIndex:
             if rules := [rule for rule in all_rules if rule.name in applying]:
                 lookups.append(Lookup(place, rules, self._accounts))
         return tuple(lookups)
+
+
+def _lenient(reader: Reader) -> Reader:
+    """Return a reader for text that no rule looks at: nothing says of what kind that is."""
+    return replace(reader, lenient=True) if isinstance(reader, Protobuf) else reader

@@ -43,11 +43,13 @@ class Protobuf:
     """Reads one string field of a protobuf message in base64url, padded or not.
 
     Short text parses as protobuf by accident, so the whole message must parse and field 1, which
-    every such token carries, must be there. A field that occurs twice yields both values.
+    every such token carries, must be there, unless the reader is `lenient`. A field that occurs
+    twice yields both values.
     Source: https://protobuf.dev/programming-guides/encoding/
     """
 
     field: int
+    lenient: bool = False
 
     def names(self, credential: str) -> tuple[str, ...]:
         """Return the field's texts."""
@@ -75,7 +77,7 @@ class Protobuf:
             fields = protobuf_fields(decode_base64(credential))
         except ValueError:
             return None
-        if not any(number == 1 for number, _, _ in fields):
+        if not (self.lenient or any(number == 1 for number, _, _ in fields)):
             return None
         return [(kind, value) for number, kind, value in fields if number == self.field]
 

@@ -8,7 +8,7 @@ so every run of token characters in the request is offered to the readers of the
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
-from urllib.parse import unquote_plus
+from urllib.parse import unquote
 
 from .findings import Finding
 from .formats import all_strings, decode_base64
@@ -28,7 +28,8 @@ MAX_DECODED = 3
 _TOKEN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-"
 _BLANKED = bytes(byte if byte in _TOKEN + b"+/" else 32 for byte in range(256))
 _PARTED = bytes.maketrans(b"+/", b"  ")
-_ESCAPE = re.compile(r"[%\\]u([0-9A-Fa-f]{4})|\\x([0-9A-Fa-f]{2})|\\/")
+_ESCAPE = re.compile(r"(?:%|(?<!\\)\\++)u([0-9A-Fa-f]{4})|(?<!\\)\\++(?:x([0-9A-Fa-f]{2})|/)")
+_BASE64_ESCAPE = re.compile("%2([BbFf])")
 # No server takes a URL's host for a credential: `Referer: https://eu1-app.example.com/`.
 _URL_HOST = re.compile(r"(?<=://)(?:[\w-]++\.)++[A-Za-z]{2,}+(?=[\s:/?#]|\Z)", re.ASCII)
 
@@ -61,6 +62,9 @@ def find_stray(
                 inner += _decode_run(run)
         if not inner and "%" not in text and "\\" not in text:
             break
+        if "%2" in text:  # an escaped `/` divides no credential in a path
+            pieces = [(it, _in_base64url(it)) for it in text.split()]
+            inner += [_unescape(plain) for it, plain in pieces if plain != it]
         text = " ".join([_unescape(text), *inner])
     return None
 
@@ -77,16 +81,19 @@ def _runs(text: str) -> list[str]:
     for word in [word for word in words if len(word) >= MIN_RUN]:
         parts = word.translate(_PARTED).split()
         if len(parts) != 1 and len(word) >= MIN_BASE64:
-            runs.append(word.decode())
+            parts += [word, word.strip(b"/")]
+            if b"+" in word:  # the other one stands beside the credential
+                parts += [*word.split(b"/"), *word.split(b"+")]
         runs += [part.decode() for part in parts if len(part) >= MIN_RUN]
     return runs
 
 
 def _read(table: Table, run: str, hublet: str) -> Stray | None:
-    for rule in table.index.by_reader:
-        for name in rule.reader.names(run):
-            if name != hublet and name in table.hublets:
-                return Stray(rule, name)
+    for text in (run,) if run.islower() else (run, run.lower()):  # some servers fold the case
+        for reader, rule in table.index.strays:
+            for name in reader.names(text):
+                if name != hublet and name in table.hublets:
+                    return Stray(rule, name)
     return None
 
 
@@ -100,7 +107,11 @@ def _decode_run(run: str) -> list[str]:
 
 
 def _unescape(text: str) -> str:
-    """Decode percent, `%u0065` and the escapes of JSON once; `+` is a blank."""
+    """Decode percent, `%u0065` and the escapes of JSON once, by however many `\\`."""
     if "\\" in text or "%u" in text:
         text = _ESCAPE.sub(lambda it: chr(int(it[1] or it[2] or "2F", 16)), text)
-    return unquote_plus(text) if "%" in text else text
+    return unquote(text) if "%" in text else text
+
+
+def _in_base64url(text: str) -> str:
+    return _BASE64_ESCAPE.sub(lambda it: "-" if it[1] in "Bb" else "_", text)
