@@ -107,8 +107,8 @@ def test_law_1_no_older_table_comes_back_after_a_reload(
     assert router.live.table
     version = router.live.table.version
 
-    def slow(path: Path) -> Table:
-        table = load(path)
+    def slow(path: Path, *, option: str) -> Table:
+        table = load(path, option=option)
         if threading.current_thread() is not routed.thread:  # the watch, not the command
             began.append(table.version)
             assert may_end.wait(SECONDS)

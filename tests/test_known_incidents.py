@@ -29,7 +29,9 @@ RULES = (
     '  - {name: region, in: {header: X-Some-Header}, hublet: {regex: "^(.+)$"}}\n'
     "  - {name: session, in: {cookie: sid}, hublet: {jwt: region}}\n"
 )
-ACCOUNTS = "accounts: {ids: [{query: account}, {protobuf: 3}], moved: {62515: eu1}}\n"
+ACCOUNTS = (
+    "accounts: {ids: [{query: account}, {protobuf: 3}], moved: {62515: {from: na1, to: eu1}}}\n"
+)
 WHOLE = DOMAINS + HUBLETS + DEFAULT + RULES
 
 
@@ -49,7 +51,7 @@ def a_rule(where: str, how: str) -> str:
         # getsentry/synapse, proxy: RouteActions and Upstreams
         pytest.param(
             WHOLE + ACCOUNTS.replace("eu1", "eul"),
-            "9:67: 'eul' is not listed in 'hublets'; add it or fix the name",
+            "9:83: 'eul' is not listed in 'hublets'; add it or fix the name",
             id="dangling-target-2",
         ),
         # getsentry/synapse, example_config_proxy.yaml and resolvers.rs

@@ -5,6 +5,7 @@ The other half is held as well: requests as real clients send them are not refus
 
 import base64
 import json
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ SHIPPED = load(Path(__file__).parent.parent / "hublets.yaml")
 FORM, REFRESH, CONTACTS = "/oauth/v1/token", "/localdevauth/v1/auth/refresh", "/crm/v3/contacts"
 URLENCODED, JSON = "application/x-www-form-urlencoded", "application/json; charset=utf-8"
 
-KINDS = {
+KINDS: dict[str, Callable[[str], str]] = {
     "private app": private_app_token,
     "api key": api_key,
     "access token": access_token,
