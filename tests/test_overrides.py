@@ -62,6 +62,25 @@ def test_nothing_else_is_touched(seen: Request) -> None:
     assert after is before
 
 
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [
+        (f"/?hapikey={api_key('zz9')}", Reason.UNKNOWN_HUBLET),
+        (f"/?hapikey={api_key('na1')}", Reason.CONFLICT),
+        (f"/?x={api_key('na1')}", Reason.STRAY),
+    ],
+    ids=["unlisted", "of another Hublet", "stray"],
+)
+def test_law_1_a_pin_overrides_no_other_credential(target: str, reason: Reason) -> None:
+    _, after = overridden(PINNED, request(target))
+    assert (after.upstream, after.reason) == (None, reason)
+
+
+def test_a_pin_to_the_hublet_that_a_credential_names_changes_nothing() -> None:
+    _, after = overridden({fingerprint(TOKEN): "na1"}, request())
+    assert (after.hublet, after.reason) == ("na1", Reason.CREDENTIAL)
+
+
 def test_law_1_two_pins_that_differ_are_a_conflict() -> None:
     pins = {**PINNED, fingerprint(KEY): "na1"}
     _, after = overridden(pins, request(f"/?hapikey={KEY}"))
@@ -82,3 +101,4 @@ def test_a_flow_that_is_resent_goes_where_the_operator_says() -> None:
     decision = decide(BOTH, seen)
     assert overrides.apply(BOTH, flow, seen, decision).hublet == "eu1"
     assert overrides.apply(BOTH, tflow.tflow(), seen, decision) is decision
+    assert overrides.apply(ONE, flow, seen, decision).reason is Reason.UNKNOWN_HUBLET

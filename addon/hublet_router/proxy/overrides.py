@@ -4,13 +4,12 @@ from weakref import WeakKeyDictionary
 
 from mitmproxy import http
 
-from ..core.decision import Action, Decision, Reason, refuse
-from ..core.findings import findings
+from ..core.decision import Decision, Reason, refuse, route
+from ..core.findings import Finding, findings
+from ..core.judge import check_request, judge
 from ..core.request import Request
 from ..core.table import Table
 from .observe.fingerprint import fingerprint
-
-_NOT_OURS = {Reason.FOREIGN_HOST, Reason.NO_TABLE, Reason.INTERNAL_ERROR}
 
 
 class Overrides:
@@ -29,25 +28,26 @@ class Overrides:
     def apply(
         self, table: Table, flow: http.HTTPFlow, request: Request, decision: Decision
     ) -> Decision:
-        """Return the decision, or the one that the operator asked for in its place."""
-        if decision.reason in _NOT_OURS:
-            return decision
-        hublets = {self.resent[flow]} if flow in self.resent else self._pinned(table, request)
-        if not hublets:
-            return decision
-        hublet = hublets.pop()
-        if hublets:
-            return refuse(Reason.CONFLICT, decision.credential, table.version)
-        if hublet not in table.hublets:  # the table is another one by now
-            return refuse(Reason.UNKNOWN_HUBLET, decision.credential, table.version)
-        upstream = table.hublets[hublet]
-        return decision._replace(
-            action=Action.ROUTE, hublet=hublet, upstream=upstream, reason=Reason.PINNED
-        )
+        """Return the decision, or the one that the operator asked for in its place.
 
-    def _pinned(self, table: Table, request: Request) -> set[str]:
-        found = fingerprints(table, request)
-        return {self.pins[credential] for credential in found if credential in self.pins}
+        A pin replaces what its credential names, and then the request is decided as ever.
+        """
+        if check_request(table, request):
+            return decision
+        if hublet := self.resent.get(flow):
+            if hublet not in table.hublets:  # the table is another one by now
+                return refuse(Reason.UNKNOWN_HUBLET, decision.credential, table.version)
+            return route(table, hublet, Reason.PINNED, decision.credential)
+        found = findings(table, request)
+        pinned = [self._pinned(it) for it in found]
+        if pinned == found:
+            return decision
+        new, by = judge(table, request, pinned)
+        return new._replace(reason=Reason.PINNED) if new.hublet and by not in found else new
+
+    def _pinned(self, it: Finding) -> Finding:
+        hublet = self.pins.get(fingerprint(it.credential)) if it.credential else None
+        return it._replace(hublets=(hublet,), accounts=()) if hublet else it
 
 
 def fingerprints(table: Table, request: Request) -> dict[str, str]:
