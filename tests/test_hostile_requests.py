@@ -435,7 +435,7 @@ STRANGE: dict[str, tuple[Sent, int]] = {
         415,
     ),
     "F6 a coding": (posted_form(f"refresh_token={KEY}", URLENCODED, "Content-Encoding: x"), 415),
-    "F6 padding": (posted_form(f"refresh_token={KEY}&x={'y' * 65537}"), 413),
+    "F6 a long credential": (posted_form(f"refresh_token={KEY}{'y' * 16384}"), 413),
     "F11 a line feed behind it": (posted_form(f"refresh_token={KEY}%0A"), 0),
     "F11 a blank before it": (posted_form(f"refresh_token=%20{KEY}"), 0),
     "F11 a blank in the query": ((f"/x?hapikey=%20{KEY}", (), ""), 0),
@@ -504,3 +504,16 @@ def test_another_regions_credential_does_not_arrive(
         assert stage.arrivals()["eu1"] == 0
     else:
         assert answer.hublet == "eu1"
+
+
+@pytest.mark.parametrize("beside", ["", bearer("na1")], ids=["alone", "beside na1's"])
+def test_a_padded_body_does_not_arrive(stage: Stage, beside: str) -> None:
+    """Of a body over 64 KiB mitmproxy may send its own answer: it has begun to stream it."""
+    stage.upstream("na1")
+    stage.table(stage.table_text(more=STRICT if beside else ""))
+    stage.proxy()
+    body = f"refresh_token={KEY}&x={'y' * 65537}".encode()
+    with stage.client() as client:
+        raw = request("POST", FORM, URLENCODED, *[beside] * bool(beside), body=body)
+        assert answered(client, raw)[0] in {"413", "502", CLOSED}
+    assert stage.arrivals() == {"na1": 0}
