@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from harness import Client, Stage, bearer, request, wait_for
+from synthetic import access_token, api_key, base64url, bytes_field, personal_access_key
 
 API = "api.hubapi.com"
 TOKEN = bearer("eu1")
@@ -398,3 +399,121 @@ def socks(client: Client, name: str, port: int) -> None:
         to = b"\1" + socket.inet_aton(name)
     client.socket.sendall(b"\5\1\0" + to + port.to_bytes(2))
     assert client.socket.recv(10)[:2] == b"\5\0"
+
+
+# another region's credential, where a rule cannot read it or does not look
+
+KEY, PAT, ACCESS_KEY = api_key("eu1"), bearer("eu1").rpartition(" ")[2], personal_access_key("eu1")
+FORM, JSON_PATH = "/oauth/v1/token", "/localdevauth/v1/auth/refresh"
+URLENCODED = "Content-Type: application/x-www-form-urlencoded"
+PART = 'Content-Disposition: form-data; name="refresh_token"'
+IN_JSON = f'{{"encodedOAuthRefreshToken": "{ACCESS_KEY}"}}'
+STANDARD = access_token("eu1", scopes=b"\xff\xfe").replace("-", "+").replace("_", "/")
+NO_FIELD_1 = base64url(bytes_field(2, b"\0" * 9) + bytes_field(9, b"eu1"))
+
+type Sent = tuple[str, tuple[str, ...], str]
+
+
+def posted_form(body: str, *fields: str, path: str = FORM) -> Sent:
+    return path, fields or (URLENCODED,), body
+
+
+STRANGE: dict[str, tuple[Sent, int]] = {
+    "F4 multipart": (
+        posted_form(
+            f"--x\r\n{PART}\r\n\r\n{KEY}\r\n--x--\r\n",
+            "Content-Type: multipart/form-data; boundary=x",
+        ),
+        415,
+    ),
+    "F4 JSON for a form": (
+        posted_form(f'{{"refresh_token": "{KEY}"}}', "Content-Type: application/json"),
+        415,
+    ),
+    "F4 junk behind a document": (
+        posted_form(f"{IN_JSON} x", "Content-Type: application/json", path=JSON_PATH),
+        415,
+    ),
+    "F6 a coding": (posted_form(f"refresh_token={KEY}", URLENCODED, "Content-Encoding: x"), 415),
+    "F6 a long credential": (posted_form(f"refresh_token={KEY}{'y' * 16384}"), 413),
+    "F11 a line feed behind it": (posted_form(f"refresh_token={KEY}%0A"), 0),
+    "F11 a blank before it": (posted_form(f"refresh_token=%20{KEY}"), 0),
+    "F11 a blank in the query": ((f"/x?hapikey=%20{KEY}", (), ""), 0),
+    "F11 a line feed in JSON": (
+        (
+            JSON_PATH,
+            ("Content-Type: application/json",),
+            f'{{"encodedOAuthRefreshToken": "{ACCESS_KEY}\\n"}}',
+        ),
+        0,
+    ),
+    "F12 backslashes": (posted_form(f"refresh_token={KEY}", path="/oauth\\v1\\token"), 0),
+    "F12 upper case": (posted_form(f"refresh_token={KEY}", path="/OAUTH/v1/token"), 0),
+    "F14 quotes": (("/", (f'Authorization: Bearer "{PAT}"',), ""), 400),
+    "F14 a name": (("/", (f'Authorization: Bearer token="{PAT}"',), ""), 400),
+    "F14 the scheme twice": (("/", (f"Authorization: Bearer Bearer {PAT}",), ""), 400),
+    "F14 a colon": (("/", (f"Authorization: Bearer: {PAT}",), ""), 400),
+    "F14 no scheme": (("/", (f"Authorization: {PAT}",), ""), 400),
+    "F14 another scheme": (("/", (f"Authorization: Token {PAT}",), ""), 400),
+    "F14 another case": (("/", (f"Authorization: Bearer {PAT.upper()}",), ""), 400),
+    "F14 a BOM": (("/", (f"Authorization: \xef\xbb\xbfBearer {PAT}",), ""), 400),
+    "F14 a list": (("/", (f"Authorization: Basic eDp5, Bearer {PAT}",), ""), 400),
+    "F16 an array": ((f"/x?hapikey[]={KEY}", (), ""), 0),
+    "F16 an item": ((f"/x?hapikey[0]={KEY}", (), ""), 0),
+    "F16 a semicolon": ((f"/x?a=1;hapikey={KEY}", (), ""), 0),
+    "F16 upper case": ((f"/x?HAPIKEY={KEY}", (), ""), 0),
+    "F18 an escape in a cookie": (("/", (f"Cookie: sid=%65{KEY[1:]}",), ""), 400),
+    "F21 the other alphabet": (("/", (f"Authorization: Bearer {STANDARD}",), ""), 0),
+    "F21 a line feed": (
+        (
+            JSON_PATH,
+            ("Content-Type: application/json",),
+            f'{{"encodedOAuthRefreshToken": "{ACCESS_KEY[:9]}\\n{ACCESS_KEY[9:]}"}}',
+        ),
+        0,
+    ),
+    "F21 no field 1": (("/", (f"Authorization: Bearer {NO_FIELD_1}",), ""), 400),
+}
+"""Each with the status of its refusal, or 0 if the router reads it as eu1's."""
+
+COOKIE_RULE = """\
+  - name: cookie
+    in: {cookie: sid}
+    hublet: {regex: "^([a-z]{2}[0-9]{1,3})-"}
+"""
+STRICT = "policy: {legacy: refuse, anonymous: refuse}"
+
+
+@pytest.mark.parametrize("beside", ["", bearer("na1")], ids=["alone", "beside na1's"])
+@pytest.mark.parametrize(("sent", "status"), STRANGE.values(), ids=STRANGE)
+def test_another_regions_credential_does_not_arrive(
+    stage: Stage, sent: Sent, status: int, beside: str
+) -> None:
+    stage.upstream("na1")
+    stage.upstream("eu1")
+    stage.table(stage.table_text(more=STRICT if beside else "") + COOKIE_RULE)
+    stage.proxy()
+    path, fields, body = sent
+    with stage.client() as client:
+        answer = client.send(
+            request("POST", path, *fields, *[beside] * bool(beside), body=body.encode("latin-1"))
+        )
+    assert stage.arrivals()["na1"] == 0
+    if status or beside:
+        assert answer.status == answer.problem["status"] == (status or 400)
+        assert stage.arrivals()["eu1"] == 0
+    else:
+        assert answer.hublet == "eu1"
+
+
+@pytest.mark.parametrize("beside", ["", bearer("na1")], ids=["alone", "beside na1's"])
+def test_a_padded_body_does_not_arrive(stage: Stage, beside: str) -> None:
+    """Of a body over 64 KiB mitmproxy may send its own answer: it has begun to stream it."""
+    stage.upstream("na1")
+    stage.table(stage.table_text(more=STRICT if beside else ""))
+    stage.proxy()
+    body = f"refresh_token={KEY}&x={'y' * 65537}".encode()
+    with stage.client() as client:
+        raw = request("POST", FORM, URLENCODED, *[beside] * bool(beside), body=body)
+        assert answered(client, raw)[0] in {"413", "502", CLOSED}
+    assert stage.arrivals() == {"na1": 0}

@@ -55,7 +55,7 @@ def in_standard_base64(text: str) -> str:
     return text if "-0000-" in text else text.replace("-", "+").replace("_", "/")
 
 
-SPELLINGS = {
+SPELLINGS: dict[str, Callable[[str], str]] = {
     "plain": str,
     "percent": escaped,
     "percent of one character": lambda text: f"%{ord(text[0]):02x}{text[1:]}",
@@ -195,8 +195,7 @@ TRACES = (
     (), (("traceparent", "00-{hex}-{hex:.16}-01"), ("tracestate", "congo=t61rcWkgMzE,rojo={hex}")),
     (("x-request-id", "{uuid}"), ("x-correlation-id", "{uuid}")),
     (("x-amzn-trace-id", "Root=1-{hex:.8}-{hex:.24}"), ("idempotency-key", "{uuid}")),
-    (("b3", "{hex}-{hex:.16}-1"), ("x-b3-traceid", "{hex}"),
-     ("uber-trace-id", "{hex}:{hex:.16}:0:1")),
+    (("b3", "{hex}-{hex:.16}-1"), ("uber-trace-id", "{hex}:{hex:.16}:0:1")),
     (("sentry-trace", "{hex}-{hex:.16}-1"), ("x-cloud-trace-context", "{hex}/12345;o=1"),
      ("baggage", "sentry-environment=production,sentry-release=app%401.2.3,sentry-trace_id={hex}")),
 )  # fmt: skip

@@ -1,0 +1,149 @@
+import base64
+import json
+
+import pytest
+
+from hublet_router.core.formats import (
+    MAX_NESTING,
+    all_strings,
+    decode_base64,
+    encode_base64url,
+    json_strings,
+    parse_json,
+    protobuf_fields,
+    read_varint,
+    strings_at,
+    write_varint,
+)
+
+
+@pytest.mark.parametrize("data", [b"", b"a", b"ab", b"abc", bytes(range(256)), b"\xfb\xff\xfe"])
+def test_base64_is_read_in_either_alphabet_padded_or_not(data: bytes) -> None:
+    standard, url = base64.b64encode(data).decode(), encode_base64url(data)
+    assert not {*url} & {*"+/="}
+    for text in (standard, standard.rstrip("="), url, url + "==", f"{url[:2]}\r\n {url[2:]}\n"):
+        assert decode_base64(text) == data
+
+
+@pytest.mark.parametrize("text", ["a", "ab!c", "YQ=YQ", "%59Q", "é", "YR.", "\x00\x00"])
+def test_what_is_no_base64_is_an_error(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011
+        decode_base64(text)
+
+
+@pytest.mark.parametrize("number", [0, 1, 127, 128, 300, (1 << 64) - 1])
+def test_a_varint_is_read_as_it_is_written(number: int) -> None:
+    data = write_varint(number)
+    assert read_varint(b"x" + data + b"y", 1) == (number, 1 + len(data))
+
+
+def test_a_varint_ends_within_ten_bytes() -> None:
+    with pytest.raises(ValueError, match="does not end"):
+        read_varint(b"\x80" * 10 + b"\0", 0)
+
+
+@pytest.mark.parametrize(
+    ("message", "fields"),
+    [
+        pytest.param(b"", [], id="empty"),
+        pytest.param(b"\x08\x96\x01", [(1, 0, b"\x96\x01")], id="varint"),
+        pytest.param(b"\x4a\x03eu1", [(9, 2, b"eu1")], id="text"),
+        pytest.param(b"\x4a\x83\x00eu1", [(9, 2, b"eu1")], id="overlong length"),
+        pytest.param(b"\xca\x00\x03eu1", [(9, 2, b"eu1")], id="overlong tag"),
+        pytest.param(b"\x0d1234", [(1, 5, b"1234")], id="32 bits"),
+        pytest.param(b"\x0912345678", [(1, 1, b"12345678")], id="64 bits"),
+        pytest.param(b"\x08\x01\x4a\x00", [(1, 0, b"\1"), (9, 2, b"")], id="two"),
+    ],
+)
+def test_protobuf_is_parted_into_its_fields(
+    message: bytes, fields: list[tuple[int, int, bytes]]
+) -> None:
+    assert protobuf_fields(message) == fields
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        pytest.param(b"\x08", id="no value"),
+        pytest.param(b"\x08\x80", id="a varint that does not end"),
+        pytest.param(b"\x08" + b"\x80" * 10 + b"\1", id="a varint of eleven bytes"),
+        pytest.param(b"\x4a\x04eu1", id="a field that ends after the message"),
+        pytest.param(b"\x0d123", id="half a number"),
+        pytest.param(b"\x0b\x0c", id="a group"),
+        pytest.param(b"\x0f", id="wire type 7"),
+        pytest.param(b"\x02\x00", id="field 0"),
+        pytest.param(write_varint(1 << 32) + b"\0", id="a field number that is too large"),
+    ],
+)
+def test_what_is_no_protobuf_is_an_error(message: bytes) -> None:
+    with pytest.raises(ValueError, match=r"number|wire type|field|varint"):
+        protobuf_fields(message)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"{} x", id="junk behind it"),
+        pytest.param(b"{}{}", id="two documents"),
+        pytest.param(b"{'a': 1}", id="single quotes"),
+        pytest.param(b"[1,]", id="a trailing comma"),
+        pytest.param(b"[NaN]", id="NaN"),
+        pytest.param(b"// x\n{}", id="a comment"),
+        pytest.param(b'"\xff"', id="no UTF-8"),
+        pytest.param('"a"'.encode("utf-16"), id="UTF-16"),
+        pytest.param(b"[" * (MAX_NESTING + 1) + b"]" * (MAX_NESTING + 1), id="too deep"),
+        pytest.param(b"[" * 5000, id="brackets without end"),
+        pytest.param(b'"a\\' * 500 + b"[" * 2000, id="a string without end"),
+    ],
+)
+def test_what_is_no_json_is_an_error_and_names_nothing(document: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011
+        parse_json(document)
+    assert [*json_strings(document, "a")] == []
+
+
+def test_json_within_the_parsers_own_limit_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    def overflow(*_: object, **__: object) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr(json, "loads", overflow)
+    with pytest.raises(ValueError, match="too deeply"):
+        parse_json(b"{}")
+
+
+def test_brackets_in_strings_and_beside_each_other_are_no_nesting() -> None:
+    text = "[{" * MAX_NESTING + '\\"' + "]"
+    document = json.dumps([text, *[[]] * MAX_NESTING, {"a": "x"}]).encode()
+    assert [*json_strings(document, "a")] == ["x"]
+
+
+def test_json_is_read_with_a_bom_and_with_numbers_of_any_length() -> None:
+    assert parse_json(b"\xef\xbb\xbf[1]") == [1.0]
+    assert parse_json(b"9" * 5000) == float("inf")
+
+
+@pytest.mark.parametrize(
+    ("document", "path", "found"),
+    [
+        pytest.param('{"a": "x"}', "a", ["x"], id="key"),
+        pytest.param('{"a": {"b": " x\\n"}}', "a.b", ["x"], id="path, white space"),
+        pytest.param('{"a.b": "x", "a": {"b": "y"}}', "a.b", ["x", "y"], id="a dot in a key"),
+        pytest.param('{"a": "x", "a": "y"}', "a", ["x", "y"], id="duplicate"),
+        pytest.param('{"A-b": "x", "a_B": "y"}', "a_b", ["x", "y"], id="other spellings"),
+        pytest.param('[{"a": ["x", ["y"]]}]', "a", ["x", "y"], id="lists"),
+        pytest.param('{"a": {"b": "x"}}', "a", [], id="an object"),
+        pytest.param('{"a": 1, "b": ""}', "a", [], id="a number"),
+        pytest.param('{"a": ""}', "a", [], id="empty"),
+        pytest.param('{"b": "x"}', "a", [], id="another key"),
+        pytest.param('"x"', "a", [], id="a string alone"),
+    ],
+)
+def test_strings_are_found_at_a_path(document: str, path: str, found: list[str]) -> None:
+    assert [*strings_at(parse_json(document.encode()), path)] == found
+    assert [*json_strings(document.encode(), path)] == found
+
+
+def test_all_strings_are_keys_and_values_at_any_depth() -> None:
+    tree = parse_json(b'{"a": [1, "b", {"c": null, "d": "e"}]}')
+    assert sorted(all_strings(tree)) == ["a", "b", "c", "d", "e"]
