@@ -82,7 +82,7 @@ def test_a_body_that_is_not_of_the_rules_format_is_one_problem(
     assert (credential, hublets, problem) == (None, (), Problem.BODY)
 
 
-@pytest.mark.parametrize("body", [b"token=%zz", b"token=eu1-a%"])
+@pytest.mark.parametrize("body", [b"token=%zz", b"token=eu1-a%", b"a=%zz&token=eu1-a"])
 def test_a_form_with_an_escape_that_is_none_is_a_problem(body: bytes) -> None:
     assert seen("/form", ("content-type", FORM), body=body) == [("form", None, (), Problem.BODY)]
 

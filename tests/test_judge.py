@@ -571,6 +571,12 @@ def test_unreadable_ignore(seen: Request) -> None:
     assert decide(with_policy(unreadable="ignore"), seen).action is Action.ROUTE
 
 
+def test_what_is_too_large_is_refused_whatever_the_policy_for_the_unreadable() -> None:
+    for seen in (request("/?hapikey=" + "x" * 16_385), request("/", bearer("x" * 16_385))):
+        decision = decide(with_policy(unreadable="ignore"), seen)
+        assert (decision.action, decision.reason) == (Action.REFUSE, Reason.TOO_LARGE)
+
+
 STRAY = [
     pytest.param(request("/", ("x-token", private_app_token("eu1"))), id="anonymous"),
     pytest.param(request(f"/?x={api_key('eu1')}&hapikey=demo"), id="legacy"),
@@ -765,6 +771,17 @@ def test_accounts_that_disagree_are_a_conflict(
 ) -> None:
     assert outcome(decide(MOVED, seen)) == ("refuse", None, "conflict", credential)
     assert outcome(decide(FIRST_OF_MOVED, seen)) == first
+
+
+def test_an_account_speaks_for_no_credential_but_of_the_hublet_that_it_left() -> None:
+    assert MOVED.accounts
+    moved = {"7": Move("eu1", "ap1")}
+    table = replace(MOVED, accounts=replace(MOVED.accounts, moved=moved))
+    reasons = [
+        decide(table, request("/?portalId=7", bearer(private_app_token(name)))).reason
+        for name in ("na1", "ap1", "eu1")
+    ]
+    assert reasons == [Reason.CONFLICT, Reason.MOVED, Reason.MOVED]
 
 
 def test_another_account_that_would_go_nowhere_is_a_conflict() -> None:

@@ -446,3 +446,8 @@ def test_a_path_is_plain_once_it_was_made_plain(path: str) -> None:
     assert plain.startswith("/")
     assert "//" not in plain
     assert not {".", ".."} & set(plain.split("/"))
+
+
+def test_the_prefix_of_a_path_is_compared_without_case() -> None:
+    place = Path(re.compile("^/oauth/([^/]+)", re.IGNORECASE), prefix="/oauth/")
+    assert [*place.values(Request("GET", ("a.example",), "/OAuth/x"))] == ["x"]

@@ -12,6 +12,7 @@ from synthetic import access_token, api_key, personal_access_key, private_app_to
 TABLE = load(pathlib.Path(__file__).parent.parent / "hublets.yaml")
 KEY, PAT = api_key("eu1"), private_app_token("eu1")
 REFRESH = "/localdevauth/v1/auth/refresh"
+SLASHES = access_token("eu1", scopes=b"\xff\xfe").replace("-", "%2B").replace("_", "%2F")
 ESCAPED = "".join(f"\\u{ord(char):04x}" for char in personal_access_key("eu1"))
 
 
@@ -37,6 +38,8 @@ def names(target: str, field: str = "", body: str = "", known: str = "") -> str 
             "/", "Basic " + base64.b64encode(f"x:{PAT}".encode()).decode(), "", id="Basic"
         ),
         pytest.param("/", access_token("eu1").replace("-", "+").replace("_", "/"), "", id="base64"),
+        pytest.param("/", PAT.upper(), "", id="another case"),
+        pytest.param(f"/x/{SLASHES}", "", "", id="escaped slashes in a path"),
         pytest.param(f"/?u=https://{KEY}@a.example/", "", "", id="user of a URL"),
         pytest.param(REFRESH, "", f'{{"a": ["{KEY}"]}}', id="body"),
         pytest.param(REFRESH, "", f'{{"a": "{ESCAPED}"}}', id="escapes in a body"),
