@@ -117,7 +117,7 @@ def test_standard_output_may_be_closed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_control_c_ends_it_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(path: Path) -> None:
+    def interrupted(path: Path, *, option: str) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("hublet_router.cli.check.load", interrupted)

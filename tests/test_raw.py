@@ -29,7 +29,7 @@ def test_a_head_and_a_body() -> None:
         (b"GET /x HTTP/2\nhost: a.b\n\n", ("a.b",), "/x", b""),
         (b"GET http://a.b:80/x HTTP/1.1\nHost: c.d\n\n", ("c.d", "a.b:80"), "/x", b""),
         (b"GET / HTTP/1.0", (), "/", b""),
-        (HEAD + b"Content-Encoding: gzip\r\n\r\nabc", ("api.hubapi.com",), "/x?y=z", None),
+        (HEAD + b"Content-Encoding: gzip\r\n\r\nabc", ("api.hubapi.com",), "/x?y=z", b"abc"),
         (HEAD + b"\r\n" + b"x" * 65537, ("api.hubapi.com",), "/x?y=z", None),
     ],
     ids=["LF", "a blank line first", "a length", "none", "HTTP/2", "whole URL", "no host",

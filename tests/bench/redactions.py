@@ -27,6 +27,7 @@ def flows(count: int) -> Iterator[http.HTTPFlow]:
     for number in range(count):
         secret = str(UUID(int=random.getrandbits(128)))
         path, body, token = "/crm/v3/objects/contacts?limit=100", "", ""
+        media_type = "application/json"
         match number % 4:
             case 0:
                 token = f"pat-eu1-{secret}"
@@ -35,9 +36,12 @@ def flows(count: int) -> Iterator[http.HTTPFlow]:
             case 2:
                 path += f"&hapikey=eu1-{secret}"
             case 3:
-                path = "/oauth/v1/token"
+                path, media_type = "/oauth/v1/token", "application/x-www-form-urlencoded"
                 body = f"grant_type=refresh_token&client_id={secret}&refresh_token=eu1-{secret}"
-        fields = HEADERS + ((("authorization", f"Bearer {token}"),) if token else ())
+        fields = tuple(it for it in HEADERS if it[0] != "content-type")
+        fields += (("content-type", media_type),) + (
+            (("authorization", f"Bearer {token}"),) if token else ()
+        )
         it.request.headers.fields = tuple((a.encode(), b.encode()) for a, b in fields)
         it.request.data.authority = b""
         it.request.path, it.request.content = path, body.encode()

@@ -12,7 +12,8 @@ from mitmproxy.log import LegacyLogEvents
 WITHHELD = "(bytes withheld)"
 MIN_HEX = 32
 _MARKS = ("b'", 'b"', "Request(", "<hex:")
-_OWN = __name__.partition(".")[0] + "."
+# These loggers print nothing of the wire; mitmweb's own prints its URL with a token to open it.
+_TRUSTED = (__name__.partition(".")[0] + ".", "mitmproxy.tools.")
 _QUOTED = re.compile(
     r"""\bb(?:'.*'|".*")|\b(?:[0-9a-f]{2}){16,}\b|(?<=<hex:)[^>]*|(?<=Request\().*(?=\))""",
     re.DOTALL,
@@ -54,10 +55,10 @@ class LogRedactor:
 def redact_log_record(record: logging.LogRecord) -> None:
     """Remove bytes of the wire from a log record, and the messages of its exceptions.
 
-    Messages of this package quote nothing, but the exceptions that it catches may.
+    The messages of trusted loggers quote nothing, but the exceptions that they catch may.
     """
     errors = record.exc_info
-    if record.name.startswith(_OWN) and not errors:
+    if record.name.startswith(_TRUSTED) and not errors:
         return
     try:
         message = record.getMessage()
