@@ -226,7 +226,8 @@ def test_a_session_of_traffic_gets_the_calls_of_mitmproxy_itself(
     stock, table = (calls_of(tmp_path / str(fast), mode, session, fast=fast) for fast in BOTH)
     assert len(stock) > 8
     assert {name for calls in stock for name, _ in calls} >= {
-        "hublet-router", "hublet-router-upstream-guard", "seen", "waiting", "proxyserver", "nextlayer",
+        "hublet-router", "hublet-router-upstream-guard", "seen", "waiting",
+        "proxyserver", "nextlayer",
     }  # fmt: skip
     assert sorted(table) == sorted(stock)
 
