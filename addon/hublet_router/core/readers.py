@@ -19,7 +19,7 @@ class Reader(Protocol):
         """Return the names that the credential holds; empty when it names none."""
 
     def recognises(self, credential: str) -> bool:
-        """Tell whether the credential is of this kind, though it may name none."""
+        """Return whether the credential is of this kind, though it may name none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Regex:
         return (found[1],) if found and found[1] else ()
 
     def recognises(self, credential: str) -> bool:
-        """Tell whether the pattern matches."""
+        """Return whether the pattern matches."""
         return self.pattern.search(credential) is not None
 
 
@@ -68,7 +68,7 @@ class Protobuf:
         )
 
     def recognises(self, credential: str) -> bool:
-        """Tell whether the credential is such a message."""
+        """Return whether the credential is such a message."""
         return self._values(credential) is not None
 
     def _values(self, credential: str) -> list[tuple[int, bytes]] | None:
@@ -97,7 +97,7 @@ class Jwt:
             return ()
 
     def recognises(self, credential: str) -> bool:
-        """Tell whether the credential begins like every JSON Web Token: with `{"` in base64."""
+        """Return whether the credential begins like every JSON Web Token: with `{"` in base64."""
         return credential.startswith("eyJ") and credential.count(".") == 2
 
 
@@ -122,5 +122,5 @@ class Base64:
         return Regex(self.pattern).names(decoded)
 
     def recognises(self, credential: str) -> bool:
-        """Tell whether the pattern matches: to decode alone says little."""
+        """Return whether the pattern matches: to decode alone says little."""
         return bool(self.names(credential))

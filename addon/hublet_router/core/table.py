@@ -116,7 +116,7 @@ def account_id(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Misdirected:
-    """How an answer tells that another Hublet is right: a header in lower case, a dotted path."""
+    """How an answer names another Hublet as right: a header in lower case, a dotted path."""
 
     status: int | None = None
     header: str | None = None
@@ -160,12 +160,12 @@ class Table:
         return self.index.places
 
     def owns(self, host: str) -> bool:
-        """Tell whether requests for that host are routed; `*.` stands for exactly one label."""
+        """Return whether requests for that host are routed; `*.` stands for exactly one label."""
         label, _, parent = host.partition(".")
         return host in self.domains or (label != "" and f"*.{parent}" in self.domains)
 
     def is_upstream(self, host: str, port: int) -> bool:
-        """Tell whether a Hublet is there, however its address is written.
+        """Return whether a Hublet is there, however its address is written.
 
         A number that is no plain address (`127.1`, `0x7f000001`) could be any, to some resolvers.
         """

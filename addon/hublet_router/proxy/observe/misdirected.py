@@ -29,7 +29,7 @@ class MisdirectedAnswers:
         yield Measurement(
             "hublet_misdirected",
             "counter",
-            "Answers that told of a wrong Hublet: which was `sent` the request, and which the"
+            "Answers that named another Hublet: which was `sent` the request, and which the"
             " answer `named`; `migrating` is 477, `-` none that the table lists.",
             ("sent", "named"),
             lambda: self.counts,
