@@ -1,5 +1,6 @@
 """What `make` sets up and refuses, with a fake Python that records its arguments."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -26,7 +27,10 @@ def checkout(tmp_path: Path) -> Path:
 
 def make(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run make in the folder."""
-    return subprocess.run(["make", *words], cwd=folder, capture_output=True, text=True, check=False)
+    outside = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
+    return subprocess.run(
+        ["make", *words], cwd=folder, capture_output=True, text=True, check=False, env=outside
+    )
 
 
 def test_run_installs_what_running_needs_and_names_the_command(checkout: Path) -> None:
