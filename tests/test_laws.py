@@ -444,7 +444,10 @@ REWRITES: tuple[Callable[[str, int], str], ...] = (
 
 
 def names_within(token: str, depth: int = 3) -> set[bytes]:
-    """Return what each run of a text names, and each run of what a run is the base64 of."""
+    """Return what each run of a text names, and each run of what a run is the base64 of.
+
+    A Hublet field counts wherever its bytes lie, as a stray credential may be torn.
+    """
     found = set()
     runs = re.findall(r"[\w.~-]{16,}", token, re.ASCII)
     for run in {*runs, *re.findall(r"[\w.~+/-]{40,}", token, re.ASCII)}:
@@ -453,8 +456,9 @@ def names_within(token: str, depth: int = 3) -> set[bytes]:
                 found.add(name)
         if depth:
             with suppress(ValueError):
-                plain = base64.urlsafe_b64decode(run + "=" * (-len(run) % 4)).decode("ascii")
-                found |= names_within(plain, depth - 1)
+                plain = base64.urlsafe_b64decode(run + "=" * (-len(run) % 4))
+                found |= {name for name in (b"eu1", b"ap1") if b"J\x03" + name in plain}
+                found |= names_within(plain.decode("ascii"), depth - 1)
     return found
 
 
