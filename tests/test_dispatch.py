@@ -81,7 +81,7 @@ def subject_of(argument: Any) -> object:
 
 
 class Nested:
-    """Somebody's addon with addons of its own, and with hooks that raise, wait or do not exist."""
+    """An addon with addons of its own, and with hooks that raise, wait or do not exist."""
 
     def __init__(self) -> None:
         self.addons = [Waiting(), Halting(), Failing()]

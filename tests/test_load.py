@@ -68,12 +68,12 @@ def test_the_default_table_is_the_checkouts_where_the_working_directory_has_none
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", "/home/x")
+    monkeypatch.setenv("HOME", "/a/home")
 
     assert table_path("hublets.yaml") == SHIPPED.resolve()
     assert table_path(Path("hublets.yaml")) == SHIPPED.resolve()
     assert table_path("other.yaml") == Path("other.yaml")
-    assert table_path("~/t.yaml") == Path("/home/x/t.yaml")
+    assert table_path("~/t.yaml") == Path("/a/home/t.yaml")
     Path("hublets.yaml").write_text("")
     assert table_path("hublets.yaml") == Path("hublets.yaml")
 

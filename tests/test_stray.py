@@ -1,9 +1,12 @@
 import base64
 import pathlib
+import re
+from dataclasses import replace
 
 import pytest
 
 from hublet_router.core.findings import Finding
+from hublet_router.core.readers import Base64
 from hublet_router.core.request import Request
 from hublet_router.core.stray import find_stray
 from hublet_router.tablefile import load
@@ -68,6 +71,17 @@ def test_a_credential_is_found_wherever_it_stands(target: str, field: str, body:
 )
 def test_nothing_else_is_found(target: str, field: str, body: str) -> None:
     assert names(target, field, body) is None
+
+
+def test_the_name_may_stand_in_the_base64_of_a_part_of_the_run() -> None:
+    part = Base64(re.compile("^([a-z0-9]+):"), of=re.compile("^v1-([A-Za-z0-9]+)$"))
+    table = replace(TABLE, rules=(replace(TABLE.rules[0], reader=part),))
+    key = "v1-" + base64.b64encode(b"eu1:synthetic-key").decode().rstrip("=")
+
+    stray = find_stray(table, Request("GET", ("api.hubapi.com",), f"/?x={key}", ()), "na1", [])
+
+    assert stray
+    assert stray.hublet == "eu1"
 
 
 def test_a_credential_that_a_rule_has_read_is_no_stray() -> None:

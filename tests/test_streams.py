@@ -278,7 +278,7 @@ def test_without_a_table_an_upload_is_refused_too(stage: Stage) -> None:
 
 
 class StreamsAll:
-    """Somebody else's addon that streams every request."""
+    """Another addon that streams every request."""
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         flow.request.stream = True

@@ -57,13 +57,9 @@ def find_stray(
         for run in _runs(text):
             if run not in seen:
                 seen.add(run)
-                plain = _decode_run(run)
-                if _may_name(table, run, plain):
-                    stray = _read(table, run, hublet)
-                    if stray and run.lower() != request.host:
-                        return stray
-                if plain and plain.isascii():  # as in `Authorization: Basic`
-                    inner.append(plain)
+                if (stray := _read(table, run, hublet)) and run.lower() != request.host:
+                    return stray
+                inner += _decode_run(run)
         if not inner and "%" not in text and "\\" not in text:
             break
         if "%2" in text:  # an escaped `/` divides no credential in a path
@@ -83,9 +79,6 @@ def _runs(text: str) -> list[str]:
     words = text.encode("latin-1", "replace").translate(_BLANKED).split()
     runs = []
     for word in [word for word in words if len(word) >= MIN_RUN]:
-        if b"/" not in word and b"+" not in word:
-            runs.append(word.decode())
-            continue
         parts = word.translate(_PARTED).split()
         if len(parts) != 1 and len(word) >= MIN_BASE64:
             parts += [word, word.strip(b"/")]
@@ -93,17 +86,6 @@ def _runs(text: str) -> list[str]:
                 parts += [*word.split(b"/"), *word.split(b"+")]
         runs += [part.decode() for part in parts if len(part) >= MIN_RUN]
     return runs
-
-
-def _may_name(table: Table, run: str, plain: str) -> bool:
-    """Return whether a reader could find a Hublet's name in a run, or in what it is the base64 of.
-
-    A token in several parts is always read, and so is any run if the table lists many Hublets.
-    """
-    if "." in run or not table.few_names:
-        return True
-    text = f"{run} {plain}".lower()
-    return any(name in text for name in table.few_names)
 
 
 def _read(table: Table, run: str, hublet: str) -> Stray | None:
@@ -115,14 +97,13 @@ def _read(table: Table, run: str, hublet: str) -> Stray | None:
     return None
 
 
-def _decode_run(run: str) -> str:
-    """Return what a run is the base64 of, one character a byte; empty if it is not base64."""
-    if len(run) % 4 == 1:
-        return ""
+def _decode_run(run: str) -> list[str]:
+    """Return the text that a run is the base64 of, as in `Authorization: Basic`, or nothing."""
     try:
-        return decode_base64(run).decode("latin-1")
+        plain = decode_base64(run)
     except ValueError:
-        return ""
+        return []
+    return [plain.decode()] if plain.isascii() else []
 
 
 def _unescape(text: str) -> str:

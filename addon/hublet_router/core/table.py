@@ -11,8 +11,6 @@ from .readers import Protobuf
 from .request import Request, host_name, ip_address
 
 MISDIRECTED, MIGRATING = 421, 477
-MAX_FEW = 32
-"""Hublets whose names are looked for one by one before a credential is read."""
 _NUMBER = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+))*")
 
 
@@ -146,7 +144,6 @@ class Table:
     accounts: Accounts | None = None
     misdirected: Misdirected = Misdirected()
     examples: tuple[Example, ...] = ()
-    few_names: tuple[str, ...] = field(init=False, compare=False, repr=False)
     index: RuleIndex = field(init=False, compare=False, repr=False)
     _upstreams: frozenset[tuple[str, int]] = field(init=False, compare=False, repr=False)
 
@@ -155,9 +152,6 @@ class Table:
         index = RuleIndex(self.rules, self.accounts.fields if self.accounts else ())
         upstreams = frozenset((_place(up.host), up.port) for up in self.hublets.values())
         object.__setattr__(self, "index", index)
-        is_few = len(self.hublets) <= MAX_FEW
-        names = tuple(name.lower() for name in self.hublets) if is_few else ()
-        object.__setattr__(self, "few_names", names)
         object.__setattr__(self, "_upstreams", upstreams)
 
     @property
