@@ -52,3 +52,8 @@ def test_what_is_no_json(text: str) -> None:
 def test_a_value_alone() -> None:
     assert rewritten('"a"', lambda path, text: f"{path}{text}") == "\"('',)a\""
     assert rewritten(" 12 ", lambda path, text: "34") == " 34 "
+
+
+@pytest.mark.parametrize(("number", "new"), [("-257", "-157"), ("257", "157"), ("2.57", "0.57")])
+def test_a_number_stays_one_whatever_its_digits_become(number: str, new: str) -> None:
+    assert rewritten(number, lambda _, text: text.replace("2", "0")) == new

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 
 _TOKEN = re.compile(r'("(?:[^"\\]|\\.)*+")(\s*:)?|-?[0-9]+(?:\.[0-9]+)?([eE][+-]?[0-9]+)?|[\[\]{}]')
+_LEADING_ZERO = re.compile("^(-?)0(?=[0-9])")
 
 
 def rewritten(
@@ -14,8 +15,9 @@ def rewritten(
 ) -> str:
     """Return a JSON text in which each string and number is what `value` makes of it.
 
-    It is also given the keys above it. Numbers must stay numbers; duplicate keys and white space
-    stay. Raise ValueError for what is no JSON.
+    It is also given the keys above it. What it makes of a number may have other digits in the
+    place of the old ones; duplicate keys and white space stay. Raise ValueError for what is no
+    JSON.
     """
     try:
         json.loads(document, parse_int=float)  # int() raises on a number of 5,000 digits
@@ -31,7 +33,7 @@ def rewritten(
             del path[max(len(path) - 1, 1) :]
         elif string is None:
             new = value(tuple(path), text)
-            return text if new == text else "0" if exponent else new
+            return text if new == text else "0" if exponent else as_number(new)
         else:
             plain = json.loads(string)
             new = name(plain) if is_key else value(tuple(path), plain)
@@ -41,3 +43,8 @@ def rewritten(
         return text
 
     return _TOKEN.sub(token, document)
+
+
+def as_number(digits: str) -> str:
+    """Return a number without the leading zero that JSON forbids."""
+    return _LEADING_ZERO.sub(r"\g<1>1", digits)

@@ -18,7 +18,7 @@ from ..core.readers import Base64, Jwt, Protobuf, Reader, Regex
 from ..core.stray import MIN_RUN
 from ..core.table import Table, account_id
 from ..regex_bounds.tree import parse
-from .documents import rewritten
+from .documents import as_number, rewritten
 
 MAX_UNLISTED = 5
 """Characters of a name that no Hublet of the table has: a longer one may be a piece of a secret."""
@@ -74,7 +74,7 @@ class Pseudonymizer:
         plain = account_id(text)
         if plain in self._moved:
             return text
-        drafts = (_number(self.like(plain, salt)) for salt in range(256))
+        drafts = (as_number(self.like(plain, salt)) for salt in range(256))
         alias = next((it for it in drafts if it not in self._moved), plain)
         return text[: len(text) - len(plain)] + alias
 
@@ -227,7 +227,7 @@ class Pseudonymizer:
         def value(path: tuple[str, ...], plain: str) -> str:
             if path[-1] in _PLAIN_CLAIMS and len(plain) <= 8:
                 return plain
-            return self._name(plain) if plain in names else _number(self.like(plain, salt))
+            return self._name(plain) if plain in names else self.like(plain, salt)
 
         try:
             parts = [
@@ -237,11 +237,6 @@ class Pseudonymizer:
         except ValueError:
             return "eyJ" + self.like(text[3:], salt)
         return ".".join([*parts, self.like(signature, salt)])
-
-
-def _number(text: str) -> str:
-    """Return a number without leading zeros, which JSON forbids."""
-    return re.sub(r"^(-?)0(?=[0-9])", r"\g<1>1", text)
 
 
 def _encoded(data: bytes, like: str) -> str:

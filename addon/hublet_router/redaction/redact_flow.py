@@ -124,7 +124,7 @@ class FlowRedactor:
         if not body or not self.table.reads_body(seen):
             self._keep_body(old, new)
         elif any(it.problem in _OF_BODIES for it in findings(self.table, seen)):  # it stays so
-            new.raw_content = b"x" * min(len(body), MAX_BODY + 1)
+            new.raw_content = b"%" * min(len(body), MAX_BODY + 1)  # neither form nor JSON
         else:
             new.content = self._read(body, is_form=seen.form is not None)
         return new
