@@ -6,8 +6,8 @@ import pytest
 from mitmproxy import http
 from mitmproxy.test import tflow, tutils
 
+from hublet_router.analysis.misdirection import Misdirection
 from hublet_router.core.request import MAX_BODY
-from hublet_router.explain.misdirection import Misdirection
 from hublet_router.flows.answers import misdirection_of
 from test_misdirection import BODY, HEADER, TABLE
 

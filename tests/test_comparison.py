@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from hublet_router.analysis.comparison import EXAMPLES, Changes, described, differ
 from hublet_router.core.decision import Action, Decision, Reason, refuse
 from hublet_router.core.table import Upstream
-from hublet_router.explain.comparison import EXAMPLES, Changes, described, differ
 
 EU1 = Upstream("https", "10.20.0.4", 8443)
 LIVE = Decision(Action.ROUTE, "eu1", EU1, Reason.CREDENTIAL, "api-key", "0123456789ab")

@@ -8,10 +8,10 @@ from typing import Literal
 
 import pytest
 
+from hublet_router.analysis.coverage import MAX_KINDS, Coverage
 from hublet_router.core.decision import Reason
 from hublet_router.core.findings import MAX_CREDENTIAL
 from hublet_router.core.request import Request
-from hublet_router.explain.coverage import MAX_KINDS, Coverage
 from hublet_router.tablefile import load, loads
 from synthetic import UUID, access_token, api_key, private_app_token
 

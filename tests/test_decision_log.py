@@ -15,10 +15,10 @@ from mitmproxy.flow import Error
 from mitmproxy.test import tflow
 
 from harness import Stage, bearer, read_request, request, wait_for
+from hublet_router.analysis.harmless import known_words
+from hublet_router.analysis.masking import MAX_SHOWN, mask_host, mask_path
 from hublet_router.core.judge import decide
 from hublet_router.core.request import Request
-from hublet_router.explain.harmless import known_words
-from hublet_router.explain.masking import MAX_SHOWN, mask_host, mask_path
 from hublet_router.proxy.observe.decision_log import line as line_of
 from hublet_router.proxy.observe.fingerprint import _KEY
 from hublet_router.proxy.routing.annotate import Decided

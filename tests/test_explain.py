@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from mitmproxy.io import FlowReader
 
+from hublet_router.analysis.explanation import explain
 from hublet_router.cli.commands import command_line
 from hublet_router.core.judge import decide
-from hublet_router.explain.explanation import explain
 from hublet_router.flows.requests import request_with_body
 from hublet_router.tablefile import load
 from synthetic import UUID, access_token, api_key, personal_access_key, private_app_token

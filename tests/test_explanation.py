@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hublet_router.analysis.explanation import NOT_LISTED, explain
+from hublet_router.analysis.masking import describe_shape, place_name
 from hublet_router.core.decision import Reason
 from hublet_router.core.findings import findings
 from hublet_router.core.judge import decide
 from hublet_router.core.request import Request
 from hublet_router.core.table import Table
-from hublet_router.explain.explanation import NOT_LISTED, explain
-from hublet_router.explain.masking import describe_shape, place_name
 from hublet_router.tablefile import loads
 from synthetic import (
     UUID,

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hublet_router.explain import harmless
-from hublet_router.explain.harmless import MAX_SEEN, is_harmless, known_words, shows_value
+from hublet_router.analysis import harmless
+from hublet_router.analysis.harmless import MAX_SEEN, is_harmless, known_words, shows_value
 from hublet_router.tablefile import load
 
 

@@ -20,12 +20,12 @@ ALLOWED = {
     "core": NONE,
     "regex_bounds": NONE,
     "tablefile": {"core", "regex_bounds"},
-    "flows": {"core", "explain"},
-    "explain": {"core", "regex_bounds", "tablefile"},
-    "redaction": {"core", "regex_bounds", "tablefile", "flows", "explain"},
-    "proxy": {"core", "tablefile", "flows", "explain", "demo"},
-    "demo": {"core", "tablefile", "explain", "proxy"},
-    "cli": {"core", "tablefile", "flows", "explain", "redaction", "demo"},
+    "flows": {"core", "analysis"},
+    "analysis": {"core", "regex_bounds", "tablefile"},
+    "redaction": {"core", "regex_bounds", "tablefile", "flows", "analysis"},
+    "proxy": {"core", "tablefile", "flows", "analysis", "demo"},
+    "demo": {"core", "tablefile", "analysis", "proxy"},
+    "cli": {"core", "tablefile", "flows", "analysis", "redaction", "demo"},
 }
 """What each room may import beside itself; the demo's traffic is a script for mitmproxy."""
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from hublet_router.analysis.lint import lint
 from hublet_router.core.findings import MAX_CREDENTIAL
-from hublet_router.explain.lint import lint
 from hublet_router.tablefile import load, loads
 
 ROOT = Path(__file__).parents[1]

@@ -12,15 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mitmproxy.test import tflow
 
-from hublet_router.core.decision import Action, Decision, Reason, refuse
-from hublet_router.core.judge import decide
-from hublet_router.core.places import Cookie, Form, Header, Json, Path, Place, Query
-from hublet_router.core.request import Request
-from hublet_router.core.table import Upstream
-from hublet_router.explain.coverage import Coverage
-from hublet_router.explain.explanation import explain
-from hublet_router.explain.harmless import is_harmless, known_words
-from hublet_router.explain.masking import (
+from hublet_router.analysis.coverage import Coverage
+from hublet_router.analysis.explanation import explain
+from hublet_router.analysis.harmless import is_harmless, known_words
+from hublet_router.analysis.masking import (
     MAX_SHOWN,
     counted,
     describe_shape,
@@ -32,6 +27,11 @@ from hublet_router.explain.masking import (
     place_name,
     printable,
 )
+from hublet_router.core.decision import Action, Decision, Reason, refuse
+from hublet_router.core.judge import decide
+from hublet_router.core.places import Cookie, Form, Header, Json, Path, Place, Query
+from hublet_router.core.request import Request
+from hublet_router.core.table import Upstream
 from hublet_router.proxy.observe.decision_log import line
 from hublet_router.proxy.routing.annotate import Decided
 from hublet_router.tablefile import load

@@ -5,16 +5,16 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from hublet_router.core.decision import Reason, refuse
-from hublet_router.core.judge import decide
-from hublet_router.core.request import Request
-from hublet_router.core.table import Misdirected, Table
-from hublet_router.explain.misdirection import (
+from hublet_router.analysis.misdirection import (
     AccountMoves,
     Misdirection,
     account_ids,
     detect_misdirection,
 )
+from hublet_router.core.decision import Reason, refuse
+from hublet_router.core.judge import decide
+from hublet_router.core.request import Request
+from hublet_router.core.table import Misdirected, Table
 from hublet_router.proxy.routing.refusal import answer
 from hublet_router.tablefile import loads
 from synthetic import access_token, api_key

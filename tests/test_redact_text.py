@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hublet_router.explain.harmless import is_harmless
+from hublet_router.analysis.harmless import is_harmless
 from hublet_router.redaction.pseudonyms import Pseudonymizer
 from hublet_router.redaction.redact_text import PLAIN_HEADERS, TextRedactor
 from hublet_router.tablefile import loads

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..analysis.coverage import Coverage
+from ..analysis.lint import Remark, lint
+from ..analysis.masking import counted
+from ..analysis.misdirection import AccountMoves
 from ..core.table import Table
-from ..explain.coverage import Coverage
-from ..explain.lint import Remark, lint
-from ..explain.masking import counted
-from ..explain.misdirection import AccountMoves
 from ..flows.files import FlowFileError
 from ..tablefile import DEFAULT_TABLE, TableError, load, table_path
 from .progress import watched_flows

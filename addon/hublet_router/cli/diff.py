@@ -4,12 +4,12 @@ import argparse
 import json
 from pathlib import Path
 
+from ..analysis.comparison import Changes, differ
+from ..analysis.harmless import known_words
+from ..analysis.masking import mask_foreign_url, mask_url, printable
+from ..analysis.misdirection import AccountMoves
 from ..core.decision import Reason
 from ..core.judge import decide
-from ..explain.comparison import Changes, differ
-from ..explain.harmless import known_words
-from ..explain.masking import mask_foreign_url, mask_url, printable
-from ..explain.misdirection import AccountMoves
 from ..tablefile import load
 from .progress import watched_flows
 

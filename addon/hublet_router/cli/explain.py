@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
+from ..analysis.explanation import explain
+from ..analysis.harmless import known_words
+from ..analysis.masking import mask_host, mask_path, printable
 from ..core.decision import Action, Reason
 from ..core.request import Request
-from ..explain.explanation import explain
-from ..explain.harmless import known_words
-from ..explain.masking import mask_host, mask_path, printable
 from ..tablefile import load, table_path
 from .curl import CurlError, Given, options, request
 from .progress import watched_flows

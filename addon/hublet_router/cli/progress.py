@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..explain.masking import counted
+from ..analysis.masking import counted
 from ..flows.files import read_flows
 
 if TYPE_CHECKING:

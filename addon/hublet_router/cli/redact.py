@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from secrets import token_bytes
 
-from ..explain.masking import counted
+from ..analysis.masking import counted
 from ..flows.files import FlowFileError
 from ..tablefile import DEFAULT_TABLE, load, table_path
 from .progress import watched_flows

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 
 import h11
 
+from ..analysis.harmless import known_words
+from ..analysis.masking import mask_target
 from ..core.request import Request
 from ..core.table import Table
-from ..explain.harmless import known_words
-from ..explain.masking import mask_target
 from .signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, Signature
 
 

@@ -18,11 +18,11 @@ from http.client import HTTPConnection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from ..analysis.harmless import known_words
+from ..analysis.masking import mask_path
 from ..core.judge import decide
 from ..core.request import Request
 from ..core.table import Example, Table
-from ..explain.harmless import known_words
-from ..explain.masking import mask_path
 from ..tablefile import load
 from .shipped import free_port, write_demo_table
 from .signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign

@@ -2,9 +2,9 @@
 
 from mitmproxy import http
 
+from ..analysis.misdirection import Misdirection, detect_misdirection
 from ..core.request import MAX_BODY
 from ..core.table import Table
-from ..explain.misdirection import Misdirection, detect_misdirection
 
 
 def misdirection_of(table: Table, flow: http.HTTPFlow) -> Misdirection | None:

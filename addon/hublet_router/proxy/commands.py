@@ -12,12 +12,12 @@ from mitmproxy.flow import Flow
 from mitmproxy.log import ALERT
 from mitmproxy.types import Choice, Data, Path
 
+from ..analysis.comparison import Changes, differ
+from ..analysis.explanation import NOT_HERE, explain
+from ..analysis.harmless import known_words
+from ..analysis.masking import counted, mask_url, place_name, printable
 from ..core.judge import decide
 from ..core.table import Table
-from ..explain.comparison import Changes, differ
-from ..explain.explanation import NOT_HERE, explain
-from ..explain.harmless import known_words
-from ..explain.masking import counted, mask_url, place_name, printable
 from ..flows.requests import request_with_body
 from ..tablefile import TableError, load
 from .live_table import LiveTable

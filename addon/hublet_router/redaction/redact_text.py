@@ -10,10 +10,10 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
+from ..analysis.harmless import MAX_DIGITS, is_harmless, known_words, shows_value
 from ..core.places import Header, Path
 from ..core.request import Request, host_name
 from ..core.table import Table
-from ..explain.harmless import MAX_DIGITS, is_harmless, known_words, shows_value
 from .documents import rewritten
 from .pseudonyms import Pseudonymizer
 

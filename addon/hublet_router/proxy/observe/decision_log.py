@@ -7,12 +7,12 @@ from pathlib import Path
 
 from mitmproxy import ctx, http
 
+from ...analysis.harmless import known_words
+from ...analysis.masking import MAX_SHOWN, mask_host, mask_path
 from ...core.decision import Decision
 from ...core.findings import findings
 from ...core.request import Request
 from ...core.table import Table
-from ...explain.harmless import known_words
-from ...explain.masking import MAX_SHOWN, mask_host, mask_path
 from ...flows.requests import request_with_body
 from ...flows.trace import trace_id
 from ..options import reports_errors

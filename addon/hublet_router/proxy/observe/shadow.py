@@ -9,11 +9,11 @@ from weakref import WeakKeyDictionary
 
 from mitmproxy import ctx, http
 
+from ...analysis.comparison import described, differ
 from ...core.decision import Decision
 from ...core.judge import decide
 from ...core.request import Request
 from ...core.table import Table
-from ...explain.comparison import described, differ
 from ...flows.requests import request_with_body
 from ..live_table import LiveTable
 from ..routing.annotate import SHADOW_MARK, remark

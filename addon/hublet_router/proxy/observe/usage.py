@@ -4,7 +4,7 @@ import time
 
 from mitmproxy import http
 
-from ...explain.masking import counted
+from ...analysis.masking import counted
 from ..routing.annotate import Ledger
 
 
