@@ -711,7 +711,7 @@ def test_faults_of_policy(text: str, sentences: list[str]) -> None:
         ),
         pytest.param(
             "{request: {url: 'http://[::1'}, hublet: eu1}",
-            ["5:28: 'url' is not a URL: Invalid IPv6 URL; fix it"],
+            ["5:28: 'url' is not a whole URL; write it like https://api.hubapi.com/crm/v3"],
             id="an address that does not end",
         ),
         pytest.param(

@@ -45,7 +45,10 @@ def test_an_old_python_is_a_sentence_too(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_an_old_python_can_read_what_it_has_to_say() -> None:
     """Nothing that is newer than Python 3.8 stands in the files that run before the check."""
-    for name in ("router.py", "hublet_router/addons.py", "hublet_router/requirements.py"):
+    for name in (
+        "router.py",
+        *(f"hublet_router/{it}.py" for it in ("__init__", "addons", "requirements")),
+    ):
         ast.parse((ROOT / "addon" / name).read_text(), feature_version=(3, 8))
 
 

@@ -2,11 +2,11 @@
 
 import ipaddress
 import re
-from collections.abc import Container
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
-from urllib.parse import unquote, unquote_plus
+from typing import Any, Self
+from urllib.parse import unquote, unquote_plus, urlsplit
 
 from .formats import JsonObject, parse_json
 
@@ -40,6 +40,38 @@ class Request:
     target: str
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes | None = b""
+
+    @classmethod
+    def of(
+        cls,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        body: bytes | str = b"",
+    ) -> Self:
+        """Return the request that a client sends to a URL; header names may be in any case.
+
+        Text is sent as UTF-8. A Host among the headers takes the place of the URL's. Raise
+        ValueError, which repeats nothing of the URL, where it is not a whole one.
+        """
+        try:
+            scheme, netloc, *_ = urlsplit(url)
+        except ValueError:
+            scheme = netloc = ""
+        if scheme not in {"http", "https"} or not netloc:
+            raise ValueError("not a whole URL; write it like https://api.hubapi.com/crm/v3")
+        pairs = headers.items() if isinstance(headers, Mapping) else headers
+        fields = tuple((name.lower(), _wire(value)) for name, value in pairs)
+        hosts = tuple(value for name, value in fields if name == "host")
+        target = url.partition("//")[2][len(netloc) :].partition("#")[0]
+        sent = body.encode(errors="replace") if isinstance(body, str) else body
+        return cls(
+            method,
+            hosts or (netloc,),
+            _wire(target if target.startswith("/") else f"/{target}"),
+            fields,
+            sent if len(sent) <= MAX_BODY else None,  # as the proxy hands it over
+        )
 
     def __repr__(self) -> str:
         """Show no path, header, body or userinfo: each can hold a credential."""
@@ -169,6 +201,11 @@ def fold_name(name: str) -> str:
     """
     plain = name.strip().lower().partition("[")[0]
     return plain.replace("-", "_").replace(".", "_").replace(" ", "_")
+
+
+def _wire(text: str) -> str:
+    """Return text as the wire has it: its UTF-8, one character a byte."""
+    return text.encode(errors="replace").decode("latin-1")
 
 
 def _pairs(text: str) -> Pairs:

@@ -22,12 +22,12 @@ def table_path(name: str | Path) -> Path:
     return in_checkout if is_elsewhere else path
 
 
-def load(path: Path, *, option: str | None = None) -> Table:
+def load(path: str | Path, *, option: str | None = None) -> Table:
     """Read a table and decide its examples; raise TableError with every fault of the file.
 
     `option` is how the caller names a table, for the fault of a file that cannot be read.
     """
-    text = _read(path, f"name a table with {option}" if option else "name another file")
+    text = _read(Path(path), f"name a table with {option}" if option else "name another file")
     return loads(text, name=str(path))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from urllib.parse import urlsplit
 
-from ..core.request import MAX_BODY, Request, ip_address
+from ..core.request import Request, ip_address
 from ..core.table import Example, Misdirected, Policy, Table, Upstream
 from .accounts import parse_accounts
 from .errors import Faults, TableError
@@ -135,27 +135,16 @@ def _request(faults: Faults, section: Section) -> Request | None:
     url, method, body = (section.get(key) for key in ("url", "method", "body"))
     if url is None:
         return None
-    try:
-        netloc = urlsplit(url.value).netloc
-    except ValueError as error:
-        faults.add(url.at, f"'url' is not a URL: {error}; fix it")
-        return None
     headers = [
-        (name.lower(), _wire(value.value))
+        (name, value.value)
         for name, values in section.section("headers").items()
         for value in values or ()
     ]
-    sent = body.value.encode(errors="replace") if body else b""
-    target = url.value.partition("//")[2][len(netloc) :].partition("#")[0]
-    return Request(
-        method=method.value if method else "POST" if body else "GET",
-        hosts=tuple(value for name, value in headers if name == "host") or (netloc,),
-        target=_wire(target if target.startswith("/") else f"/{target}"),
-        headers=tuple(headers),
-        body=sent if len(sent) <= MAX_BODY else None,  # as the proxy would hand it over
-    )
-
-
-def _wire(text: str) -> str:
-    """Return text as the wire has it: its UTF-8, one character a byte."""
-    return text.encode(errors="replace").decode("latin-1")
+    sent = body.value if body else ""
+    try:
+        return Request.of(
+            method.value if method else "POST" if body else "GET", url.value, headers, sent
+        )
+    except ValueError as error:
+        faults.add(url.at, f"'url' is {error}")
+        return None
