@@ -18,7 +18,7 @@ from hublet_router.proxy.addon import HubletRouter
 from hublet_router.proxy.observe.counters import Counters
 from hublet_router.proxy.observe.measurement import Measurement
 from hublet_router.proxy.routing.annotate import Decided
-from test_refusal import STATUSES
+from test_problem import STATUSES
 
 type Families = dict[str, dict[tuple[str, ...], float]]
 

@@ -22,11 +22,11 @@ from prometheus_client.registry import Collector
 
 from ... import __version__
 from ...core.decision import NONE, Action
+from ...core.problem import ANSWERS
 from ...flows.requests import request_head
 from ...flows.trace import trace_id
 from ..routing.annotate import Decided
 from ..routing.proxy_status import is_forwarded
-from ..routing.refusal import ANSWERS
 from .measurement import Measured, Measurement
 
 DECISION_SECONDS = (2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 5e-4, 1e-3, 1e-2)

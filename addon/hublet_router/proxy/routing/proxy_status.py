@@ -3,8 +3,8 @@
 from mitmproxy import ctx, http
 
 from ...core.decision import Action, Decision
+from ...core.problem import PROXY_NAME
 from .annotate import Ledger
-from .refusal import PROXY_NAME
 
 
 class ProxyStatus:
