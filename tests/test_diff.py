@@ -378,3 +378,14 @@ def test_the_lines_that_it_prints_make_exactly_the_wrongly_sent_requests_move(
     said = capsys.readouterr().out
     assert "accounts:" not in said
     assert "# 1 answer: an account is being moved" in said
+
+
+def test_a_filter_selects_what_is_compared(
+    files: Files, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files.new.write_text(OLD.replace("default: na1", "default: eu1"))
+    assert files.diff("--filter", "~m POST") == 0
+    said = capsys.readouterr().out
+    assert said.startswith("0 of 1 request would change")
+    assert files.diff("--filter", "~d hubspot.com") == 1
+    assert "1 of 1 request would change" in capsys.readouterr().out

@@ -116,3 +116,15 @@ def test_a_pipe_has_no_progress(recorded: Path) -> None:
         told: list[int] = []
         assert len(list(read_flows([pipe, recorded], told.append))) == 4
     assert (len(told), told[-1]) == (3, recorded.stat().st_size)
+
+
+@pytest.mark.parametrize(("where", "count"), [("~m GET", 2), ("~c 200", 0), (None, 2)])
+def test_a_filter_selects(recorded: Path, where: str | None, count: int) -> None:
+    assert len(list(read_flows([recorded], where=where))) == count
+
+
+def test_a_bad_filter_is_refused_before_a_file_is_read_and_not_repeated(tmp_path: Path) -> None:
+    with pytest.raises(FlowFileError, match=r"^--filter: not a filter expression") as caught:
+        list(read_flows([tmp_path / "nothing"], where="~nonsense c0ffee"))
+    assert "c0ffee" not in str(caught.value)
+    assert caught.value.__suppress_context__

@@ -60,6 +60,13 @@ def test_each_run_has_a_key_of_its_own(tmp_path: Path) -> None:
     assert one.headers["authorization"] != two.headers["authorization"]
 
 
+def test_a_filter_selects_what_is_copied(tmp_path: Path) -> None:
+    assert redact(RECORDED, tmp_path / "out", "--filter", "~c 421") == 0
+    statuses = [it.response and it.response.status_code for it in read_flows([tmp_path / "out"])]
+    assert statuses
+    assert set(statuses) == {421}
+
+
 def test_har_and_bodies(tmp_path: Path) -> None:
     har = tmp_path / "flows.har"
     entry = json.loads(json.dumps(HAR["log"]["entries"][0]))
@@ -136,7 +143,7 @@ def test_a_bad_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_control_c_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(paths: object) -> None:
+    def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("hublet_router.cli.redact.watched_flows", interrupted)

@@ -12,6 +12,7 @@ from ..core.decision import Reason
 from ..core.judge import decide
 from ..tablefile import load
 from .progress import watched_flows
+from .shared_options import add_filter, add_format
 
 DESCRIPTION = """\
 Decide each recorded request with both tables, and print only what changes: how many requests go
@@ -29,10 +30,8 @@ def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     parser.add_argument(
         "flows", metavar="FLOWS", nargs="+", type=Path, help="a flow file of mitmproxy, or HAR"
     )
-    parser.add_argument(
-        "--format", choices=("text", "json"), default="text",
-        help="json writes one object a line for each request that changes",
-    )  # fmt: skip
+    add_format(parser, json="flow, method, url, old, new")
+    add_filter(parser)
     parser.set_defaults(call=diff)
 
 
@@ -44,7 +43,7 @@ def diff(options: argparse.Namespace) -> int:
     old, new = load(options.old), load(options.new)
     known = known_words(old) | known_words(new)
     changes, moves = Changes(), AccountMoves(new)
-    for flow in watched_flows(options.flows):
+    for flow in watched_flows(options.flows, options.filter):
         changes.requests += 1
         request = request_with_body(flow)
         if answer := misdirection_of(new, flow):

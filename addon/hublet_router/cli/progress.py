@@ -19,13 +19,16 @@ INTERVAL = 0.1
 _ERASE = "\r\x1b[K"
 
 
-def watched_flows(paths: Sequence[Path]) -> Iterator["HTTPFlow"]:
-    """Yield each flow of the files; draw a bar on a terminal, and print the rate at the end."""
+def watched_flows(paths: Sequence[Path], where: str | None = None) -> Iterator["HTTPFlow"]:
+    """Yield each flow of the files that a filter expression (`where`) takes.
+
+    Draw a bar on a terminal, and print the rate at the end.
+    """
     started = time.monotonic()
     bar = _Bar(paths) if sys.stderr.isatty() else None
     count = 0
     try:
-        for flow in read_flows(paths, bar.draw if bar else None):
+        for flow in read_flows(paths, bar.draw if bar else None, where):
             count += 1
             yield flow
     finally:

@@ -8,8 +8,9 @@ from secrets import token_bytes
 
 from ..analysis.masking import counted
 from ..flows.files import FlowFileError
-from ..tablefile import DEFAULT_TABLE, load, table_path
+from ..tablefile import load, table_path
 from .progress import watched_flows
+from .shared_options import add_filter, add_table
 
 DESCRIPTION = """\
 Copy recorded traffic (a flow file of mitmproxy, or HAR) with synthetic credentials in place of the
@@ -42,13 +43,8 @@ def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     )
     parser.add_argument("source", metavar="IN", type=Path, help="a flow file of mitmproxy, or HAR")
     parser.add_argument("target", metavar="OUT", type=Path, help="the flow file to write")
-    parser.add_argument(
-        "--table",
-        metavar="FILE",
-        type=Path,
-        default=DEFAULT_TABLE,
-        help="the table (default: hublets.yaml)",
-    )
+    add_table(parser)
+    add_filter(parser)
     parser.add_argument(
         "--bodies",
         action="store_true",
@@ -77,7 +73,7 @@ def redact(options: argparse.Namespace) -> int:
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         with draft.open("xb") as file:
-            for flow in watched_flows([source]):
+            for flow in watched_flows([source], options.filter):
                 flows += 1
                 if new := redaction.redacted(flow):
                     FlowWriter(file).add(new)

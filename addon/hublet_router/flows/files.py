@@ -13,16 +13,20 @@ class FlowFileError(Exception):
 
 
 def read_flows(
-    paths: Iterable[Path], progress: Callable[[int], object] | None = None
+    paths: Iterable[Path],
+    progress: Callable[[int], object] | None = None,
+    where: str | None = None,
 ) -> Iterator["HTTPFlow"]:
     """Yield each HTTP flow of the files, in order, without keeping any; raise FlowFileError.
 
     Before each flow, `progress` is called with the bytes read so far, if the file can be sought.
+    `where` is a filter expression of mitmproxy: other flows are left out.
     """
     from mitmproxy.exceptions import FlowReadException  # noqa: PLC0415  # as all of mitmproxy:
     from mitmproxy.http import HTTPFlow  # noqa: PLC0415  # half a second
     from mitmproxy.io import FlowReader  # noqa: PLC0415
 
+    is_asked = _filter(where)
     before = 0
     for path in paths:
         try:
@@ -34,7 +38,8 @@ def read_flows(
                     if isinstance(flow, HTTPFlow):
                         if is_har:
                             _mend(flow.request)
-                        yield flow
+                        if is_asked(flow):
+                            yield flow
                 before += file.tell() if file.seekable() else 0
         except OSError as error:
             raise FlowFileError(f"{path}: cannot be read: {error.strerror}") from error
@@ -42,6 +47,19 @@ def read_flows(
             raise FlowFileError(
                 f"{path}: not a whole flow file of mitmproxy, nor a HAR file; record it again"
             ) from error
+
+
+def _filter(where: str | None) -> Callable[["HTTPFlow"], object]:
+    from mitmproxy import flowfilter  # noqa: PLC0415
+
+    if where is None:
+        return lambda _: True
+    try:
+        return flowfilter.parse(where)
+    except ValueError:  # which quotes it: it may hold a credential
+        raise FlowFileError(
+            "--filter: not a filter expression of mitmproxy; write one like '~c 401 & ~d api'"
+        ) from None
 
 
 def _mend(request: "Request") -> None:
