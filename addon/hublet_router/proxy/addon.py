@@ -4,7 +4,6 @@ import asyncio
 import logging
 import signal
 import time
-import traceback
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +29,7 @@ from .engine.unload_guard import Standby
 from .engine.upstream_guard import UpstreamGuard
 from .live_table import LiveTable
 from .observe.decision_log import DecisionLog
+from .observe.failure import described
 from .observe.metrics import Metrics
 from .observe.misdirected import MisdirectedAnswers
 from .observe.shadow import Shadow
@@ -202,10 +202,7 @@ class HubletRouter:
 
     def _fail(self, flow: http.HTTPFlow, error: Exception) -> None:
         """Refuse a request over which the router failed; mitmproxy would forward it."""
-        # Not the error's text, which can hold what the client sent, but where, innermost first.
-        frames = reversed(traceback.extract_tb(error.__traceback__))
-        where = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
-        logger.error("%s at %s; the request is refused", type(error).__name__, where)
+        logger.error("%s; the request is refused", described(error))
         flow.request.data.host = str(flow.request.host)
         decision = refuse(Reason.INTERNAL_ERROR)
         send_refusal(flow, decision)

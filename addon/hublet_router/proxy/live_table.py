@@ -29,7 +29,12 @@ class LiveTable:
     `accept` sees each new table before it is used, and may raise OptionsError to refuse it.
     """
 
-    def __init__(self, accept: Callable[[Table, Path], None], level: int = logging.ERROR) -> None:
+    def __init__(
+        self,
+        accept: Callable[[Table, Path], None],
+        level: int = logging.ERROR,
+        option: str = "--set hublets=FILE",
+    ) -> None:
         self.table: Table | None = None
         self.path: Path | None = None
         self.level = level  # at which the watch logs faults; an error stops mitmproxy's start
@@ -38,6 +43,7 @@ class LiveTable:
         self.read_at = time.monotonic()  # seconds, when it was last a table
         self.is_current = True  # False while the last good table goes on
         self._accept = accept
+        self._option = option  # how a table is named, for the fault of a file that is not there
         self._states: Mapping[Path, _State] = {}
         self._watcher: asyncio.Task[None] | None = None
 
@@ -46,7 +52,7 @@ class LiveTable:
 
         Raises TableError or OptionsError; then the table in use stays.
         """
-        reading = _read(path, self._states if path == self.path else ())
+        reading = self._read(path, self._states if path == self.path else ())
         self._take(path, reading)
         self.path, self._states = path, reading.states
         if self._watcher:
@@ -118,13 +124,36 @@ class LiveTable:
             await asyncio.sleep(INTERVAL)
             now = {file: _state(file) for file in self._states}
             if self.path and now == before and now != self._states:
-                reading = await asyncio.to_thread(_read, self.path, self._states)
+                reading = await asyncio.to_thread(self._read, self.path, self._states)
                 self._states = reading.states
                 try:
                     self._take(self.path, reading)
                 except Exception as error:  # whatever it is, the watch goes on
                     self._report(error)
             before = now
+
+    def _read(self, path: Path, known: Iterable[Path]) -> "_Reading":
+        """Read a table and the other files that it names; `known` are those that it named before.
+
+        Only what was as it is now before the read began counts as read.
+        """
+        began = time.time_ns()
+        states = {file: _state(file) for file in (path, *known)}
+        outcome: Table | Exception
+        named: set[str | None] = set()
+        try:
+            outcome = load(path, option=self._option)
+            named = {outcome.accounts.file} if outcome.accounts else set()
+        except TableError as error:
+            outcome = error
+            named = {fault.file for fault in error.faults}
+        except Exception as error:  # a bug; the watch reports it once, and goes on
+            outcome = error
+        for file in map(Path, filter(None, named)):
+            if file not in states:
+                state = _state(file)
+                states[file] = _CHANGED if state and state[0] >= began else state
+        return _Reading(outcome, states)
 
     def _take(self, path: Path, reading: "_Reading") -> None:
         """Use the table of a reading, whole, or raise its error: each request is decided by one."""
@@ -151,30 +180,6 @@ class _Reading(NamedTuple):
 
     outcome: Table | Exception
     states: Mapping[Path, _State]
-
-
-def _read(path: Path, known: Iterable[Path]) -> _Reading:
-    """Read a table and the other files that it names; `known` are those that it named before.
-
-    Only what was as it is now before the read began counts as read.
-    """
-    began = time.time_ns()
-    states = {file: _state(file) for file in (path, *known)}
-    outcome: Table | Exception
-    named: set[str | None] = set()
-    try:
-        outcome = load(path, option="--set hublets=FILE")
-        named = {outcome.accounts.file} if outcome.accounts else set()
-    except TableError as error:
-        outcome = error
-        named = {fault.file for fault in error.faults}
-    except Exception as error:  # a bug; the watch reports it once, and goes on
-        outcome = error
-    for file in map(Path, filter(None, named)):
-        if file not in states:
-            state = _state(file)
-            states[file] = _CHANGED if state and state[0] >= began else state
-    return _Reading(outcome, states)
 
 
 def _state(file: Path) -> _State:

@@ -23,6 +23,7 @@ from prometheus_client.registry import Collector
 from ... import __version__
 from ...core.decision import NONE, Action
 from ...core.problem import ANSWERS
+from ...core.request import Request
 from ...flows.requests import request_head
 from ...flows.trace import trace_id
 from ..routing.annotate import Decided
@@ -31,6 +32,8 @@ from .measurement import Measured, Measurement
 
 DECISION_SECONDS = (2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 5e-4, 1e-3, 1e-2)
 FIRST_BYTE_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+type Exemplar = dict[str, str] | None
 
 
 class Counters:
@@ -96,21 +99,27 @@ class Counters:
         """Count a request whose answer has ended, or will not come."""
         decision, response = decided.decision, flow.response
         hublet = decision.hublet or NONE
-        reason, rule = decision.reason.value, decision.credential or NONE
         status = f"{response.status_code // 100}xx" if response and not flow.error else "error"
-        trace = trace_id(decided.request or request_head(flow))
-        exemplar = {"trace_id": trace} if trace else None
-        self.requests.labels(hublet, reason, rule, status).inc(exemplar=exemplar)
-        self.decision_seconds.observe(decided.seconds, exemplar)
-        if decision.action is Action.REFUSE:
-            self.refusals.labels(reason).inc()
-        elif response and is_forwarded(flow, decision):
+        exemplar = self.count_decision(decided, decided.request or request_head(flow), status)
+        if decision.action is not Action.REFUSE and response and is_forwarded(flow, decision):
             answered = response.timestamp_start
             asked = flow.request.timestamp_end or answered  # an answer need not wait for its body
             self.first_byte_seconds.labels(hublet).observe(max(answered - asked, 0), exemplar)
             opened = flow.server_conn.timestamp_start
             if decision.hublet and opened and opened < flow.request.timestamp_start:
                 self.connections.labels(hublet, "reused").inc()
+
+    def count_decision(self, decided: Decided, request: Request, status: str) -> Exemplar:
+        """Count a decision by the class of the answer's status; return the trace as an exemplar."""
+        decision = decided.decision
+        reason, rule = decision.reason.value, decision.credential or NONE
+        trace = trace_id(request)
+        exemplar = {"trace_id": trace} if trace else None
+        self.requests.labels(decision.hublet or NONE, reason, rule, status).inc(exemplar=exemplar)
+        self.decision_seconds.observe(decided.seconds, exemplar)
+        if decision.action is Action.REFUSE:
+            self.refusals.labels(reason).inc()
+        return exemplar
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """Return everything, and its content type: OpenMetrics, with exemplars, where accepted."""

@@ -74,26 +74,36 @@ class DecisionLog:
     error = response
 
 
-def line(flow: http.HTTPFlow, decided: Decided) -> str:
-    """Return what the log says of a request: seconds, bytes, and no credential."""
+def entry(started: float, flow: str, request: Request, decided: Decided) -> dict[str, object]:
+    """Return what a log says of a request that was decided, without what came of it.
+
+    `started` is in seconds since the epoch. No credential is in it.
+    """
     decision, table = decided.decision, decided.table
+    return {
+        "time": datetime.fromtimestamp(started, UTC).isoformat(timespec="milliseconds"),
+        "flow": flow,
+        "trace": trace_id(request),
+        "domain": request.host and mask_host(request.host),
+        "method": request.method[:MAX_SHOWN],
+        "path": mask_path(request, known_words(table) if table else ()),
+        **decision.as_json(),
+        "fingerprint": _fingerprint(table, request, decision) if table else None,
+    }
+
+
+def line(flow: http.HTTPFlow, decided: Decided) -> str:
+    """Return the line of a request: what was decided, seconds, bytes, and no credential."""
     request = decided.request or request_with_body(flow)
     response, error = flow.response, flow.error
     started = flow.request.timestamp_start
     first = response.timestamp_start if response else None
     end = error.timestamp if error else response and response.timestamp_end
     return json.dumps(
-        {
-            "time": datetime.fromtimestamp(started, UTC).isoformat(timespec="milliseconds"),
-            "flow": flow.id,
-            "trace": trace_id(request),
-            "domain": request.host and mask_host(request.host),
-            "method": request.method[:MAX_SHOWN],
-            "path": mask_path(request, known_words(table) if table else ()),
-            **decision.as_json(),
-            "fingerprint": _fingerprint(table, request, decision) if table else None,
+        entry(started, flow.id, request, decided)
+        | {
             "status": response.status_code if response else None,
-            "answered_by": _answered_by(flow, decision),
+            "answered_by": _answered_by(flow, decided.decision),
             "misdirected": flow.metadata.get("hublet_misdirected"),
             "error": error.msg.partition(":")[0] if error else None,
             "decision_seconds": round(decided.seconds, 7),

@@ -1,7 +1,7 @@
 """The metrics endpoint, and the hooks that feed it."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from mitmproxy import ctx, http
@@ -19,6 +19,18 @@ from .metrics_server import Endpoint
 
 if TYPE_CHECKING:
     from .counters import Counters  # it needs prometheus-client, an extra of the package
+
+
+def make_counters(features: Iterable[Measured]) -> "Counters":
+    """Return the counters; raise OptionsError where prometheus-client is missing."""
+    try:
+        from .counters import Counters  # noqa: PLC0415
+    except ImportError as error:
+        raise OptionsError(
+            "hublet_metrics needs prometheus-client, and it is not installed; run:"
+            f" {sys.executable} -m pip install prometheus-client"
+        ) from error
+    return Counters(features)
 
 
 class Metrics:
@@ -42,14 +54,7 @@ class Metrics:
             return
         address = ctx.options.hublet_metrics
         if address and not self.counters:
-            try:
-                from .counters import Counters  # noqa: PLC0415
-            except ImportError as error:
-                raise OptionsError(
-                    "hublet_metrics needs prometheus-client, and it is not installed; run:"
-                    f" {sys.executable} -m pip install prometheus-client"
-                ) from error
-            self.counters = Counters([self.live, *self.features])
+            self.counters = make_counters([self.live, *self.features])
         self.done()
         if address and self.counters:
             self.endpoint = Endpoint(

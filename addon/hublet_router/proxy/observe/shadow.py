@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from weakref import WeakKeyDictionary
@@ -40,8 +40,12 @@ class Shadow:
             return
         self.done()
         if path := ctx.options.hublet_shadow:
-            self.candidate.reload_soon(Path(path).expanduser())
-            self.candidate.start_watching()
+            self.watch(Path(path).expanduser())
+
+    def watch(self, path: Path) -> None:
+        """Watch a file."""
+        self.candidate.reload_soon(path)
+        self.candidate.start_watching()
 
     def done(self) -> None:
         """Forget the candidate."""
@@ -66,25 +70,41 @@ class Shadow:
 
     def response(self, flow: http.HTTPFlow) -> None:
         """Let the candidate decide, on what the live table saw."""
-        table = self.candidate.table
-        if not (table and (noted := self._waiting.pop(flow, None))):
+        noted = self._waiting.pop(flow, None)
+        if not noted:
             return
-        request, live = noted
+
+        def body() -> bytes | None:
+            return None if flow.request.stream else request_with_body(flow).body
+
+        if new := self.compare(*noted, body):
+            remark(flow, "shadow", new, SHADOW_MARK)
+
+    error = response
+
+    def compare(
+        self, request: Request, live: Decision, body: Callable[[], bytes | None]
+    ) -> str | None:
+        """Let the candidate decide as well, on what `live` was made of.
+
+        Counts and logs a difference, and returns what the decision would become.
+        """
+        table = self.candidate.table
+        if not table:
+            return None
         try:
             if table.reads_body(request):
-                body = None if flow.request.stream else request_with_body(flow).body
-                request = replace(request, body=body)
+                request = replace(request, body=body())
             decision = decide(table, request)
         except Exception as error:  # not its text, which can hold what the client sent
             self._log_once(f"the candidate failed with {type(error).__name__}")
-            return
-        if differ(live, decision):
-            self.counts[*live.labels, *decision.labels] += 1
-            old, new = described(live, decision)
-            remark(flow, "shadow", new, SHADOW_MARK)
-            self._log_once(f"'{old}' would become '{new}'")
-
-    error = response
+            return None
+        if not differ(live, decision):
+            return None
+        self.counts[*live.labels, *decision.labels] += 1
+        old, new = described(live, decision)
+        self._log_once(f"'{old}' would become '{new}'")
+        return new
 
     def _no_candidate(self) -> LiveTable:
         return LiveTable(self._accept, logging.WARNING)
