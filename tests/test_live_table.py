@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -59,6 +60,60 @@ def test_a_table_that_an_editor_replaces_is_read(stage: Stage, tmp_path: Path) -
     other.write_text(new)
     other.replace(path)
     wait_for(lambda: status(stage) == 421)
+
+
+def test_an_edit_in_place_that_keeps_size_and_time_is_read(stage: Stage) -> None:
+    path, old, _ = two_tables(stage)
+    before = path.stat()
+    path.write_text(old.replace("  eu1:", "  eu2:"))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    after = path.stat()
+    assert (after.st_size, after.st_mtime_ns, after.st_ino) == (
+        before.st_size, before.st_mtime_ns, before.st_ino,
+    )  # fmt: skip
+    wait_for(lambda: status(stage) == 421)
+
+
+def test_half_of_a_table_is_not_read_while_its_writer_pauses(stage: Stage) -> None:
+    """What is written so far would be a table: without the move of account 8, it goes to na1."""
+    _, rows = with_accounts(stage)
+    assert hublet_of(stage, 7) == "eu1"
+    live = stage.router.live
+    looked = 0
+    state = live_table._state
+
+    def look(file: Path) -> live_table._State:
+        nonlocal looked
+        looked += file == rows
+        return state(file)
+
+    with pytest.MonkeyPatch.context() as patch, rows.open("w") as writer:
+        patch.setattr(live_table, "_state", look)
+        writer.write("9,eu1\n")
+        writer.flush()
+        wait_for(lambda: looked >= 4)
+        assert (hublet_of(stage, 7), live.good) == ("eu1", 1)
+        writer.write("8,eu1\n")
+    wait_for(lambda: hublet_of(stage, 8) == "eu1")
+    assert hublet_of(stage, 7) == "na1"
+    assert (live.good, live.bad) == (2, 0)
+
+
+def test_a_writer_is_seen_where_linux_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("x")
+    assert not live_table._is_being_written(file)
+    with file.open("a"):
+        assert live_table._is_being_written(file)
+        monkeypatch.setattr(sys, "platform", "darwin")
+        assert not live_table._is_being_written(file)
+        monkeypatch.undo()
+    assert not live_table._is_being_written(tmp_path / "nowhere")
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    assert not live_table._is_being_written(fifo)  # no lease on it, and no wait
 
 
 @pytest.mark.parametrize("damage", ["bad", "gone", "directory", "empty"])

@@ -2,6 +2,9 @@
 
 import asyncio
 import logging
+import os
+import signal
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -16,10 +19,10 @@ logger = logging.getLogger(__name__)
 INTERVAL = 0.5
 """Seconds between two looks at the file."""
 
-type _State = tuple[int, int, int] | None
-"""Time of the last change (ns), size and inode of a file; None if there is none."""
+type _State = tuple[int, int, int, int] | None
+"""Times of the last change of content and of inode (ns), size and inode; None without a file."""
 
-_CHANGED: _State = (0, 0, 0)
+_CHANGED: _State = (0, 0, 0, 0)
 """The state of no file: one that is known by it is read again."""
 
 
@@ -116,14 +119,15 @@ class LiveTable:
     async def _watch(self) -> None:
         """Use each new good table; report each bad one once.
 
-        A change is read when the file was quiet for one interval, so that half of a file that is
-        still being written does not become the table.
+        A change is read when the file was quiet for one interval and no program holds it open for
+        writing, so that half of a file that is still being written does not become the table.
         """
         before = self._states
         while True:
             await asyncio.sleep(INTERVAL)
             now = {file: _state(file) for file in self._states}
-            if self.path and now == before and now != self._states:
+            is_quiet = now == before and now != self._states
+            if self.path and is_quiet and not any(map(_is_being_written, now)):
                 reading = await asyncio.to_thread(self._read, self.path, self._states)
                 self._states = reading.states
                 try:
@@ -187,4 +191,31 @@ def _state(file: Path) -> _State:
         stat = file.stat()
     except OSError:
         return None
-    return stat.st_mtime_ns, stat.st_size, stat.st_ino
+    return stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino
+
+
+def _is_being_written(file: Path) -> bool:
+    """Return whether a program has the file open for writing, where Linux says so.
+
+    It gives a lease for reading only on a file that has no writer (fcntl(2), F_SETLEASE), and only
+    to the file's owner or root. A writer that opens it meanwhile makes the kernel send a signal:
+    SIGURG, which nothing minds, instead of SIGIO, which would end the process.
+    """
+    if sys.platform != "linux":
+        return False
+    import fcntl  # noqa: PLC0415  # Windows has none
+
+    try:
+        fd = os.open(file, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except BlockingIOError:
+        return True
+    except OSError:  # another owner's file, or a file system without leases
+        return False
+    finally:
+        os.close(fd)  # and with it the lease
+    return False
