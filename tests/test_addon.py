@@ -33,9 +33,9 @@ from harness import (
     request,
     wait_for,
 )
+from hublet_router.analysis.fingerprint import fingerprint
 from hublet_router.core.decision import Reason
 from hublet_router.proxy.addon import HubletRouter
-from hublet_router.proxy.observe.fingerprint import fingerprint
 from hublet_router.tablefile import loads
 
 API = "api.hubapi.com"

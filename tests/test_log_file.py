@@ -1,7 +1,10 @@
 """A file that lines are appended to, and what its disk does to them."""
 
 import os
+import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -162,3 +165,92 @@ def test_a_full_queue_drops_and_counts(tmp_path: Path, monkeypatch: pytest.Monke
             continue
     os.close(reader)
     file.close()
+
+
+# what is no regular file
+
+
+@contextmanager
+def standard_output(end: int) -> Iterator[None]:
+    """Have standard output be something else; pytest has its own from the call of a test on."""
+    before = os.dup(1)
+    os.dup2(end, 1)
+    try:
+        yield
+    finally:
+        os.dup2(before, 1)
+        os.close(before)
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    ends = os.pipe()
+    yield ends
+    for end in ends:
+        with suppress(OSError):  # a test has closed it
+            os.close(end)
+
+
+@pytest.mark.parametrize("name", ["-", "/dev/stdout"])
+@pytest.mark.parametrize("kind", ["pipe", "socket"])
+def test_standard_output_gets_the_lines(pipe: tuple[int, int], name: str, kind: str) -> None:
+    """Under systemd it is a socket, and then /dev/stdout cannot be opened."""
+    one, other = socket.socketpair()
+    with one, other:
+        reader, writer = pipe if kind == "pipe" else (one.fileno(), other.fileno())
+        with standard_output(writer):
+            file = LogFile(Path(name))
+            file.write("one")
+            assert os.read(reader, 99) == b"one\n"
+            file.reopen()
+            file.write("two")
+            file.close()
+            assert os.read(reader, 99) == b"two\n"
+            os.fstat(1)  # it is still open
+    assert not Path("-").exists()
+
+
+def test_a_fifo_without_a_reader_delays_nothing_and_its_reader_gets_what_waits(
+    tmp_path: Path,
+) -> None:
+    fifo = tmp_path / "log"
+    os.mkfifo(fifo)
+    file = LogFile(fifo)
+    file.write("one")
+    with fifo.open() as reader:
+        assert reader.readline() == "one\n"
+    file.write("two")  # its reader is gone, and another one comes
+    with fifo.open() as reader:
+        assert reader.readline() == "two\n"
+    file.close()
+    assert file.dropped == 0
+
+
+def test_a_pipe_without_a_reader_does_not_delay_the_end_for_long_and_the_loss_is_counted(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(log_file, "PATIENCE", 0.1)
+    reader, writer = pipe
+    with standard_output(writer):
+        file = LogFile(Path("-"))
+        for _ in range(100):
+            file.write("x" * 4095)
+        file.close()
+    taken = len(os.read(reader, 1 << 20)) // 4096
+    assert 0 < taken < 100
+    wait_for(lambda: file.dropped)
+    assert file.dropped == 100 - taken
+    assert "- cannot be written: its reader does not read; lines are dropped" in caplog.text
+
+
+def test_a_pipe_whose_reader_is_gone_counts_what_is_lost(
+    pipe: tuple[int, int], caplog: pytest.LogCaptureFixture
+) -> None:
+    reader, writer = pipe
+    os.close(reader)
+    with standard_output(writer):
+        file = LogFile(Path("-"))
+        file.write("one")
+        file.close()
+    assert file.dropped == 1
+    assert "- cannot be written: Broken pipe; lines are dropped" in caplog.text

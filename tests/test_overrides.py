@@ -4,10 +4,10 @@ import pytest
 from mitmproxy.test import tflow
 
 from harness import TABLE
+from hublet_router.analysis.fingerprint import fingerprint
 from hublet_router.core.decision import Decision, Reason
 from hublet_router.core.judge import decide
 from hublet_router.core.request import Request
-from hublet_router.proxy.observe.fingerprint import fingerprint
 from hublet_router.proxy.overrides import Overrides
 from hublet_router.tablefile import loads
 from synthetic import api_key, private_app_token

@@ -14,6 +14,7 @@ from mitmproxy.addonmanager import Loader
 from mitmproxy.certs import CertStore
 from mitmproxy.exceptions import OptionsError
 
+from ..analysis.fingerprint import KeyFileError, fingerprint
 from ..core.decision import Action, Reason, refuse
 from ..core.judge import decide
 from ..core.request import MAX_BODY, Request
@@ -102,6 +103,8 @@ class HubletRouter:
                 " CA with --set ssl_verify_upstream_trusted_ca=FILE"
             )
         be_faithful()
+        if "hublet_fingerprint_key" in updated:
+            _use_key(ctx.options.hublet_fingerprint_key)
         if "hublets" in updated:
             self.live.use(table_path(ctx.options.hublets))
         elif "hublet_demo" in updated:
@@ -237,3 +240,16 @@ class HubletRouter:
         if ctx.options.ssl_verify_upstream_trusted_ca is None:
             authority = folder / "mitmproxy-ca-cert.pem"
             ctx.options.update(ssl_verify_upstream_trusted_ca=str(authority))
+
+
+def _use_key(file: str | None) -> None:
+    """Take the key of fingerprints; raise OptionsError where it cannot be read."""
+    try:
+        fingerprint.use(Path(file).expanduser() if file else None)
+    except KeyFileError as error:
+        raise OptionsError(f"hublet_fingerprint_key: {error}") from error
+    except OSError as error:
+        raise OptionsError(
+            f"hublet_fingerprint_key: {file} cannot be read: {error.strerror}; name a file that"
+            " holds at least 16 random bytes"
+        ) from error

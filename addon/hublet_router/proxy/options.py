@@ -53,10 +53,18 @@ OPTIONS = (
         "Call addon hooks from a table instead of searching every addon for each event.",
     ),
     Option(
+        "hublet_fingerprint_key",
+        str | None,
+        None,
+        "A file with the key of fingerprints, so that they stay the same from start to start."
+        " Without it, each start has a new key.",
+    ),
+    Option(
         "hublet_log",
         str | None,
         None,
-        "Append one JSON line for each request that was decided to this file.",
+        "Append one JSON line for each request that was decided to this file, or to a pipe; '-' is"
+        " standard output.",
     ),
     Option(
         "hublet_metrics",

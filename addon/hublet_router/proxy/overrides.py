@@ -4,12 +4,12 @@ from weakref import WeakKeyDictionary
 
 from mitmproxy import http
 
+from ..analysis.fingerprint import fingerprint
 from ..core.decision import Decision, Reason, refuse, route
 from ..core.findings import Finding, findings
 from ..core.judge import check_request, judge
 from ..core.request import Request
 from ..core.table import Table
-from .observe.fingerprint import fingerprint
 
 
 class Overrides:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mitmproxy import ctx, http
 
+from ...analysis.fingerprint import fingerprint
 from ...analysis.harmless import known_words
 from ...analysis.masking import MAX_SHOWN, mask_host, mask_path
 from ...core.decision import Decision
@@ -19,7 +20,6 @@ from ..options import reports_errors
 from ..routing.annotate import Decided, Ledger
 from ..routing.passing import Passing
 from ..routing.proxy_status import is_forwarded
-from .fingerprint import fingerprint
 from .log_file import LogFile
 from .measurement import Measurement
 

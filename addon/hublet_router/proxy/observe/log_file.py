@@ -1,9 +1,12 @@
-"""A file that lines are appended to by a thread of its own: no disk delays the event loop."""
+"""A file or pipe that a thread of its own writes lines to: no disk delays the event loop."""
 
 import logging
 import os
 import queue
+import select
+import stat
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,9 +20,17 @@ MAX_WAITING = 10_000
 WRITE_INTERVAL = 0.5
 """Seconds between writes: each makes the thread and the event loop switch several times."""
 
+_STDOUT = {"-", "/dev/stdout"}  # by its number: the name cannot be opened where it is a socket
+
+PATIENCE = 2.0
+"""Seconds that a pipe whose reader does not read may delay the end of the process."""
+
 
 class LogFile:
-    """Appends whole lines. What the disk does not take is dropped, counted and reported once."""
+    """Appends whole lines. What the disk does not take is dropped, counted and reported once.
+
+    `-` is standard output. A pipe, a FIFO or a terminal waits for its reader, in the thread.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -31,12 +42,14 @@ class LogFile:
         # followed: it could lead the log over any file that the proxy may write.
         self._no_follow = 0 if path.is_symlink() else os.O_NOFOLLOW
         try:
-            self._fd = self._open()
+            self._is_stdout = str(path) in _STDOUT
+            self._fd = os.dup(1) if self._is_stdout else self._open()
         except OSError as error:
             raise OptionsError(
                 f"hublet_log: {path} cannot be written: {error.strerror}; name a file in a folder"
                 " that is there"
             ) from error
+        self._closed_at = float("inf")
         self._thread = threading.Thread(target=self._run, name="hublet_log", daemon=True)
         self._thread.start()
 
@@ -54,8 +67,9 @@ class LogFile:
     def close(self) -> None:
         """Write what waits, and end."""
         self._lines.put(None)
+        self._closed_at = time.monotonic()
         self._is_closing.set()
-        self._thread.join()
+        self._thread.join(2 * PATIENCE)
 
     def _run(self) -> None:
         going = True
@@ -70,8 +84,10 @@ class LogFile:
 
     def _write(self, lines: list[bytes]) -> None:
         try:
-            self._follow_rotation()
-            self._append(b"".join(lines))
+            if not self._is_stdout:
+                self._follow_rotation()
+            is_file = not self._is_stdout and stat.S_ISREG(os.fstat(self._fd).st_mode)
+            (self._append if is_file else self._send)(b"".join(lines))
         except OSError as error:
             self.dropped += sum(some.count(b"\n") for some in lines)
             if not self._is_full:
@@ -94,6 +110,24 @@ class LogFile:
                 os.ftruncate(self._fd, end)  # no half of a line stays
             raise
 
+    def _send(self, lines: bytes) -> None:
+        """Write to a pipe no more at once than it takes: a full one would block the end as well.
+
+        Its flag O_NONBLOCK would also be that of the programs that share it.
+        """
+        ready = select.poll()
+        ready.register(self._fd, select.POLLOUT)
+        sent = 0
+        try:
+            while sent < len(lines):
+                if ready.poll(100):
+                    sent += os.write(self._fd, lines[sent : sent + select.PIPE_BUF])
+                elif time.monotonic() > self._closed_at + PATIENCE:
+                    raise TimeoutError(0, "its reader does not read")
+        except OSError:
+            self.dropped -= lines.count(b"\n", 0, sent)  # these are not lost
+            raise
+
     def _follow_rotation(self) -> None:
         """Open the file anew where another one, or none, has its name now."""
         with suppress(FileNotFoundError):
@@ -105,4 +139,6 @@ class LogFile:
 
     def _open(self) -> int:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | self._no_follow
+        if self.path.is_fifo():  # opened for writing alone, it would wait for a reader
+            flags = os.O_RDWR
         return os.open(self.path, flags, 0o640)

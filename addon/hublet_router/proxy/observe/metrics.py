@@ -58,7 +58,10 @@ class Metrics:
         self.done()
         if address and self.counters:
             self.endpoint = Endpoint(
-                address, self.counters.exposition, lambda: self.live.table is not None
+                address,
+                self.counters.exposition,
+                lambda: "" if self.live.table else "no table",
+                ctx.master.event_loop,
             )
 
     def done(self) -> None:

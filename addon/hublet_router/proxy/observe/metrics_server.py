@@ -1,6 +1,8 @@
 """A small HTTP server beside the proxy: metrics for Prometheus, and probes."""
 
+import asyncio
 import re
+import socket
 import threading
 from collections.abc import Callable
 from http import HTTPStatus
@@ -14,17 +16,30 @@ type Exposition = Callable[[str], tuple[bytes, str]]
 """From what a client accepts to the metrics, and their content type."""
 
 
-class Endpoint:
-    """Serves `/metrics`, `/healthz` (it is alive) and `/readyz` (it has a table)."""
+ALIVE_WITHIN = 1.0
+"""Seconds that the event loop has to answer `/healthz`."""
 
-    def __init__(self, address: str, exposition: Exposition, is_ready: Callable[[], bool]) -> None:
+
+class Endpoint:
+    """Serves `/metrics`, `/healthz` (the event loop answers) and `/readyz` (it takes requests).
+
+    `unready` says why it takes none, or nothing. `loop` is the one that serves the proxy.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        exposition: Exposition,
+        unready: Callable[[], str],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
         if not (match := _ADDRESS.fullmatch(address)):
             raise OptionsError(
                 f"hublet_metrics is '{address}', which is not [host]:port; write :9090 for loopback"
             )
         host = match[1].strip("[]") or "127.0.0.1"
         try:
-            self._server = _Server((host, int(match[2])), exposition, is_ready)
+            self._server = _Server((host, int(match[2])), exposition, unready, loop)
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or error
             raise OptionsError(
@@ -42,11 +57,26 @@ class Endpoint:
 
 class _Server(ThreadingHTTPServer):
     def __init__(
-        self, address: tuple[str, int], exposition: Exposition, is_ready: Callable[[], bool]
+        self,
+        address: tuple[str, int],
+        exposition: Exposition,
+        unready: Callable[[], str],
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
         self.exposition = exposition
-        self.is_ready = is_ready
+        self.unready = unready
+        self.loop = loop
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         super().__init__(address, _Handler)
+
+    def is_alive(self) -> bool:
+        """Ask the event loop for a sign of life."""
+        answered = threading.Event()
+        try:
+            self.loop.call_soon_threadsafe(answered.set)
+        except RuntimeError:  # it is closed
+            return False
+        return answered.wait(ALIVE_WITHIN)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -59,8 +89,10 @@ class _Handler(BaseHTTPRequestHandler):
             case "/metrics":
                 body, kind = self.server.exposition(self.headers.get("accept", ""))
                 self._answer(HTTPStatus.OK, body, kind)
-            case "/readyz" if not self.server.is_ready():
-                self._answer(HTTPStatus.SERVICE_UNAVAILABLE, b"no table\n")
+            case "/readyz" if reason := self.server.unready():
+                self._answer(HTTPStatus.SERVICE_UNAVAILABLE, reason.encode() + b"\n")
+            case "/healthz" if not self.server.is_alive():
+                self._answer(HTTPStatus.SERVICE_UNAVAILABLE, b"the event loop does not answer\n")
             case "/healthz" | "/readyz":
                 self._answer(HTTPStatus.OK, b"ok\n")
             case _:

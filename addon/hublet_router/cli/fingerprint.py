@@ -1,0 +1,54 @@
+"""`hublet-router fingerprint`: what stands for a credential in the decision log."""
+
+import argparse
+import getpass
+import sys
+from pathlib import Path
+
+from ..analysis.fingerprint import Fingerprints, KeyFileError
+
+SUMMARY = "print the fingerprint of a credential, to find its requests in the decision log"
+DESCRIPTION = """\
+Read one credential from standard input, and print the fingerprint that the decision log shows for
+it. The log has to be written with the same key: --set hublet_fingerprint_key=FILE.
+
+Give the credential as its rule reads it: a token without its scheme ('Bearer'), and the value of a
+parameter alone. Exit status: 0 done, 2 an error."""
+
+
+def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "fingerprint",
+        help=SUMMARY,
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--key",
+        metavar="FILE",
+        type=Path,
+        required=True,
+        help="the file of hublet_fingerprint_key",
+    )
+    parser.set_defaults(call=print_fingerprint)
+
+
+def print_fingerprint(options: argparse.Namespace) -> int:
+    """Print 12 hex digits; return 2 where there is no key or no credential."""
+    fingerprints = Fingerprints()
+    try:
+        fingerprints.use(options.key)
+    except KeyFileError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"{options.key}: {error.strerror}", file=sys.stderr)
+        return 2
+    is_asked = sys.stdin.isatty()
+    credential = getpass.getpass("credential: ") if is_asked else sys.stdin.buffer.read().decode()
+    if not (credential := credential.strip()):
+        print("standard input is empty; give it one credential", file=sys.stderr)
+        return 2
+    print(fingerprints(credential))
+    return 0
