@@ -12,6 +12,7 @@ from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 from flows.record import FOLDER
 from harness import SECONDS, free_port, wait_for
+from hublet_router.proxy.engine.web_focus import NOT_YOURS
 from hublet_router.tablefile import load
 from system_programs import needed
 from test_flows import read
@@ -34,8 +35,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )  # fmt: skip
     try:
-        wait_for(lambda: process.poll() is not None or "Web server listening" in log.read_text())
-        yield re.findall(r"Web server listening at (\S+token=\w+)", log.read_text())[0]
+        wait_for(lambda: process.poll() is not None or "see them at" in log.read_text())
+        last = log.read_text().splitlines()[-2:]  # a client may yet be about to disconnect
+        yield re.findall(r"see them at (\S+token=\w+)", "\n".join(last))[0]
     finally:
         process.terminate()
         process.wait(30)
@@ -64,14 +66,42 @@ def test_a_person_finds_what_went_to_a_hublet_and_why(page: Page, tmp_path: Path
     expect(rows(page)).to_have_count(sum(example.hublet == "na1" for example in EXAMPLES))
     assert all(it.startswith("na1 ← ") for it in page.locator("td.col-comment").all_inner_texts())
     rows(page).filter(has_text="/crm/v3/objects/deals").click()
-    page.locator(".flow-detail nav").get_by_text("Comment").click()
-    expect(page.locator(".flow-detail")).to_contain_text("na1 ← legacy (oauth-access-token)")
-    page.get_by_text("Flow List").click()  # where the filter is shown
+    expect(page.locator(".flow-detail")).to_contain_text("oauth-access-token: it names none")
     page.locator(":focus").blur()
-    page.set_viewport_size({"width": 1100, "height": 440})
+    page.set_viewport_size({"width": 1300, "height": 640})
     picture = PICTURE if "PICTURE" in os.environ else tmp_path / PICTURE.name
     page.screenshot(path=picture)
     assert 10_000 < picture.stat().st_size < 150_000
+
+
+def test_the_flow_that_is_open_is_explained(page: Page) -> None:
+    row = rows(page).filter(has_text="na1 ← legacy (oauth-access-token)")
+    assert row.locator("td.col-path").inner_text() == "https://api.hubapi.com/crm/v3/objects/deals"
+    row.click()
+    detail = page.locator(".flow-detail")
+    expect(detail).to_contain_text("oauth-access-token: it names none: decided")
+    rows(page).filter(has_text="eu1 ← private-app-token-in-json").click()
+    expect(detail).not_to_contain_text("private-app-token-in-json: names eu1: decided")
+    page.get_by_text("View:").click()  # its request has a body, which is shown
+    page.get_by_text("hublet", exact=True).click()
+    expect(detail).to_contain_text("private-app-token-in-json: names eu1: decided")
+
+
+def test_a_command_names_the_flow_that_it_worked_on(page: Page) -> None:
+    page.get_by_text("Options", exact=True).click()
+    page.get_by_text("Display Command Bar").click()
+    page.get_by_text("Flow List").click()
+    rows(page).filter(has_text="na1 ← legacy (oauth-access-token)").click()
+    (flow,) = re.findall(r"/flows/([0-9a-f-]{36})/", page.url)
+    bar = page.locator(".command")
+    for words, said in {"@focus": NOT_YOURS, f"@{flow}": f"objects/deals, flow {flow}"}.items():
+        bar.locator("input").fill(f"hublet.explain {words}")
+        bar.locator("input").press("Enter")
+        expect(bar).to_contain_text(said)
+
+
+def test_the_footer_reads_the_limit_of_bodies(page: Page) -> None:
+    expect(page.locator("footer")).to_contain_text("stream: 64kb")
 
 
 def test_the_filters_of_the_readme_work_in_its_search_box(page: Page) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import unquote_plus
 from ..core.places import Cookie, Form, Header, Json, Place, Query
 from ..core.request import Request
 from ..core.table import Table
-from .harmless import is_harmless, shows_value
+from .harmless import is_harmless, known_words, shows_value
 
 _CLASSES = {"A-Z": "[A-Z]", "a-z": "[a-z]", "0-9": "[0-9]"}
 _SYMBOLS = "-_.:=/+~"
@@ -53,6 +53,15 @@ def mask_url(scheme: str, request: Request, known: Container[str] = ()) -> str:
 def mask_foreign_url(scheme: str, request: Request) -> str:
     """Return the URL of a request to a foreign host, of which only the host is shown."""
     return f"{_origin(scheme, request)}/{MASK}"
+
+
+def mask_request(table: Table, request: Request, scheme: str) -> str:
+    """Return the method and the masked URL, as a terminal may show them: `GET https://…`."""
+    if request.host and table.owns(request.host):
+        url = mask_url(scheme, request, known_words(table))
+    else:
+        url = mask_foreign_url(scheme, request)
+    return printable(f"{request.method[:MAX_SHOWN]} {url}")
 
 
 def mask_host(host: str) -> str:

@@ -11,13 +11,12 @@ Send a signed request of every kind through the proxy to demo Hublets, and print
 which Host the Hublet saw, and whether the signature still verified. Everything stays on this
 machine, on free ports. Exit status: 0 all is as it must be, 1 it is not."""
 
-# Newest first, with the whole URL: the console's list has no column for a comment.
+# Newest first, with the whole URL.
 CONSOLE = {
     "console_flowlist_layout": "list",
     "view_order_reversed": "true",
     "console_focus_follow": "true",
 }
-WEB_COLUMNS = ("comment", "status", "method", "path")
 
 
 def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -53,7 +52,5 @@ def demo(options: argparse.Namespace) -> int:
             "--listen-host", "127.0.0.1", "--listen-port", str(options.port),
             *defaults(ours, options.more),
         ]  # fmt: skip
-        if options.web:
-            arguments += [f"--set=web_columns={column}" for column in WEB_COLUMNS]
         tool([*arguments, *options.more])
     return 0

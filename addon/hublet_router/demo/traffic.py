@@ -7,12 +7,16 @@ replays no flows, so that a person sees what any call looks like: decided, conne
 """
 
 import asyncio
+import logging
 from http.client import HTTPConnection
 
 from mitmproxy import ctx
+from mitmproxy.log import ALERT
 
 from hublet_router.core.request import Request
 from hublet_router.proxy.addon import HubletRouter
+
+logger = logging.getLogger("hublet_router.demo.traffic")  # mitmproxy names a script otherwise
 
 SECONDS = 30
 """How long an answer may take."""
@@ -43,6 +47,8 @@ async def _send_examples() -> None:
     router: HubletRouter = ctx.master.addons.get("hublet-router")
     for example in router.live.table.examples if router.live.table else ():
         await asyncio.to_thread(_send, addresses[0][1], example.request)
+    if url := getattr(ctx.master, "web_url", None):  # the line of mitmweb is far above by now
+        logger.log(ALERT, "a request of every kind was sent; see them at %s", url)
 
 
 def _send(port: int, request: Request) -> None:

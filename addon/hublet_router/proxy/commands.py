@@ -6,20 +6,23 @@ from collections.abc import Sequence
 from typing import cast
 from weakref import WeakKeyDictionary
 
-from mitmproxy import command, ctx, http
+from mitmproxy import command, contentviews, ctx, http
+from mitmproxy.addonmanager import Loader
 from mitmproxy.exceptions import CommandError, OptionsError
 from mitmproxy.flow import Flow
 from mitmproxy.log import ALERT
 from mitmproxy.types import Choice, Data, Path
 
 from ..analysis.comparison import Changes, differ
-from ..analysis.explanation import NOT_HERE, explain
-from ..analysis.harmless import known_words
-from ..analysis.masking import counted, mask_url, place_name, printable
+from ..analysis.explanation import NOT_HERE
+from ..analysis.masking import counted, mask_request, place_name
 from ..core.judge import decide
 from ..core.table import Table
 from ..flows.requests import request_with_body
 from ..tablefile import TableError, load
+from .content_view import NO_TABLE, HubletView, describe, explain_flow, went
+from .engine.flow_lists import show_asked_ports_in_mitmweb, show_hublets_in_console
+from .engine.web_focus import ChosenFlows
 from .live_table import LiveTable
 from .observe.misdirected import MisdirectedAnswers
 from .observe.usage import Usage
@@ -33,6 +36,9 @@ KEYS = {
     "Y": ("console.command hublet.resend @focus ", "Resend to another Hublet"),
 }
 """Keys that mitmproxy leaves free, with what they run and its help."""
+
+WEB_COLUMNS = ["comment", "status", "method", "path"]
+"""The columns of mitmweb's list, unless its user sets some: first where a flow went and why."""
 
 CONTEXTS = ["flowlist", "flowview"]
 """Where in the console they work."""
@@ -63,8 +69,16 @@ class Commands:
             self.overrides.pins.clear()
             self.overrides.resent.clear()
 
+    def load(self, _loader: Loader) -> None:
+        """Add the content view, to the console and to mitmweb alike."""
+        contentviews.add(HubletView(lambda: self.live.table))
+
     def running(self) -> None:
-        """Bind the keys in the console, except those that are bound already."""
+        """Show Hublets in the list; bind the keys in the console, except those that are bound."""
+        show_hublets_in_console()
+        show_asked_ports_in_mitmweb()
+        if "web_columns" in ctx.options and not ctx.options.has_changed("web_columns"):
+            ctx.options.update(web_columns=WEB_COLUMNS)
         if keymap := getattr(ctx.master, "keymap", None):
             for key, (words, help_) in KEYS.items():
                 if not any(keymap.get(context, key) for context in CONTEXTS):
@@ -85,18 +99,17 @@ class Commands:
     error = response
 
     @command.command("hublet.explain")
+    @command.argument("flows", type=ChosenFlows)
     def explain(self, flows: Sequence[Flow]) -> Data:
         """Explain where flows go and why: every rule that was tried, and what came of it."""
         table = self._table()
         rows: list[list[str]] = []
         for flow in _requests(flows):
-            status = flow.response.status_code if flow.response else None
-            explanation = explain(table, request_with_body(flow), status)
-            then, now = flow.comment, explanation.decision.summary
+            explanation = explain_flow(table, flow)
             absent = dict.fromkeys(one.rule for one in explanation.tried if one.why == NOT_HERE)
             notes = {
-                "went": then or now,
-                "would go now": now if then and then != now else None,
+                "flow": describe(table, flow),
+                **went(flow, explanation),
                 "policy": explanation.policy,
                 "hint": explanation.hint,
             }
@@ -127,6 +140,7 @@ class Commands:
         return cast(Data, [*rows, ["table", table.version, ""]])
 
     @command.command("hublet.diff")
+    @command.argument("flows", type=ChosenFlows)
     def diff(self, path: Path, flows: Sequence[Flow]) -> Data:
         """Show what another table would change for flows."""
         old = self._table()
@@ -134,15 +148,13 @@ class Commands:
             new = load(pathlib.Path(path))
         except TableError as error:
             raise CommandError(str(error)) from error
-        known = known_words(old) | known_words(new)
         changes = Changes()
         for flow in _requests(flows):
             changes.requests += 1
             request = request_with_body(flow)
             before, after = decide(old, request), decide(new, request)
             if differ(before, after):
-                url = mask_url(flow.request.scheme, request, known)
-                changes.add(before, after, printable(f"{flow.request.method} {url}"))
+                changes.add(before, after, mask_request(old, request, flow.request.scheme))
         return cast(Data, [[line] for line in changes.lines() if line])
 
     @command.command("hublet.reload")
@@ -162,17 +174,22 @@ class Commands:
         return list(self._table().hublets)
 
     @command.command("hublet.pin")
+    @command.argument("flows", type=ChosenFlows)
     @command.argument("hublet", type=Choice("hublet.names"))
     def pin(self, flows: Sequence[Flow], hublet: str) -> None:
         """Send the credentials of flows to another Hublet, until hublet.unpin or the end."""
         table = self._table_to_override()
-        found = [fingerprints(table, request_with_body(flow)) for flow in _requests(flows)]
+        requests = _requests(flows)
+        found = [fingerprints(table, request_with_body(flow)) for flow in requests]
         if not any(found):
             raise CommandError("these flows carry no credential that the table reads; none pinned")
         for credentials in found:
             self.overrides.pins |= dict.fromkeys(credentials, hublet)
         rules = sorted({rule for credentials in found for rule in credentials.values()})
-        logger.log(ALERT, "PINNED to %s until hublet.unpin: %s", hublet, ", ".join(rules))
+        logger.log(
+            ALERT, "PINNED to %s until hublet.unpin: %s of %s",
+            hublet, ", ".join(rules), _named(table, requests),
+        )  # fmt: skip
 
     @command.command("hublet.unpin")
     def unpin(self) -> None:
@@ -182,22 +199,26 @@ class Commands:
         logger.log(ALERT, "unpinned: %s", counted(count, "credential"))
 
     @command.command("hublet.resend")
+    @command.argument("flows", type=ChosenFlows)
     @command.argument("hublet", type=Choice("hublet.names"))
     def resend(self, flows: Sequence[Flow], hublet: str) -> None:
         """Replay copies of flows to another Hublet, and show both answers."""
-        self._table_to_override()
+        table = self._table_to_override()
+        if not (requests := _requests(flows)):
+            raise CommandError("no request is named; give a flow's id, @ID, or a filter")
         copies = []
-        for flow in _requests(flows):
+        for flow in requests:
             copy = flow.copy()
             copy.comment = copy.marked = ""
             self.overrides.resent[copy] = hublet
             self.originals[copy] = flow
             copies.append(copy)
+        logger.log(ALERT, "resending to %s: %s", hublet, _named(table, requests))
         ctx.master.commands.call("replay.client", copies)
 
     def _table(self) -> Table:
         if self.live.table is None:
-            raise CommandError("there is no table; the event log says why")
+            raise CommandError(NO_TABLE)
         return self.live.table
 
     def _table_to_override(self) -> Table:
@@ -216,6 +237,12 @@ def _is_allowed() -> bool:
 
 def _requests(flows: Sequence[Flow]) -> list[http.HTTPFlow]:
     return [flow for flow in flows if isinstance(flow, http.HTTPFlow)]
+
+
+def _named(table: Table, flows: Sequence[http.HTTPFlow]) -> str:
+    """Return the first of some flows, and how many others there are."""
+    first, *others = flows
+    return describe(table, first) + (f" and {counted(len(others), 'other')}" if others else "")
 
 
 def _answer(flow: http.HTTPFlow) -> str:

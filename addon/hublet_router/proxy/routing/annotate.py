@@ -60,6 +60,11 @@ def remark(flow: http.HTTPFlow, key: str, text: str, mark: str) -> None:
         flow.marked = mark
 
 
+def written(flow: http.HTTPFlow) -> str:
+    """Return the comment that a decision left, with later remarks; not one that a person wrote."""
+    return flow.comment if _OURS.match(flow.comment) else ""
+
+
 def is_annotated(flow: http.HTTPFlow) -> bool:
     """Return whether a decision was written on the flow before."""
     return "hublet_reason" in flow.metadata

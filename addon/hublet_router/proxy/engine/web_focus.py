@@ -1,0 +1,43 @@
+"""Flows as the argument of a command, where `@focus` is what the person has in focus.
+
+mitmweb keeps in the browser which flow is open, and its server has a focus of its own, mostly the
+first flow of the list (`View.resolve` in addons/view.py). A command for `@focus` would explain, or
+send to another region, a request that nobody picked.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mitmproxy import ctx
+from mitmproxy.flow import Flow
+from mitmproxy.types import CommandTypes, _FlowsType
+
+if TYPE_CHECKING:
+    from mitmproxy.command import CommandManager
+
+NOT_YOURS = (
+    "@focus is not the flow that you have open here; name the flow by its id, as the address bar"
+    " shows it (/flows/ID/…): @ID, or by a filter"
+)
+
+
+class ChosenFlows(Sequence[Flow]):
+    """What a command takes in the place of `Sequence[Flow]`."""
+
+
+class _ChosenFlowsType(_FlowsType):
+    typ = ChosenFlows
+
+    def parse(self, manager: "CommandManager", t: type, s: str) -> Sequence[Flow]:
+        """Return the flows that a text stands for; raise ValueError for the focus of a server."""
+        if s == "@focus" and not has_focus():
+            raise ValueError(NOT_YOURS)
+        return super().parse(manager, t, s)
+
+
+def has_focus() -> bool:
+    """Return whether mitmproxy's focus is the person's: in the console, which has keys."""
+    return hasattr(ctx.master, "keymap")
+
+
+CommandTypes.typemap[ChosenFlows] = _ChosenFlowsType()
