@@ -25,7 +25,7 @@ ALLOWED = {
     "redaction": {"core", "regex_bounds", "tablefile", "flows", "analysis"},
     "proxy": {"core", "tablefile", "flows", "analysis", "demo"},
     "demo": {"core", "tablefile", "analysis", "proxy"},
-    "cli": {"core", "tablefile", "flows", "analysis", "redaction", "demo"},
+    "cli": {"core", "tablefile", "flows", "analysis", "redaction", "demo", "proxy"},
 }
 """What each room may import beside itself; the demo's traffic is a script for mitmproxy."""
 

@@ -25,6 +25,9 @@ def run(arguments: Sequence[str]) -> int:
     """Run mitmdump with the addon; the user's options win over ours."""
     from mitmproxy.tools.main import mitmdump  # noqa: PLC0415  # half a second, for this alone
 
+    from ..proxy.engine.har_files import install  # noqa: PLC0415
+
+    install()  # a file that `-C` names is read before the script
     arguments = _with_table(list(arguments))
     ours = ["-s", str(script()), "--listen-host", "127.0.0.1", *defaults(_OPTIONS, arguments)]
     if not any(_NO_MODE.fullmatch(word) for word in arguments):

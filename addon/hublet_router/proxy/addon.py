@@ -25,6 +25,7 @@ from ..tablefile import table_path
 from .commands import Commands
 from .engine.client_limits import make_certificate_store
 from .engine.dispatch import Dispatch
+from .engine.har_files import HarFiles
 from .engine.http1 import Http1Cures
 from .engine.unload_guard import Standby
 from .engine.upstream_guard import UpstreamGuard
@@ -76,6 +77,7 @@ class HubletRouter:
             ProxyStatus(self.ledger),
             self.commands,
             Http1Cures(),
+            HarFiles(),
             Standby(),
             GivenOptions(),  # after all that a given option can configure
             Dispatch(),

@@ -1,0 +1,259 @@
+"""HAR of every producer, read leniently: an entry becomes a flow of mitmproxy.
+
+mitmproxy's own reader (`mitmproxy/io/har.py`) refuses a whole file for one field that no decision
+needs, and gives requests of HTTP/2 no host. Here only a method and a URL are needed.
+"""
+
+import base64
+import re
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from typing import Any, BinaryIO
+from urllib.parse import quote, unquote_plus
+
+from mitmproxy.connection import Client, Server
+from mitmproxy.http import Headers, HTTPFlow, Request, Response
+from mitmproxy.net.http import status_codes
+
+from .har_entries import read_entries
+
+ENTRY = "har_entry"
+"""The key of a flow's metadata that holds the number of its entry, from 1."""
+
+type Pairs = list[tuple[str, str]]
+type Fields = list[tuple[bytes, bytes]]
+
+_URL = re.compile(
+    r"(http|ws)(s?)://(?:[^/?#]*@)?([^/?#]*)([^#]*)(?:#.*)?", re.IGNORECASE | re.DOTALL
+)
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+)(?::([0-9]{0,5}))?")
+_METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_TO_ENCODE = re.compile(r"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9._~%-]")  # what is encoded stays so
+_FORM = "application/x-www-form-urlencoded"
+_BODILESS = {"GET", "HEAD"}  # of these, producers write any size
+
+
+def har_flows(
+    file: BinaryIO, report: Callable[[str], object], encoding: str = "utf-8-sig"
+) -> Iterator[HTTPFlow]:
+    """Yield a flow for each entry; raise HarError where the file is no HAR or ends too early.
+
+    `report` gets a sentence for each entry that cannot be read, and one for all those that are no
+    request to a server. Neither repeats text of the file.
+    """
+    elsewhere = 0
+    for number, entry in enumerate(read_entries(file, encoding), 1):
+        try:
+            flow = entry_flow(entry)
+        except ValueError as error:
+            report(f"entry {number} is left out: {error}")
+            continue
+        if flow:
+            flow.metadata[ENTRY] = number
+            yield flow
+        else:
+            elsewhere += 1
+    if elsewhere:
+        are = "entry is no request" if elsewhere == 1 else "entries are no requests"
+        report(f"{elsewhere:,} {are} to a server (data:, blob:, CONNECT and the like): left out")
+
+
+def entry_flow(entry: Any) -> HTTPFlow | None:
+    """Return the flow of an entry, or None if it is no request to a server.
+
+    A body that the recording lacks is None. Raise ValueError with a reason that quotes nothing.
+    """
+    given = entry.get("request") if isinstance(entry, dict) else None
+    if not isinstance(given, dict):
+        raise ValueError("it has no request")
+    url, method = given.get("url"), given.get("method")
+    if not isinstance(url, str):
+        raise ValueError("its request has no URL")
+    found = _URL.fullmatch(url.strip())
+    if not found or method == "CONNECT":
+        return None
+    if not (isinstance(method, str) and _METHOD.fullmatch(method)):
+        raise ValueError("its request has no method")
+    host, port, authority = _host(found[3], 443 if found[2] else 80)
+    started, ended = _times(entry)
+    fields, posted = _fields(given), given.get("postData")
+    body = _body(method, given, posted if isinstance(posted, dict) else {}, fields)
+    request = Request(
+        host, port, method.encode(), b"https" if found[2] else b"http", b"",
+        _target(found[4], _pairs(given.get("queryString"), "query")).encode(),
+        _version(given.get("httpVersion")), Headers(), body, None, started, ended,
+    )  # fmt: skip
+    _set_fields(request, fields, authority)
+    address = entry.get("serverIPAddress")
+    flow = HTTPFlow(
+        Client(peername=("127.0.0.1", 0), sockname=("127.0.0.1", 0), timestamp_start=started),
+        Server(address=(address, port) if isinstance(address, str) and address else None),
+    )
+    flow.request = request
+    flow.response = _response(entry.get("response"), ended)
+    return flow
+
+
+def _host(text: str, port: int) -> tuple[str, int, bytes]:
+    """Return the name, the port, and both as they were written."""
+    try:
+        ascii_only = text if text.isascii() else text.encode("idna").decode()
+    except UnicodeError:
+        ascii_only = ""
+    found = _HOST.fullmatch(ascii_only)
+    if not found:
+        raise ValueError("its URL has no host that can be")
+    return found[1].strip("[]"), int(found[2] or port), ascii_only.encode()
+
+
+def _target(written: str, listed: Pairs) -> str:
+    """Return path and query; a parameter that stands only in the list is put back."""
+    query = written.partition("?")[2]
+    names = {unquote_plus(pair.partition("=")[0]) for pair in query.split("&")}
+    missing = _encoded(pair for pair in listed if not names & {pair[0], unquote_plus(pair[0])})
+    if missing:
+        written += ("&" if query else "" if written.endswith("?") else "?") + missing
+    target = re.sub("[^!-~]+", lambda blanks: _quoted(blanks[0]), written)
+    return target if target.startswith("/") else f"/{target}"
+
+
+def _encoded(pairs: Iterable[tuple[str, str]]) -> str:
+    """Return pairs as a form has them."""
+    return "&".join("=".join([_TO_ENCODE.sub(_escape, it) for it in pair]) for pair in pairs)
+
+
+def _escape(found: re.Match[str]) -> str:
+    return _quoted(found[0])
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="", errors="surrogatepass")
+
+
+def _pairs(given: object, what: str) -> Pairs:
+    """Return names with values: objects in most HAR, lists in Slack's, or one object."""
+    pairs = []
+    for it in given.items() if isinstance(given, dict) else given or ():  # type: ignore[attr-defined]
+        match it:
+            case {"name": str(name), **rest}:
+                value = rest.get("value")
+            case [str(name), value] | (str(name), value):
+                pass
+            case _:
+                raise ValueError(f"an item of its {what} has no name")
+        if isinstance(value, dict | list):
+            raise ValueError(f"an item of its {what} has no text for its value")
+        if name:
+            pairs.append((name, "" if value is None else str(value)))
+    return pairs
+
+
+def _fields(given: dict[str, Any]) -> Pairs:
+    """Return the header fields, with the cookies that stand only in their list."""
+    fields = [
+        (name, line)
+        for name, value in _pairs(given.get("headers"), "headers")
+        for line in re.split(r"[\r\n]+", value)  # how some producers join fields of one name
+    ]
+    cookies = _pairs(given.get("cookies"), "cookies")
+    if cookies and not any(name.lower() == "cookie" for name, _ in fields):
+        fields.append(("cookie", "; ".join(map("=".join, cookies))))
+    return fields
+
+
+def _body(
+    method: str, given: dict[str, Any], posted: dict[str, Any], fields: Pairs
+) -> bytes | None:
+    """Return the body; None where there was one that the recording lacks."""
+    text, kind = posted.get("text"), str(posted.get("mimeType") or "")
+    if kind and not any(name.lower() == "content-type" for name, _ in fields):
+        fields.append(("content-type", kind))
+    if text and isinstance(text, str):
+        if posted.get("encoding") != "base64":
+            return _bytes(text)
+        try:
+            return base64.b64decode(text)
+        except ValueError:
+            raise ValueError("its body is no base64") from None
+    if params := _pairs(posted.get("params"), "form"):
+        return _multipart(params, kind) if "multipart" in kind else _encoded(params).encode()
+    sizes = [value for name, value in fields if name.lower() == "content-length"]
+    sizes += [str(given.get("bodySize"))] if method not in _BODILESS else []
+    return None if any(it.isdecimal() and int(it) for it in sizes) else b""
+
+
+def _multipart(params: Pairs, kind: str) -> bytes:
+    boundary = kind.partition("boundary=")[2].partition(";")[0].strip(' "')
+    parts = [
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in params
+    ]
+    return _bytes(f"{''.join(parts)}--{boundary}--\r\n")
+
+
+def _set_fields(request: Request, fields: Pairs, authority: bytes) -> None:
+    """Set the header, with the host where HTTP has it, and the length that the body has here."""
+    pseudo = {name.lower(): value for name, value in fields if name.startswith(":")}
+    authority = _bytes(pseudo.get(":authority", "")) or authority
+    lines = [(_bytes(name), _bytes(value)) for name, value in fields if not name.startswith(":")]
+    names = {name.lower() for name, _ in lines}
+    if b"host" not in names:
+        if request.is_http2 or request.is_http3:
+            request.data.authority = authority
+        else:
+            lines.insert(0, (b"Host", authority))
+    request.headers.fields = tuple(lines)
+    body = request.raw_content
+    if body and b"transfer-encoding" not in names:
+        request.headers["content-length"] = str(len(body))
+
+
+def _version(given: object) -> bytes:
+    """Return mitmproxy's spelling of a version; producers write h2, http/2.0, HTTP/2, h3-29."""
+    digits = re.search(r"(?:/|\bh)([0-9](?:\.[0-9])?)", str(given).lower())
+    known = {"1.0": b"HTTP/1.0", "2": b"HTTP/2.0", "2.0": b"HTTP/2.0", "3": b"HTTP/3"}
+    return known.get(digits[1], b"HTTP/1.1") if digits else b"HTTP/1.1"
+
+
+def _times(entry: dict[str, Any]) -> tuple[float, float]:
+    """Return the seconds of start and end, 0 where they are not known."""
+    try:
+        started = datetime.fromisoformat(entry["startedDateTime"]).timestamp()
+        return started, started + max(float(entry.get("time") or 0), 0) / 1000
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return 0, 0
+
+
+def _response(given: Any, ended: float) -> Response | None:
+    """Return the answer; None where none came. Nothing in it makes an entry unreadable."""
+    given = given if isinstance(given, dict) else {}
+    if not re.fullmatch("[1-9][0-9]{2}", str(given.get("status"))):
+        return None
+    status, body = int(given["status"]), _content(given.get("content"))
+    try:
+        lines = [(_bytes(name), _bytes(value)) for name, value in _pairs(given.get("headers"), "")]
+    except ValueError:
+        lines = []
+    reason = status_codes.RESPONSES.get(status, "").encode()
+    response = Response(b"HTTP/1.1", status, reason, Headers(lines), body, None, ended, ended)
+    if body:
+        for name in ("content-encoding", "transfer-encoding"):  # the text is decoded
+            response.headers.pop(name, None)
+        response.headers["content-length"] = str(len(body))
+    return response
+
+
+def _content(given: Any) -> bytes | None:
+    """Return the body of an answer; None where the recording lacks it."""
+    given = given if isinstance(given, dict) else {}
+    text, size = given.get("text"), given.get("size")
+    if not (text and isinstance(text, str)):
+        return None if isinstance(size, int) and size > 0 else b""
+    try:
+        return base64.b64decode(text) if given.get("encoding") == "base64" else _bytes(text)
+    except ValueError:
+        return None
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")

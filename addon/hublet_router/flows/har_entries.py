@@ -1,0 +1,83 @@
+"""The entries of a HAR file, one at a time: memory grows with the largest entry, not the file."""
+
+import codecs
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+CHUNK = 256 * 1024
+"""Characters that are read at once, unless a larger entry has begun."""
+
+_DECODER = json.JSONDecoder(strict=False)  # some producers write control characters as they are
+_BLANKS = re.compile(r"[ \t\r\n]*")
+
+
+class HarError(Exception):
+    """A file that is no HAR, or ends too early: a sentence, which repeats nothing of it."""
+
+
+def read_entries(file: BinaryIO, encoding: str = "utf-8-sig") -> Iterator[Any]:
+    """Yield the value of each entry; raise HarError after those that are whole."""
+    text = _Text(codecs.getreader(encoding)(file, "replace"))
+    if not text.take("{"):
+        raise HarError("not a HAR file: it is no JSON object")
+    while not text.take("}"):
+        key = text.value("the file")
+        if not text.take(":"):
+            raise HarError("not a HAR file: it is no JSON")
+        if key == "entries" and text.take("["):
+            yield from _items(text)
+            return
+        if not (key == "log" and text.take("{")):
+            text.value("the file")
+        text.take(",")
+    raise HarError("not a HAR file: it has no log.entries")
+
+
+def _items(text: "_Text") -> Iterator[Any]:
+    number = 0
+    while not text.take("]"):
+        number += 1
+        yield text.value(f"entry {number}")
+        text.take(",")
+
+
+class _Text:
+    """A text of JSON that is read piece by piece."""
+
+    def __init__(self, file: codecs.StreamReader) -> None:
+        self._file = file
+        self._held = ""
+        self._at = 0
+
+    def take(self, mark: str) -> bool:
+        """Go past blanks, and past a mark if it comes next; return whether it does."""
+        while True:
+            self._at = _BLANKS.match(self._held, self._at).end()  # type: ignore[union-attr]
+            if self._at < len(self._held) or not self._read_on():
+                break
+        found = self._held.startswith(mark, self._at)
+        self._at += len(mark) if found else 0
+        return found
+
+    def value(self, what: str) -> Any:
+        """Return the value that comes next; raise HarError if `what` is cut off or no JSON."""
+        self.take("")
+        while True:
+            try:
+                value, end = _DECODER.raw_decode(self._held, self._at)
+            except (ValueError, RecursionError):
+                if self._read_on():
+                    continue
+                raise HarError(f"{what} is cut off, or no JSON; save the recording again") from None
+            if end < len(self._held) or not self._read_on():  # 12 may go on as 123
+                self._at = end
+                return value
+
+    def _read_on(self) -> bool:
+        """Read as much again as is held, so that the work stays in proportion; False at the end."""
+        left = self._held[self._at :]
+        piece = self._file.read(max(CHUNK, len(left)))
+        self._held, self._at = left + piece, 0
+        return bool(piece)
