@@ -6,7 +6,7 @@ PORT ?= 8080
 SECONDS ?= 60
 MINUTES ?= 10
 # Programs that tests run and that pip cannot install: PROGRAM=PACKAGE of Debian.
-NEEDS := promtool=prometheus tmux=tmux chromium=chromium
+NEEDS := promtool=prometheus tmux=tmux chromium=chromium haproxy=haproxy
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: help install run console web demo test readme coverage fuzz soak bench check format

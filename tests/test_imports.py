@@ -25,8 +25,11 @@ ALLOWED = {
     "redaction": {"core", "regex_bounds", "tablefile", "flows", "analysis"},
     "proxy": {"core", "tablefile", "flows", "analysis", "demo"},
     "demo": {"core", "tablefile", "analysis", "proxy"},
-    "cli": {"core", "tablefile", "flows", "analysis", "redaction", "demo", "proxy"},
+    "agent": {"core", "tablefile", "proxy"},
+    "export": {"core", "regex_bounds", "tablefile"},
+    "verify": {"core", "tablefile", "flows", "analysis", "redaction"},
 }
+ALLOWED["cli"] = {*ALLOWED}
 """What each room may import beside itself; the demo's traffic is a script for mitmproxy."""
 
 

@@ -81,18 +81,24 @@ class Problem(NamedTuple):
 
 def problem(decision: Decision, table: Table | None = None) -> Problem:
     """Return what RFC 9457 and RFC 9209 (Proxy-Status) make of a refusal."""
-    status, error, sentence = ANSWERS[decision.reason]
     if decision.reason is Reason.UNREADABLE and _is_of_body(decision, table):
-        status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+        return problem_of(decision.reason, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+    return problem_of(decision.reason)
+
+
+def problem_of(reason: Reason, status: HTTPStatus | None = None) -> Problem:
+    """Return the answer for a reason, by default with its usual status."""
+    usual, error, sentence = ANSWERS[reason]
+    status = status or usual
     document = {
         "title": status.phrase,
         "status": status.value,
         "detail": sentence,
-        "reason": decision.reason.value,
+        "reason": reason.value,
     }
     fields = {
         "Content-Type": "application/problem+json",
-        "Proxy-Status": f'{PROXY_NAME}; error={error}; details="{decision.reason}"',
+        "Proxy-Status": f'{PROXY_NAME}; error={error}; details="{reason}"',
         "Cache-Control": "no-store",
     }
     return Problem(status, fields, json.dumps(document, indent=1).encode() + b"\n")

@@ -1,0 +1,1 @@
+"""The SPOE agent: HAProxy asks it, and the core decides."""

@@ -1,0 +1,1 @@
+"""The table on another engine: as data, with the files that decide by it."""

@@ -1,0 +1,1 @@
+"""Whether a running router or edge decides as the table says."""

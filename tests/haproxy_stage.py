@@ -1,0 +1,132 @@
+"""HAProxy with the agent, as `export haproxy` writes it, in front of the stage's upstreams."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+from harness import SECONDS, Stage, authority, free_port, wait_for
+from hublet_router.agent.connection import Connection
+from hublet_router.agent.spoa import Agent
+from hublet_router.export.bundle import write
+from hublet_router.export.haproxy import Setting, bundle
+from hublet_router.tablefile import load
+from system_programs import needed
+
+
+class AgentInside:
+    """An agent on the event loop of the stage."""
+
+    def __init__(self, stage: Stage, table: Path) -> None:
+        self.stage = stage
+        self.agent = Agent()
+        self.agent.live.use(table)
+        self.connections: set[Connection] = set()
+        self.port = stage.call(self._listen())
+
+    async def _listen(self) -> int:
+        loop = asyncio.get_running_loop()
+        self.server = await loop.create_server(
+            lambda: Connection(self.agent.answer, self.connections), "127.0.0.1", 0
+        )
+        port: int = self.server.sockets[0].getsockname()[1]
+        return port
+
+    def stop(self) -> None:
+        """Close everything, as the end of a process does."""
+
+        async def close() -> None:
+            self.server.close()
+            for connection in list(self.connections):
+                connection.close()
+
+        self.stage.call(close())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+class Process:
+    """A process that a test has started."""
+
+    def __init__(self, *command: str | Path) -> None:
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def send(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def stop(self, number: int = signal.SIGTERM) -> str:
+        """End it, and return what it said on standard error."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            return self.process.communicate(timeout=SECONDS)[1]
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.communicate()
+            raise
+
+
+def agent_process(table: Path, port: int, *more: str) -> Process:
+    """Start `hublet-router agent` on a port, and wait until it listens."""
+    return _listening(
+        Process(
+            sys.executable, "-m", "hublet_router", "agent", "--table", table,
+            "--listen", f"127.0.0.1:{port}", *more,
+        ),
+        port,
+    )  # fmt: skip
+
+
+class HAProxy(Process):
+    """HAProxy, as the bundle in `folder` has it."""
+
+    def __init__(
+        self, table: Path, agents: Sequence[int], *, tls: Path | None = None, **options: object
+    ) -> None:
+        self.folder = table.parent / "bundle"
+        self.port, self.tls_port = free_port(), free_port()
+        self.binds = [f"127.0.0.1:{self.port}"]
+        if tls:
+            self.binds.append(f"127.0.0.1:{self.tls_port} ssl crt {tls} alpn h2,http/1.1")
+        self.agents = agents
+        self.options = options
+        self.export(table)
+        super().__init__(needed("haproxy"), "-W", "-f", self.folder / "haproxy.cfg")
+        _listening(self, self.port)
+
+    def export(self, table: Path) -> None:
+        """Write the bundle for a table."""
+        setting = Setting(
+            agents=[f"127.0.0.1:{port}" for port in self.agents],
+            binds=self.binds,
+            authority=authority(),
+            **self.options,  # type: ignore[arg-type]
+        )
+        write(bundle(load(table), setting), self.folder)
+
+
+def _listening[P: Process](process: P, port: int) -> P:
+    def is_listening() -> bool:
+        if process.process.poll() is not None:
+            raise AssertionError(process.stop())
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return True
+        return False
+
+    wait_for(is_listening)
+    return process

@@ -1,0 +1,54 @@
+"""`hublet-router export`."""
+
+from pathlib import Path
+
+import pytest
+
+from harness import authority
+from hublet_router.cli.commands import command_line
+from test_spoa import TABLE
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "hublets.yaml"
+    path.write_text(TABLE)
+    return path
+
+
+def haproxy(table: Path, folder: Path, *more: str) -> int:
+    return command_line(["export", "haproxy", str(folder), "--table", str(table), *more])
+
+
+def test_two_exports_are_the_same_and_another_table_or_option_is_a_difference(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "edge"
+    assert haproxy(table, folder) == 0
+    assert haproxy(table, folder, "--check") == 0
+    assert capsys.readouterr().out == ""
+    assert haproxy(table, folder, "--check", "--agent", "10.1.1.1:9090") == 1
+    table.write_text(TABLE.replace("10.0.0.3", "10.0.0.4"))
+    assert haproxy(table, folder, "--check") == 1
+    line = f"{folder}/haproxy.cfg is not what the table makes\n"
+    assert capsys.readouterr().out == line * 2
+
+
+def test_agents_binds_body_and_ca_are_options(table: Path, tmp_path: Path) -> None:
+    words = ["--agent", "a:1", "--agent", "unix@b", "--bind", ":443 ssl crt x.pem", "--bind", ":80"]
+    limits = ["--body-limit", "65536", "--ca", str(authority())]
+    assert haproxy(table, tmp_path, *words, *limits) == 0
+    text = (tmp_path / "haproxy.cfg").read_text()
+    assert "  server agent1 a:1\n  server agent2 unix@b\n" in text
+    assert "  bind :443 ssl crt x.pem\n  bind :80\n" in text
+    assert "tune.bufsize 81920" in text
+    assert (tmp_path / "ca.pem").exists()
+
+
+def test_what_an_engine_cannot_do_is_said_with_its_table(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table.write_text(TABLE + "policy: {foreign: pass}\n")
+    assert haproxy(table, tmp_path / "edge") == 2
+    assert capsys.readouterr().err.startswith(f"hublet-router export: {table}: policy: foreign")
+    assert not (tmp_path / "edge").exists()

@@ -1,0 +1,166 @@
+"""The agent as a process: where it listens, and how it ends."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+from mitmproxy.exceptions import OptionsError
+
+from haproxy_stage import Process, agent_process
+from harness import free_port, wait_for
+from hublet_router.agent import serve as module
+from hublet_router.agent.serve import Setting, serve
+from hublet_router.tablefile import TableError
+from test_spoa import TABLE
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "hublets.yaml"
+    path.write_text(TABLE)
+    return path
+
+
+def probe(port: int, path: str) -> tuple[int, str]:
+    with contextlib.closing(HTTPConnection("127.0.0.1", port, 10)) as client:
+        client.request("GET", path)
+        answer = client.getresponse()
+        return answer.status, answer.read().decode()
+
+
+def test_a_process_has_a_log_and_metrics_and_ends_at_sigterm(table: Path, tmp_path: Path) -> None:
+    port, metrics = free_port(), free_port()
+    log = tmp_path / "decisions.jsonl"
+    with agent_process(table, port, "--metrics", f":{metrics}", "--log", str(log)) as agent:
+        assert probe(metrics, "/readyz") == (200, "ok\n")
+        assert "hublet_table{" in probe(metrics, "/metrics")[1]
+        assert log.exists()
+        log.unlink()
+        agent.send(signal.SIGHUP)
+        wait_for(log.exists)
+        reads = 'hublet_table_reads_total{result="good"} 2.0'
+        wait_for(lambda: reads in probe(metrics, "/metrics")[1])
+        said = agent.stop()
+        assert agent.process.returncode == 0
+    assert f"HAProxy's agent listens at 127.0.0.1:{port}" in said
+
+
+def test_a_candidate_is_watched(table: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+
+    async def run() -> None:
+        task = asyncio.create_task(serve(Setting(table, ":0", shadow=table)))
+        for _ in range(200):
+            await asyncio.sleep(0.05)
+            if "shadow table" in caplog.text:
+                break
+        asyncio.get_running_loop().call_soon(signal.raise_signal, signal.SIGTERM)
+        await task
+
+    asyncio.run(run())
+    assert "shadow table" in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["unix", "ipv4", "ipv6"])
+def test_it_listens_where_it_is_asked_to(table: Path, tmp_path: Path, kind: str) -> None:
+    listen = {"unix": str(tmp_path / "s"), "ipv4": ":0", "ipv6": "[::1]:0"}[kind]
+    shown: list[str] = []
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        task = asyncio.create_task(serve(Setting(table, listen), shown.append))
+        while not shown:
+            await asyncio.sleep(0.01)
+        if kind == "unix":
+            _, writer = await asyncio.open_unix_connection(shown[0])
+        else:
+            host, _, port = shown[0].rpartition(":")
+            _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+        loop.call_soon(signal.raise_signal, signal.SIGINT)
+        await task
+        writer.close()
+
+    asyncio.run(run())
+    assert shown[0].startswith({"unix": "/", "ipv4": "127.0.0.1:", "ipv6": "[::1]:"}[kind])
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:{taken}", "/no/such/folder/s", ":99999"])
+def test_where_it_cannot_listen_is_a_sentence(table: Path, taken: int, listen: str) -> None:
+    with pytest.raises(OptionsError, match=r"^the agent cannot listen at .*; name \[host\]:port"):
+        asyncio.run(serve(Setting(table, listen.format(taken=taken))))
+
+
+def test_a_start_without_a_table_names_the_option(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match="name a table with --table FILE"):
+        asyncio.run(serve(Setting(tmp_path / "none.yaml", ":0")))
+
+
+def test_it_is_not_ready_once_it_ends(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    states: list[str] = []
+
+    class Endpoint:
+        def __init__(
+            self, _: str, __: object, unready: Callable[[], str], loop: asyncio.AbstractEventLoop
+        ) -> None:
+            self.unready = unready
+            states.append(unready())
+
+        def close(self) -> None:
+            states.append(self.unready())
+
+    monkeypatch.setattr(module, "Endpoint", Endpoint)
+
+    async def run() -> None:
+        shown: list[str] = []
+        task = asyncio.create_task(serve(Setting(table, ":0", metrics=":0"), shown.append))
+        while not shown:
+            await asyncio.sleep(0.01)
+        asyncio.get_running_loop().call_soon(signal.raise_signal, signal.SIGTERM)
+        await task
+
+    asyncio.run(run())
+    assert states == ["", "it ends"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--listen", "/no/such/folder/s"], "hublet-router agent: the agent cannot listen at /no/"),
+        (["--table", "none.yaml"], "none.yaml:1:1: cannot be read"),
+        (["--metrics", "x"], "which is not [host]:port"),
+        (["--fingerprint-key", "/dev/null"], "/dev/null holds 0 bytes, too few for a key"),
+        (["--fingerprint-key", "none"], "none: No such file"),
+    ],
+)
+def test_the_command_ends_with_2_and_a_sentence(
+    table: Path, arguments: list[str], said: str
+) -> None:
+    words = ["--table", str(table), "--listen", ":0", *arguments]
+    with Process(sys.executable, "-m", "hublet_router", "agent", *words) as agent:
+        _, text = agent.process.communicate(timeout=20)
+        assert said in text
+        assert agent.process.returncode == 2
+
+
+def test_a_socket_that_a_dead_agent_left_is_taken_over(table: Path, tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+    assert path.is_socket()
+
+    async def run() -> None:
+        shown: list[str] = []
+        task = asyncio.create_task(serve(Setting(table, str(path)), shown.append))
+        while not shown:
+            await asyncio.sleep(0.01)
+        asyncio.get_running_loop().call_soon(signal.raise_signal, signal.SIGTERM)
+        await task
+
+    asyncio.run(run())
