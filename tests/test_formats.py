@@ -5,11 +5,12 @@ import pytest
 
 from hublet_router.core.formats import (
     MAX_NESTING,
-    all_strings,
     decode_base64,
+    decode_leniently,
     encode_base64url,
     json_strings,
     parse_json,
+    parse_json_leniently,
     protobuf_fields,
     read_varint,
     strings_at,
@@ -69,7 +70,9 @@ def test_protobuf_is_parted_into_its_fields(
         pytest.param(b"\x08" + b"\x80" * 10 + b"\1", id="a varint of eleven bytes"),
         pytest.param(b"\x4a\x04eu1", id="a field that ends after the message"),
         pytest.param(b"\x0d123", id="half a number"),
-        pytest.param(b"\x0b\x0c", id="a group"),
+        pytest.param(b"\x0b", id="a group that does not end"),
+        pytest.param(b"\x0b\x14", id="the end of another group"),
+        pytest.param(b"\x0c", id="the end of no group"),
         pytest.param(b"\x0f", id="wire type 7"),
         pytest.param(b"\x02\x00", id="field 0"),
         pytest.param(write_varint(1 << 32) + b"\0", id="a field number that is too large"),
@@ -144,6 +147,38 @@ def test_strings_are_found_at_a_path(document: str, path: str, found: list[str])
     assert [*json_strings(document.encode(), path)] == found
 
 
-def test_all_strings_are_keys_and_values_at_any_depth() -> None:
-    tree = parse_json(b'{"a": [1, "b", {"c": null, "d": "e"}]}')
-    assert sorted(all_strings(tree)) == ["a", "b", "c", "d", "e"]
+@pytest.mark.parametrize(
+    ("text", "data"),
+    [
+        pytest.param(b"-_-_", b"\xfb\xff\xbf", id="base64url"),
+        pytest.param(b"+/+/", b"\xfb\xff\xbf", id="base64"),
+        pytest.param(b"ZX\r\nUx", b"eu1", id="a line break"),
+        pytest.param(b"Z.X=U~x\xff", b"eu1", id="junk and padding inside"),
+        pytest.param(b"ZXUxOg", b"eu1:", id="no padding"),
+        pytest.param(b"ZXUxOng==", b"eu1:x", id="too much padding"),
+        pytest.param(b"ZXUxO", b"eu1", id="half a byte"),
+        pytest.param(b"", b"", id="nothing"),
+    ],
+)
+def test_lenient_base64(text: bytes, data: bytes) -> None:
+    assert decode_leniently(text) == data
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param(b'{"a": "b"} x', id="junk behind it"),
+        pytest.param(b' \n{"a": "b"}', id="white space"),
+        pytest.param(b'\xef\xbb\xbf{"a": "b"}', id="BOM"),
+        pytest.param(b'{"x": NaN, "a": "b"}', id="NaN"),
+        pytest.param(b'{"x": "\xff", "a": "b"}', id="no UTF-8"),
+    ],
+)
+def test_lenient_json(document: bytes) -> None:
+    assert ("a", "b") in parse_json_leniently(document)
+
+
+@pytest.mark.parametrize("document", [b"", b"x", b"[" * 2000, b"{"], ids=repr)
+def test_what_no_parser_takes_is_an_error(document: bytes) -> None:
+    with pytest.raises(ValueError, match=r"nested|Expecting"):
+        parse_json_leniently(document)

@@ -1,4 +1,5 @@
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import FrozenInstanceError
 
 import pytest
@@ -9,8 +10,10 @@ from hublet_router.core.lookup import (
     MAX_NAMES,
     MAX_REMEMBERED,
     Lookup,
+    Memory,
     Rule,
     RuleIndex,
+    key_of,
 )
 from hublet_router.core.places import Form, Header, Path, Place, Query
 from hublet_router.core.readers import Base64, Protobuf, Reader, Regex
@@ -103,6 +106,9 @@ class Counting:
 
     def recognises(self, credential: str) -> bool:
         return self.reader.recognises(credential)
+
+    def sightings(self, texts: Iterable[str], plains: Iterable[bytes]) -> Iterator[tuple[str, str]]:
+        return self.reader.sightings(texts, plains)
 
 
 @pytest.mark.parametrize("credential", ["eu1-x", "x", "\ud800é"], ids=ascii)
@@ -203,3 +209,14 @@ def test_no_path_makes_a_plan_grow_without_bound() -> None:
 )
 def test_a_look_knows_whether_it_needs_the_body(place: Place, in_body: bool) -> None:
     assert Lookup(place, (KEY,), ()).in_body is in_body
+
+
+def test_a_memory_keeps_no_text_and_not_too_many() -> None:
+    memory = Memory()
+    for number in range(MAX_REMEMBERED):
+        memory.add(key_of(f"{number}"))
+    assert len(memory) == MAX_REMEMBERED
+    assert key_of("0") in memory
+    memory.add(key_of("one more"))
+    assert memory == {key_of("one more")}
+    assert "one more" not in repr(memory)

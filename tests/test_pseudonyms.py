@@ -3,7 +3,7 @@
 import base64
 import json
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -126,6 +126,9 @@ def test_a_kind_of_reader_that_is_new_gets_text_of_the_same_shape() -> None:
 
         def recognises(self, credential: str) -> bool:
             return credential.endswith("!")
+
+        def sightings(self, *_: object) -> Iterator[tuple[str, str]]:
+            return iter(())
 
     rule = replace(TABLE.rules[0], reader=Ends())
     disguise = Pseudonymizer(replace(TABLE, rules=(rule,)), KEY)

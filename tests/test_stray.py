@@ -13,7 +13,7 @@ from hublet_router.tablefile import load
 from synthetic import access_token, api_key, personal_access_key, private_app_token
 
 TABLE = load(pathlib.Path(__file__).parent.parent / "hublets.yaml")
-KEY, PAT = api_key("eu1"), private_app_token("eu1")
+KEY, PAT, TOKEN = api_key("eu1"), private_app_token("eu1"), access_token("eu1")
 REFRESH = "/localdevauth/v1/auth/refresh"
 SLASHES = access_token("eu1", scopes=b"\xff\xfe").replace("-", "%2B").replace("_", "%2F")
 ESCAPED = "".join(f"\\u{ord(char):04x}" for char in personal_access_key("eu1"))
@@ -82,6 +82,39 @@ def test_the_name_may_stand_in_the_base64_of_a_part_of_the_run() -> None:
 
     assert stray
     assert stray.hublet == "eu1"
+
+
+@pytest.mark.parametrize("written", ["{}", "{}:8443", "https://{}/", "proto=https;host={}"])
+def test_the_own_host_of_a_request_is_no_credential(written: str) -> None:
+    host = "eu1-application.api.example.com"
+    fields = (("x-forwarded-host", written.format(host)),)
+    seen = Request("GET", (host,), "/", fields)
+
+    assert find_stray(TABLE, seen, "na1", []) is None
+    assert find_stray(TABLE, replace(seen, hosts=("api.hubapi.com",)), "na1", []) or "/" in written
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        pytest.param(TOKEN.replace("A", "~A"), id="junk inside"),
+        pytest.param(TOKEN[:20] + "==" + TOKEN[20:], id="padding inside"),
+        pytest.param(TOKEN + "A" * ((1 - len(TOKEN)) % 4), id="a half byte"),
+        pytest.param("eu1-short", id="a short one of another rule"),
+    ],
+)
+def test_what_its_own_rule_does_not_read_is_read_by_all(token: str) -> None:
+    rule = TABLE.rules[0]
+    seen = Request("GET", ("api.hubapi.com",), "/", (("authorization", f"Bearer {token}"),))
+    stray = find_stray(TABLE, seen, "na1", [Finding(rule.places[0], rule, token)])
+
+    assert stray
+    assert stray.hublet == "eu1"
+
+
+def test_what_was_clean_beside_a_known_credential_is_read_again_without_it() -> None:
+    for known, hublet in ((KEY, None), ("", "eu1")):
+        assert names("/?a=%65" + KEY[1:], known=known) == hublet
 
 
 def test_a_credential_that_a_rule_has_read_is_no_stray() -> None:

@@ -19,10 +19,11 @@ from hypothesis import strategies as st
 from hublet_router.core.decision import Action, Reason
 from hublet_router.core.judge import decide
 from hublet_router.core.request import Request
-from hublet_router.tablefile import load
+from hublet_router.tablefile import load, loads
 from synthetic import (
     access_token,
     api_key,
+    jwt,
     personal_access_key,
     private_app_token,
 )
@@ -48,7 +49,7 @@ def escaped(text: str) -> str:
 
 
 def in_base64(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
+    return base64.b64encode(text.encode("latin-1")).decode()
 
 
 def in_standard_base64(text: str) -> str:
@@ -71,14 +72,22 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "a name": lambda text: f"token={text}",
     "a scheme": lambda text: f"Bearer {text}",
     "another scheme": lambda text: f'Token token="{text}", a=b',
+    "base64 of base64": lambda text: in_base64(in_base64(text)),
+    "base64 of binary": lambda text: in_base64(f"\xff\x00 {text}"),
+    "UTF-16": lambda text: quote(text.encode("utf-16-le")),
+    "base64 of UTF-16": lambda text: base64.b64encode(text.encode("utf-16")).decode(),
+    "a signed value": lambda text: f"{text}.c2lnbmF0dXJl",
+    "a signed cookie": lambda text: f"s:{text}.c2lnbmF0dXJl",
+    "after a line break in JSON": lambda text: '"\\n' + text + '"',
+    "after an escaped blank": lambda text: f"Bearer+{quote(text, safe='')}",
     "a password": lambda text: f"Basic {in_base64(f'x:{text}')}",
     "a user": lambda text: f"Basic {in_base64(f'{text}:')}",
     "a list": lambda text: f"a, {text} ;b",
     "brackets": lambda text: f"[{text}]",
     "JSON": lambda text: json.dumps({"a": [text]}),
     "escapes of JSON": lambda text: '"' + "".join(f"\\u{ord(char):04x}" for char in text) + '"',
-    "the user of a URL": lambda text: f"https://{text}@a.example/",
-    "the host of a path": lambda text: f"https://a.example/{text}/x",
+    "the user of a URL": lambda text: f"https://{quote(text, safe=':')}@a.example/",
+    "the host of a path": lambda text: f"https://a.example/{quote(text, safe=':')}/x",
     "a URL's parameter": lambda text: f"https://a.example/?hapikey={text}#x",
 }
 """Ways to write a credential; upper case and `+/` change text that stays the same credential."""
@@ -187,6 +196,61 @@ def test_law_1_another_hublets_credential_anywhere_never_arrives(
     decision = decide(SHIPPED, request)
 
     assert decision.action is Action.REFUSE or decision.hublet == owner
+
+
+MANY = loads(
+    f"""
+domains: [{API}]
+hublets:
+  na1: {{upstream: "https://127.0.0.1:9441"}}
+  eu1: {{upstream: "https://127.0.0.1:9442"}}
+default: na1
+credentials:
+""".encode()
+    + b"".join(
+        f"  - {{name: {name}, in: {{header: x-{name}}}, hublet: {{{reader}}}}}\n".encode()
+        for name, reader in {
+            "base64": 'base64: "^([a-z]{2}[0-9]):"',
+            "binary": 'base64: "(?s)^.. ([a-z]{2}[0-9]):"',
+            "part": 'base64: "^([a-z]{2}[0-9]):", of: "^v1-([A-Za-z0-9]+)$"',
+            "colons": 'regex: "^v:([a-z]{2}[0-9]):[0-9a-f]{12}"',
+            "colon": 'regex: "^([a-z]{2}[0-9]):"',
+            "slashes": 'regex: "^v/([a-z]{2}[0-9])/"',
+            "user": 'regex: "^[0-9a-f]{16}@([a-z]{2}[0-9])[.]example"',
+            "jwt": "jwt: region",
+        }.items()
+    )
+)
+OF_MANY: dict[str, Callable[[str], str]] = {
+    "base64": lambda name: in_base64(f"{name}:synthetic\xff\xfe?"),
+    "base64 that is short": lambda name: in_base64(f"{name}:syn\xff\xfb?\xff\xfb"),
+    "base64 of binary": lambda name: in_base64(f"\xff\xfe {name}:synthetic-key"),
+    "a part in base64": lambda name: "v1-" + in_base64(f"{name}:synthetic-keys"),
+    "colons": lambda name: f"v:{name}:0123456789ab",
+    "a colon": lambda name: f"{name}:SYNTHETIC/KEY+",
+    "slashes": lambda name: f"v/{name}/synthetic+key",
+    "a user": lambda name: f"0123456789abcdef@{name}.example",
+    "a token": lambda name: jwt({"region": name}),
+    "a token with NaN": lambda name: jwt(f'{{"x": NaN, "region": "{name}"}}'),
+    "a token with junk": lambda name: jwt(f'{{"region": "{name}"}} x'),
+}
+WHOLE = [
+    name for name in SPELLINGS
+    if name not in {"upper case", "standard base64", "standard base64, escaped", "a user"}
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", OF_MANY)
+@examples(400)
+@given(data=st.data())
+def test_law_1_holds_for_readers_of_every_kind(kind: str, data: st.DataObject) -> None:
+    spelling, place = data.draw(one_of_each(WHOLE, [it for it in PLACES if it != "path"]))
+    (how,) = data.draw(one_of_each(PLACES[place]))
+    target, fields, body = put(place, how, SPELLINGS[spelling](OF_MANY[kind]("eu1")))
+    request = Request("POST", (API,), target, tuple(fields), body.encode("latin-1"))
+    decision = decide(MANY, request)
+
+    assert decision.reason is Reason.STRAY or body
 
 
 # Requests as real clients send them.

@@ -12,7 +12,7 @@ from ..core.formats import JsonObject
 from ..core.judge import check_request, judge
 from ..core.places import Cookie, Form, Header, Json, Path, Place, Query
 from ..core.request import Request
-from ..core.stray import MIN_RUN
+from ..core.runs import MIN_RUN
 from ..core.table import Table
 from .harmless import is_harmless, known_words
 from .lint import Remark

@@ -4,13 +4,20 @@ import binascii
 import json
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
+from string import ascii_letters, digits
 from typing import Any
 
 MAX_NESTING = 1000
 """Levels of a JSON document that are read. It bounds the parser's recursion, so that no result
 depends on how deep the caller stands; a deeper document names nothing, as to most servers."""
 
-VARINT, LEN, _FIXED = 0, 2, {1: 8, 5: 4}  # protobuf's wire types; of fixed width -> bytes
+VARINT, LEN, _START, _END = 0, 2, 3, 4  # protobuf's wire types
+_FIXED = {1: 8, 5: 4}  # those of fixed width -> bytes
+_UINT32 = (1 << 32) - 1  # Java and C# drop what is above
+
+_STANDARD = bytes.maketrans(b"-_", b"+/")
+_OUTSIDE = bytes({*range(256)} - {*f"{ascii_letters}{digits}+/-_".encode()})
+_PADDING = (b"", b"", b"==", b"=")
 
 
 def encode_base64url(data: bytes) -> str:
@@ -27,18 +34,30 @@ def decode_base64(text: str) -> bytes:
     return binascii.a2b_base64(plain + "=" * (-len(plain) % 4), strict_mode=True)
 
 
-def protobuf_fields(message: bytes) -> list[tuple[int, int, bytes]]:
+def decode_leniently(data: bytes) -> bytes:
+    """Decode base64 of either alphabet as Node and PHP do; no text is wrong to them.
+
+    They skip what is outside of the alphabet, and a last character that is half a byte.
+    """
+    plain = data.translate(_STANDARD, _OUTSIDE)
+    rest = len(plain) & 3
+    return binascii.a2b_base64(plain[:-1] if rest == 1 else plain + _PADDING[rest])
+
+
+def protobuf_fields(message: bytes) -> list[tuple[int, int, bytes]]:  # noqa: PLR0912
     """Return (field number, wire type, bytes) for each field, bounds checked; else ValueError.
 
-    The bytes of a number are as they stand there: a varint, or little-endian.
+    The bytes of a number are as they stand there: a varint, or little-endian. Groups are skipped.
     """
     fields: list[tuple[int, int, bytes]] = []
+    groups: list[int] = []
     at, end = 0, len(message)
     try:
         while at < end:
             tag, at = message[at], at + 1
             if tag > 0x7F:  # most have one byte
                 tag, at = read_varint(message, at - 1)
+                tag &= _UINT32
             start, kind = at, tag & 7
             if kind == VARINT:
                 while message[at] > 0x7F:
@@ -48,15 +67,21 @@ def protobuf_fields(message: bytes) -> list[tuple[int, int, bytes]]:
                 size, start = message[at], at + 1
                 if size > 0x7F:
                     size, start = read_varint(message, at)
+                    size &= _UINT32
                 at = start + size
-            else:
+            elif kind in _FIXED:
                 at += _FIXED[kind]
-            if not 8 <= tag < 1 << 32 or (kind == VARINT and at - start > 10):
+            elif kind == _START:
+                groups.append(tag >> 3)
+            elif kind != _END or groups.pop() != tag >> 3:
+                raise ValueError("an unknown wire type, or the end of another group")
+            if tag < 8 or (kind == VARINT and at - start > 10):
                 raise ValueError("a number that is out of range")
-            fields.append((tag >> 3, kind, message[start:at]))
+            if not groups and kind != _END:
+                fields.append((tag >> 3, kind, message[start:at]))
     except LookupError:
         raise ValueError("an unknown wire type, or a number that does not end") from None
-    if at > end:
+    if at > end or groups:
         raise ValueError("a field ends after the message")
     return fields
 
@@ -97,6 +122,17 @@ def parse_json(document: bytes) -> Any:
         raise ValueError("nested too deeply") from error
 
 
+def parse_json_leniently(document: bytes) -> Any:
+    """Parse the JSON with which a text begins, as Jackson and Python do; else raise ValueError.
+
+    They read no further than its end, or take `NaN` for a number.
+    """
+    if _nesting(document) > MAX_NESTING:
+        raise ValueError("nested too deeply")
+    decoder = json.JSONDecoder(object_pairs_hook=JsonObject, parse_int=float)
+    return decoder.raw_decode(document.decode("utf-8-sig", "replace").lstrip())[0]
+
+
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
@@ -126,17 +162,6 @@ def strings_at(tree: Any, path: str) -> Iterator[str]:
             todo.extend((item, rest) for item in reversed(node))
         elif isinstance(node, str) and rest is None and (text := node.strip()):
             yield text
-
-
-def all_strings(tree: Any) -> Iterator[str]:
-    """Yield each string of a parsed document, keys as well."""
-    todo = [tree]
-    while todo:
-        node = todo.pop()
-        if isinstance(node, str):
-            yield node
-        elif isinstance(node, (list, tuple)):  # an object is a list of pairs
-            todo.extend(node)
 
 
 def _nesting(document: bytes) -> int:

@@ -44,6 +44,21 @@ type Reading = tuple[Rule, tuple[str, ...], tuple[str, ...]]
 """The rule that read a credential, the names that it found, and the accounts."""
 
 
+class Memory(set[object]):
+    """Texts that hold nothing, each by `key_of`; one too many, and all are forgotten."""
+
+    def add(self, key: object) -> None:
+        """Remember a text."""
+        if len(self) >= MAX_REMEMBERED:
+            self.clear()
+        super().add(key)
+
+
+def key_of(text: str) -> object:
+    """Return two keyed hashes, which stand for a text in a memory: that keeps no credential."""
+    return hash(text), hash(_SALT + text)
+
+
 class Lookup:
     """One place, with the rules that read it.
 
@@ -67,7 +82,7 @@ class Lookup:
             return self.rules[0], (name,), ()
         if self._memory is None:
             return self.rules[0], (), ()
-        key = hash(credential), hash(_SALT + credential)
+        key = key_of(credential)
         reading = self._memory.get(key)
         if reading is None:
             reading = self._read(credential)
@@ -100,6 +115,7 @@ class RuleIndex:
                 self._by_place.setdefault(place, []).append(rule)
         self.places = tuple(self._by_place)
         self.strays = tuple({_lenient(rule.reader): rule for rule in reversed(rules)}.items())
+        self.clean = Memory()
         self._limited = [rule for rule in rules if rule.paths]
         prefixes = {rule.prefix for rule in self._limited}
         prefixes |= {place.prefix for place in self._by_place if isinstance(place, Path)}

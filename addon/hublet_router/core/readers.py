@@ -6,10 +6,22 @@ itself. A reader never raises, and never searches for what should be parsed.
 """
 
 import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from .formats import LEN, VARINT, decode_base64, json_strings, protobuf_fields, read_varint
+from .formats import (
+    LEN,
+    VARINT,
+    decode_base64,
+    decode_leniently,
+    json_strings,
+    parse_json_leniently,
+    protobuf_fields,
+    read_varint,
+    strings_at,
+)
 
 
 class Reader(Protocol):
@@ -20,6 +32,12 @@ class Reader(Protocol):
 
     def recognises(self, credential: str) -> bool:
         """Return whether the credential is of this kind, though it may name none."""
+
+    def sightings(self, texts: Iterable[str], plains: Iterable[bytes]) -> Iterator[tuple[str, str]]:
+        """Yield (text, name) for each of many texts that names one.
+
+        `plains` are what such texts are the base64 of; there, the text is empty.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +55,10 @@ class Regex:
         """Return whether the pattern matches."""
         return self.pattern.search(credential) is not None
 
+    def sightings(self, texts: Iterable[str], _: Iterable[bytes]) -> Iterator[tuple[str, str]]:
+        """Yield each text in which the pattern finds a name."""
+        return _sightings(self, filter(self.pattern.search, texts))
+
 
 @dataclass(frozen=True, slots=True)
 class Protobuf:
@@ -53,11 +75,13 @@ class Protobuf:
 
     def names(self, credential: str) -> tuple[str, ...]:
         """Return the field's texts."""
-        try:
-            texts = [it.decode() for kind, it in self._values(credential) or () if kind == LEN]
-        except ValueError:
-            return ()
-        return tuple(texts) if all(texts) else ()  # to a server, the last one may count
+        return _texts(self._values(credential))
+
+    def sightings(self, _: Iterable[str], plains: Iterable[bytes]) -> Iterator[tuple[str, str]]:
+        """Yield each name in a message."""
+        for plain in plains:
+            for name in _texts(self._values_in(plain)):
+                yield "", name
 
     def ids(self, credential: str) -> tuple[str, ...]:
         """Return the field's numbers as text: an account is usually one."""
@@ -74,7 +98,13 @@ class Protobuf:
     def _values(self, credential: str) -> list[tuple[int, bytes]] | None:
         """Return wire type and bytes of each such field; None where it is no such message."""
         try:
-            fields = protobuf_fields(decode_base64(credential))
+            return self._values_in(decode_base64(credential))
+        except ValueError:
+            return None
+
+    def _values_in(self, message: bytes) -> list[tuple[int, bytes]] | None:
+        try:
+            fields = protobuf_fields(message)
         except ValueError:
             return None
         if not (self.lenient or any(number == 1 for number, _, _ in fields)):
@@ -100,6 +130,15 @@ class Jwt:
         """Return whether the credential begins like every JSON Web Token: with `{"` in base64."""
         return credential.startswith("eyJ") and credential.count(".") == 2
 
+    def sightings(self, texts: Iterable[str], _: Iterable[bytes]) -> Iterator[tuple[str, str]]:
+        """Yield each token that has the claim, also to lenient parsers."""
+        for text in texts:
+            if text.count(".") >= 2:
+                payload = decode_leniently(text.split(".")[1].encode("latin-1", "replace"))
+                with suppress(ValueError, RecursionError):
+                    for name in strings_at(parse_json_leniently(payload), self.claim):
+                        yield text, name
+
 
 @dataclass(frozen=True, slots=True)
 class Base64:
@@ -124,3 +163,31 @@ class Base64:
     def recognises(self, credential: str) -> bool:
         """Return whether the pattern matches: to decode alone says little."""
         return bool(self.names(credential))
+
+    def sightings(self, texts: Iterable[str], plains: Iterable[bytes]) -> Iterator[tuple[str, str]]:
+        """Yield each name in what is decoded, or in a text that has a part to decode."""
+        if self.of:
+            yield from _sightings(self, filter(self.of.search, texts))
+        else:
+            for plain in filter(self.pattern.search, [it.decode("latin-1") for it in plains]):
+                for name in Regex(self.pattern).names(plain):
+                    yield "", name
+
+
+def _sightings(reader: Reader, texts: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for text in texts:
+        for name in reader.names(text):
+            yield text, name
+
+
+def _texts(values: Iterable[tuple[int, bytes]] | None) -> tuple[str, ...]:
+    """Return the texts among the values of a field: none if the last one, which counts, is none."""
+    texts = [_text(it) for kind, it in values or () if kind == LEN]
+    return tuple(filter(None, texts)) if texts and texts[-1] else ()
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except ValueError:
+        return ""

@@ -2,36 +2,17 @@
 
 Rules know where clients put a credential. A server may read it elsewhere: in a parameter that is an
 array, behind another scheme, in a part of a multipart body. No list of such dialects is complete,
-so every run of token characters in the request is offered to the readers of the table.
+so every run of the request is offered to the readers of the table.
 """
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
-from urllib.parse import unquote
 
 from .findings import Finding
-from .formats import all_strings, decode_base64
-from .lookup import Rule
-from .request import Request
+from .lookup import Rule, key_of
+from .request import Request, host_name
+from .runs import MIN_RUN, Runs, run_alone, runs_of, without
 from .table import Table
-
-MIN_RUN = 16
-"""Characters of the shortest run that is looked at: no credential is shorter."""
-
-MIN_BASE64 = 40
-"""The same for a run with `+` or `/`: a shorter one is a media type or a piece of a path."""
-
-MAX_DECODED = 3
-"""How often text is decoded: some servers decode what was decoded before."""
-
-_TOKEN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-"
-_BLANKED = bytes(byte if byte in _TOKEN + b"+/" else 32 for byte in range(256))
-_PARTED = bytes.maketrans(b"+/", b"  ")
-_ESCAPE = re.compile(r"(?:%|(?<!\\)\\++)u([0-9A-Fa-f]{4})|(?<!\\)\\++(?:x([0-9A-Fa-f]{2})|/)")
-_BASE64_ESCAPE = re.compile("%2([BbFf])")
-# No server takes a URL's host for a credential: `Referer: https://eu1-app.example.com/`.
-_URL_HOST = re.compile(r"(?<=://)(?:[\w-]++\.)++[A-Za-z]{2,}+(?=[\s:/?#]|\Z)", re.ASCII)
 
 
 class Stray(NamedTuple):
@@ -48,70 +29,41 @@ def find_stray(
 
     It is none of the findings that name a Hublet: those were judged.
     """
-    text = request.head
-    if request.body and table.reads_body(request):
-        text = " ".join([text, request.body.decode("latin-1"), *all_strings(request.json)])
-    seen = {it.credential.rstrip("=") for it in found if it.credential and it.hublets}
-    for _ in range(MAX_DECODED + 1):
-        inner = []
-        for run in _runs(text):
-            if run not in seen:
-                seen.add(run)
-                if (stray := _read(table, run, hublet)) and run.lower() != request.host:
+    known = [it.credential.rstrip("=") for it in found if it.credential and it.hublets]
+    for it in found:
+        if it.credential and not it.hublets:  # its own rule read nothing; another one's may
+            for _, stray in _named(table, run_alone(it.credential)):
+                if stray.hublet != hublet:
                     return stray
-                inner += _decode_run(run)
-        if not inner and "%" not in text and "\\" not in text:
-            break
-        if "%2" in text:  # an escaped `/` divides no credential in a path
-            pieces = [(it, _in_base64url(it)) for it in text.split()]
-            inner += [_unescape(plain) for it, plain in pieces if plain != it]
-        text = " ".join([_unescape(text), *inner])
+    clean = table.index.clean
+    for text in _texts(table, request):
+        text = without(text, known)  # noqa: PLW2901
+        if len(text) < MIN_RUN or (key := key_of(text)) in clean:
+            continue
+        is_clean = True
+        for runs in runs_of(text, known):
+            is_clean = is_clean and not runs.holds_known
+            for run, stray in _named(table, runs):
+                is_clean = False
+                if stray.hublet != hublet and host_name(run) != request.host:
+                    return stray
+        if is_clean:
+            clean.add(key)
     return None
 
 
-def _runs(text: str) -> list[str]:
-    """Return each run of token characters, and longer ones with `+` and `/` among them.
-
-    Translating and splitting takes a third of the time of a pattern.
-    """
-    if "://" in text:
-        text = _URL_HOST.sub("", text)
-    words = text.encode("latin-1", "replace").translate(_BLANKED).split()
-    runs = []
-    for word in [word for word in words if len(word) >= MIN_RUN]:
-        parts = word.translate(_PARTED).split()
-        if len(parts) != 1 and len(word) >= MIN_BASE64:
-            parts += [word, word.strip(b"/")]
-            if b"+" in word:  # the other one stands beside the credential
-                parts += [*word.split(b"/"), *word.split(b"+")]
-        runs += [part.decode() for part in parts if len(part) >= MIN_RUN]
-    return runs
+def _texts(table: Table, request: Request) -> Iterator[str]:
+    """Yield each text of a request that is scanned."""
+    yield request.target
+    for _, value in request.headers:
+        yield value
+    if request.body and table.reads_body(request):
+        yield request.body.decode("latin-1")
 
 
-def _read(table: Table, run: str, hublet: str) -> Stray | None:
-    for text in (run,) if run.islower() else (run, run.lower()):  # some servers fold the case
-        for reader, rule in table.index.strays:
-            for name in reader.names(text):
-                if name != hublet and name in table.hublets:
-                    return Stray(rule, name)
-    return None
-
-
-def _decode_run(run: str) -> list[str]:
-    """Return the text that a run is the base64 of, as in `Authorization: Basic`, or nothing."""
-    try:
-        plain = decode_base64(run)
-    except ValueError:
-        return []
-    return [plain.decode()] if plain.isascii() else []
-
-
-def _unescape(text: str) -> str:
-    """Decode percent, `%u0065` and the escapes of JSON once, by however many `\\`."""
-    if "\\" in text or "%u" in text:
-        text = _ESCAPE.sub(lambda it: chr(int(it[1] or it[2] or "2F", 16)), text)
-    return unquote(text) if "%" in text else text
-
-
-def _in_base64url(text: str) -> str:
-    return _BASE64_ESCAPE.sub(lambda it: "-" if it[1] in "Bb" else "_", text)
+def _named(table: Table, runs: Runs) -> Iterator[tuple[str, Stray]]:
+    """Yield each run that names a listed Hublet; a text that had to be decoded is no run."""
+    for reader, rule in table.index.strays:
+        for run, name in reader.sightings(runs.texts, runs.plains):
+            if name in table.hublets:
+                yield run, Stray(rule, name)

@@ -15,7 +15,7 @@ from typing import Any
 from ..core.findings import MAX_CREDENTIAL
 from ..core.formats import LEN, VARINT, decode_base64, protobuf_fields, read_varint, write_varint
 from ..core.readers import Base64, Jwt, Protobuf, Reader, Regex
-from ..core.stray import MIN_RUN
+from ..core.runs import MIN_RUN
 from ..core.table import Table, account_id
 from ..regex_bounds.tree import parse
 from .documents import as_number, rewritten

@@ -1,0 +1,143 @@
+"""Runs: each stretch of a text that may be a credential, in each way that a server may spell it.
+
+Nothing says where a credential begins and ends: `x:pat-…`, `a/b+c` and `<token>.<signature>` are
+one text to some servers and several to others. So a text is parted at each set of marks, and what
+stands behind escapes and base64 is parted again.
+"""
+
+import re
+from collections.abc import Container, Iterable, Iterator
+from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from .formats import decode_leniently
+
+MIN_RUN = 16
+"""Characters of the shortest run that is looked at: no credential is shorter."""
+
+MAX_DECODED = 3
+"""How often text is decoded: some servers decode what was decoded before."""
+
+_MARKS = b":@!$*"
+_KEPT = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_" + b"+/.~" + _MARKS
+_AROUND = " \t\"'=&;,"  # which begins no escape
+_BLANKED = bytes(byte if byte in _KEPT else 32 for byte in range(256))
+_NO_MARKS, _NO_SLASH, _NO_PLUS, _NO_DOTS = [
+    bytes.maketrans(marks, b" " * len(marks)) for marks in (_MARKS, b"/", b"+", b".~")
+]
+_ESCAPE = re.compile(rb"[%\\]u([0-9A-Fa-f]{4})|\\x([0-9A-Fa-f]{2})|\\[/bfnrt]")
+# No server takes a URL's host for a credential: `Referer: https://eu1-app.example.com/`.
+_URL_HOST = re.compile(rb"://(?:[0-9A-Za-z_-]++\.)++[A-Za-z]{2,}+(?=[\s:/?#]|\Z)")
+_PERCENT = re.compile(rb"%[0-9A-Fa-f]{2}")
+
+
+class Runs(NamedTuple):
+    """The runs of a text, what those decode to that are base64, and whether some were left out."""
+
+    texts: list[str]
+    plains: list[bytes]
+    holds_known: bool = False
+
+
+def runs_of(text: str, known: Iterable[str]) -> Iterator[Runs]:
+    """Yield the runs of a text as it stands, then those behind one layer of escapes, and so on.
+
+    Those that are `known` are left out, with their parts.
+    """
+    left_out = [it.encode("latin-1", "replace") for it in known]
+    seen = {*left_out}
+    data = text.encode("latin-1", "replace")
+    for _ in range(MAX_DECODED + 1):
+        words = _words(data)
+        runs, coded = _parted(words, seen)
+        seen.update(runs)
+        plains = [*map(decode_leniently, coded)]
+        yield Runs(_in_both_cases(runs), plains, any(it in words for it in left_out))
+        layers = [*plains]
+        if b"%" in data or b"\\" in data:
+            layers += {_unescaped(it) for it in _escaped(data)} - {data}
+        if not layers:
+            return
+        data = b" ".join(layers)
+
+
+def without(text: str, known: Iterable[str]) -> str:
+    """Return the text without each known run that stands alone: that leaves all the others."""
+    for run in known:
+        if run in text and run.isascii() and not run.encode().translate(None, _KEPT):
+            head, _, tail = text.partition(run)
+            if head[-1:] in _AROUND and tail[:1] in _AROUND:
+                text = head + tail
+    return text
+
+
+def run_alone(text: str) -> Runs:
+    """Return a text as the one run that it is."""
+    data = text.encode("latin-1", "replace")
+    return Runs([text, text.lower()], [decode_leniently(data)])
+
+
+def _words(data: bytes) -> bytes:
+    """Return the text with a blank for all that is in no run."""
+    if b"://" in data:
+        data = _URL_HOST.sub(b"://", data)
+    return data.translate(_BLANKED, b"\0")  # without its NULs, UTF-16 is ASCII
+
+
+def _parted(blanked: bytes, known: Container[bytes]) -> tuple[set[bytes], set[bytes]]:
+    """Return the new runs, and those of them that are of the alphabets of base64 alone."""
+    words = _long(blanked, known)
+    if not words:
+        return set(), set()
+    by_slash = _split(words, _NO_SLASH, known)
+    by_plus = _split(words, _NO_PLUS, known)
+    by_both = _split(by_slash, _NO_PLUS, known)
+    whole = {*words, *by_slash, *by_plus, *by_both}
+    for word in words:
+        if b":" in word:  # of a user and a password
+            whole.add(word.partition(b":")[2])
+        if b"/" in word:
+            whole.add(word.strip(b"/"))
+    tokens = _split(whole, _NO_MARKS, known)
+    coded = {*_split(tokens, _NO_DOTS, known)}
+    return {it for it in whole.union(tokens, coded) if len(it) >= MIN_RUN}, coded
+
+
+def _split(words: Iterable[bytes], blanked: bytes, known: Container[bytes]) -> Iterable[bytes]:
+    joined = b" ".join(words)
+    parted = joined.translate(blanked)
+    return words if parted == joined else _long(parted, known)
+
+
+def _long(data: bytes, known: Container[bytes]) -> list[bytes]:
+    return [it for it in data.split() if len(it) >= MIN_RUN and it not in known]
+
+
+def _in_both_cases(words: Iterable[bytes]) -> list[str]:
+    """Return the words as they are and in lower case, to which some servers fold them."""
+    joined = b" ".join(words)
+    lower = joined.lower()
+    whole = joined if lower == joined else joined + b" " + lower
+    return whole.decode("latin-1").split()
+
+
+def _escaped(data: bytes) -> list[bytes]:
+    """Return the text, and parted where it is before its escapes are decoded: `/x/a%2Fb%2Bc`."""
+    parted = data.translate(_NO_SLASH)
+    return [data, parted, parted.translate(_NO_PLUS)] if b"%2" in data else [data]
+
+
+def _unescaped(data: bytes) -> bytes:
+    """Decode percent, `%u0065` and the escapes of JSON once, by however many `\\`."""
+    while b"\\\\" in data:
+        data = data.replace(b"\\\\", b"\\")
+    if b"\\" in data or b"%u" in data:
+        data = _ESCAPE.sub(_character, data)
+    return unquote_to_bytes(data) if _PERCENT.search(data) else data
+
+
+def _character(escape: re.Match[bytes]) -> bytes:
+    code = int(escape[1] or escape[2] or b"20", 16)
+    if escape[0] == b"\\/":
+        return b"/"
+    return bytes([code]) if code < 256 else b" "
