@@ -70,6 +70,22 @@ def test_a_sound_table(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.M
     assert ask(capsys) == (0, [f"{ROOT}/hublets.yaml: {SOUND}"])
 
 
+def test_several_tables(capsys: pytest.CaptureFixture[str], suspicious: Path) -> None:
+    bad = ROOT / "tests" / "bad.yaml"
+    code, lines = ask(capsys, suspicious, bad, ROOT / "hublets.yaml")
+    assert code == 1
+    assert lines[0] == f"{suspicious}:5:5: warning: {WARNING}"
+    assert lines[2].startswith(f"{bad}:3:19: ")
+    assert lines[-1] == f"{ROOT}/hublets.yaml: {SOUND}"
+    assert ask(capsys, suspicious, ROOT / "hublets.yaml")[0] == 0
+    code, lines = ask(capsys, "--format", "github", bad, suspicious)
+    assert code == 1
+    assert [line.partition(" ")[0] for line in lines] == ["::error"] * 4 + ["::warning"]
+    code, lines = ask(capsys, "--format", "junit", suspicious, ROOT / "hublets.yaml", "--strict")
+    assert code == 1
+    assert lines[0] == '<testsuite name="hublet-router check" tests="3" failures="1">'
+
+
 def test_every_fault_of_a_table(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = tmp_path / "bad.yaml"
     path.write_bytes(SUSPICIOUS.replace(b"default: eu1", b"default: eu2\nx: y"))
@@ -112,7 +128,7 @@ def test_a_missing_table_is_an_error(
     assert said.err.startswith("nothing.yaml:1:1: cannot be read: No such file")
 
 
-@pytest.mark.parametrize("option", ["--coverage", "--moved"])
+@pytest.mark.parametrize("option", ["--coverage", "--moved", "--residency"])
 def test_a_table_among_recordings(
     option: str, capsys: pytest.CaptureFixture[str], flows: Path, suspicious: Path
 ) -> None:
@@ -155,7 +171,7 @@ def test_coverage_of_recorded_flows(
 ) -> None:
     code, lines = ask(capsys, ROOT / "hublets.yaml", "--coverage", flows)
     printed = lines[1 + len(SHIPPED.rules) + len(SHIPPED.hublets) :]
-    assert code == 0
+    assert code == 1
     assert lines[0] == f"{ROOT}/hublets.yaml: {SOUND}"
     assert re.match(".*hublets.yaml:[0-9]+:8: unused: no request went to Hublet 'na1'$", lines[1])
     assert printed[:5] == [
@@ -198,10 +214,11 @@ def test_moved_prints_the_accounts_that_answers_send_elsewhere(
 ) -> None:
     table, recorded = ROOT / "hublets.yaml", FOLDER / MISDIRECTED
     code, lines = ask(capsys, table, "--moved", recorded)
-    assert code == 0
+    assert code == 1
     assert yaml.safe_load("\n".join(lines[1:])) == {"accounts": {"moved": {5893: "eu1"}}}
     _, lines = ask(capsys, table, "--format=json", "--moved", recorded, recorded)
     moved = [it for it in map(json.loads, lines) if it["level"] == "moved"]
-    assert moved == [{"level": "moved", "account": "5893", "hublet": "eu1"}]
-    _, lines = ask(capsys, table, "--moved", FOLDER / "reverse.mitm")
-    assert lines[-1] == "no answer names another Hublet for an account"
+    text = "account 5893 has moved to eu1"
+    assert moved == [{"level": "moved", "text": text, "account": "5893", "hublet": "eu1"}]
+    code, lines = ask(capsys, table, "--moved", FOLDER / "reverse.mitm")
+    assert (code, lines[-1]) == (0, "no answer names another Hublet for an account")

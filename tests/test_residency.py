@@ -1,0 +1,116 @@
+"""Whether requests went, or would go, where each of their credentials says."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from hublet_router import Request, Table
+from hublet_router.analysis.residency import Residency
+from hublet_router.tablefile import load
+from synthetic import access_token, api_key, private_app_token
+from ui import ROOT
+
+SHIPPED = load(ROOT / "hublets.yaml")
+URL = "https://api.hubapi.com/crm/v3/objects/contacts"
+EU, NA, UNLISTED = (f"Bearer {private_app_token(name)}" for name in ("eu1", "na1", "zz9"))
+NAMES_NONE = f"Bearer {access_token(None)}"
+
+
+def with_policy(**policy: Any) -> Table:
+    return replace(SHIPPED, policy=replace(SHIPPED.policy, **policy))
+
+
+def request(authorization: str | None = None, query: str = "", **headers: str) -> Request:
+    if authorization:
+        headers["authorization"] = authorization
+    return Request.of("GET", f"{URL}{query}", headers)
+
+
+@pytest.mark.parametrize(
+    ("seen", "went", "sentence"),
+    [
+        pytest.param(request(EU), "eu1", None, id="where it says"),
+        pytest.param(request(EU), None, None, id="not recorded"),
+        pytest.param(
+            request(EU), "na1", "went to na1; by its credentials: eu1 ← private-app-token",
+            id="astray",
+        ),
+        pytest.param(
+            request(EU), "pat-secret",
+            "went to a name that is not listed; by its credentials: eu1 ← private-app-token",
+            id="recorded nonsense",
+        ),
+        pytest.param(request(), "na1", None, id="anonymous"),
+        pytest.param(request(), "eu1", None, id="anonymous, to any"),
+        pytest.param(request(NAMES_NONE), "ap1", None, id="names none"),
+        pytest.param(
+            request(EU, f"?hapikey={api_key('na1')}"), "eu1",
+            "went to eu1; by its credentials: refused: conflict (private-app-token)",
+            id="conflict",
+        ),
+        pytest.param(
+            request(UNLISTED), "na1",
+            "went to na1; by its credentials: refused: unknown-hublet (private-app-token)",
+            id="unlisted",
+        ),
+        pytest.param(
+            request(**{"x-token": private_app_token("eu1")}), "na1",
+            "went to na1; by its credentials: refused: stray (private-app-token)",
+            id="stray",
+        ),
+        pytest.param(
+            request(**{"x-token": private_app_token("na1")}), "eu1",
+            "went to eu1; by its credentials: na1 ← anonymous", id="stray of the default",
+        ),
+        pytest.param(request(NA, "?portalId=5865761"), "eu1", None, id="moved"),
+        pytest.param(
+            request(NA, "?portalId=5865761"), "na1",
+            "went to na1; by its credentials: eu1 ← moved (private-app-token)", id="moved since",
+        ),
+        pytest.param(request(host="elsewhere.example"), "na1", None, id="foreign"),
+        pytest.param(request(EU + "\0"), "na1", None, id="unreadable"),
+    ],
+)  # fmt: skip
+def test_a_recorded_hublet_is_held_against_the_credentials(
+    seen: Request, went: str | None, sentence: str | None
+) -> None:
+    residency = Residency(SHIPPED)
+    assert residency.check(seen, went) == sentence
+    assert (residency.requests, residency.recorded) == (1, int(went is not None))
+    assert residency.misplaced == (sentence is not None)
+    assert residency.unread == ("\0" in seen.head)
+
+
+@pytest.mark.parametrize(
+    ("policy", "seen", "sentence"),
+    [
+        pytest.param(
+            {"conflict": "first"}, request(EU, f"?hapikey={api_key('na1')}"),
+            "would go to eu1; by its credentials: refused: conflict (private-app-token)",
+            id="conflict",
+        ),
+        pytest.param(
+            {"unknown": "default"}, request(UNLISTED),
+            "would go to na1; by its credentials: refused: unknown-hublet (private-app-token)",
+            id="unknown",
+        ),
+        pytest.param(
+            {"stray": "ignore"}, request(**{"x-token": private_app_token("eu1")}),
+            "would go to na1; by its credentials: refused: stray (private-app-token)",
+            id="stray",
+        ),
+    ],
+)  # fmt: skip
+def test_a_lenient_policy_is_held_against_them_too(
+    policy: dict[str, str], seen: Request, sentence: str
+) -> None:
+    assert Residency(with_policy(**policy)).check(seen, None) == sentence
+    assert Residency(SHIPPED).check(seen, None) is None
+
+
+def test_both_are_named() -> None:
+    lenient = Residency(with_policy(unknown="default"))
+    right = "refused: unknown-hublet (private-app-token)"
+    sentence = f"went to eu1 and would go to na1; by its credentials: {right}"
+    assert lenient.check(request(UNLISTED), "eu1") == sentence
