@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
+from xml.etree.ElementTree import fromstring
 
 import pytest
 import yaml
@@ -230,6 +231,18 @@ def test_a_planted_change_is_found_and_none_is_invented(
     assert files.diff("--format=json") == code
     objects = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [it["flow"] for it in objects] == [it.id for it in TRAFFIC if it.id in changed]
+
+
+def test_ci_gets_each_kind_of_change(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
+    assert files.diff("--format=junit") == 0
+    assert fromstring(capsys.readouterr().out).attrib["failures"] == "0"
+    files.new.write_text(OLD.replace("anonymous: default", "anonymous: refuse"))
+    assert files.diff("--format=github") == 1
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("::error title=hublet-router diff%3A change::")
+    assert ": na1 ← anonymous becomes refused: anonymous: GET https://api.hubapi.com/" in line
+    assert files.diff("--format=junit") == 1
+    assert fromstring(capsys.readouterr().out).attrib["failures"] == "1"
 
 
 def test_an_object_says_all(files: Files, capsys: pytest.CaptureFixture[str]) -> None:

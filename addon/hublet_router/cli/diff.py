@@ -6,12 +6,13 @@ from pathlib import Path
 
 from ..analysis.comparison import Changes, differ
 from ..analysis.harmless import known_words
-from ..analysis.masking import mask_foreign_url, mask_url, printable
+from ..analysis.masking import counted, mask_foreign_url, mask_url, printable
 from ..analysis.misdirection import AccountMoves
 from ..core.decision import Reason
 from ..core.judge import decide
 from ..tablefile import load
 from .progress import watched_flows
+from .report import CI_FORMATS, Report
 from .shared_options import add_filter, add_format
 
 DESCRIPTION = """\
@@ -30,7 +31,7 @@ def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     parser.add_argument(
         "flows", metavar="FLOWS", nargs="+", type=Path, help="a flow file of mitmproxy, or HAR"
     )
-    add_format(parser, json="flow, method, url, old, new")
+    add_format(parser, *CI_FORMATS, json="flow, method, url, old, new")
     add_filter(parser)
     parser.set_defaults(call=diff)
 
@@ -62,4 +63,12 @@ def diff(options: argparse.Namespace) -> int:
         print(*changes.lines(), sep="\n")
         if lines := list(moves.lines()):
             print("", *lines, sep="\n")
+    report = Report("hublet-router diff", options.format)
+    if options.format in CI_FORMATS:
+        for (was, now), group in changes.groups.items():
+            text = f"{counted(group.count, 'request')}: {was} becomes {now}: {group.examples[0]}"
+            report.found("change", text)
+        if not changes.count:
+            report.passed("no request changes")
+        report.end()
     return 1 if changes.count else 0
