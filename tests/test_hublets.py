@@ -2,10 +2,13 @@
 
 import asyncio
 import contextlib
+import errno
 import json
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from mitmproxy.exceptions import OptionsError
@@ -91,18 +94,45 @@ def test_what_is_not_loopback_is_refused(url: str) -> None:
         DemoHublets().serve(table_of(eu1=url), certificates())
 
 
-def test_a_port_that_is_taken_leaves_everything_as_it_was(taken: int) -> None:
+def test_a_port_that_is_taken_is_another_one_in_the_table_that_is_used(taken: int) -> None:
+    async def main() -> None:
+        free = free_port()
+        table = table_of(na1=f"http://127.0.0.1:{free}", eu1=f"http://127.0.0.1:{taken}")
+        async with serving() as demo:
+            used = demo.serve(table, certificates())
+            assert used.hublets["na1"] == table.hublets["na1"]
+            moved = used.hublets["eu1"].port
+            assert moved != taken
+            assert await ask(moved) == ("eu1", None)
+            assert demo.serve(table, certificates()) == used  # a reload of the same file
+            assert used.version == table.version
+
+    asyncio.run(main())
+
+
+class Denied(socket.socket):
+    """A socket that may not bind a low port, whoever runs the test."""
+
+    def bind(self, address: Any) -> None:
+        if address[1] == 7:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        super().bind(address)
+
+
+def test_what_cannot_be_served_leaves_everything_as_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("hublet_router.demo.hublets.socket.socket", Denied)
+
     async def main() -> None:
         before = free_port()
         async with serving() as demo:
             demo.serve(table_of(na1=f"http://127.0.0.1:{before}"), certificates())
-            with pytest.raises(OptionsError, match=f"cannot serve eu1 at http://127.0.0.1:{taken}"):
-                demo.serve(
-                    table_of(
-                        ap1=f"http://127.0.0.1:{free_port()}", eu1=f"http://127.0.0.1:{taken}"
-                    ),
-                    certificates(),
-                )
+            nowhere = table_of(ap1=f"http://127.0.0.1:{free_port()}", eu1="http://localhost:7")
+            with pytest.raises(
+                OptionsError, match="eu1 at http://localhost:7: Permission denied; "
+            ):
+                demo.serve(nowhere, certificates())
             assert await ask(before) == ("na1", None)
 
     asyncio.run(main())

@@ -227,12 +227,13 @@ def test_rows_that_came_while_the_table_was_read_are_not_missed(tmp_path: Path) 
     for age, is_reread in ((-hour, True), (hour, False)):
         now = time.time_ns() - age
         os.utime(rows, ns=(now, now))
-        reading = live_table.LiveTable(lambda *_: None)._read(table, ())
+        reading = live_table.LiveTable(accept)._read(table, ())
         assert (reading.states[rows] == live_table._CHANGED) is is_reread
 
 
-def accept(_: Table, __: Path) -> None:
+def accept(table: Table, _: Path) -> Table:
     """Accept every table."""
+    return table
 
 
 def test_close_ends_the_watch() -> None:
@@ -320,7 +321,7 @@ def test_a_table_that_is_not_accepted_is_not_used(tmp_path: Path) -> None:
     path = tmp_path / "hublets.yaml"
     path.write_text(MINIMAL)
 
-    def refuse(_: Table, __: Path) -> None:
+    def refuse(_: Table, __: Path) -> Table:
         raise OptionsError("not here")
 
     live = LiveTable(refuse)

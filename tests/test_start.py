@@ -105,15 +105,6 @@ def test_the_demo_serves_loopback_only(tmp_path: Path) -> None:
     assert "Traceback" not in said(ended)
 
 
-def test_a_port_of_the_demo_that_is_taken_stops_the_start(tmp_path: Path, taken: int) -> None:
-    table = tmp_path / "hublets.yaml"
-    table.write_text(TABLE.replace("PORT", str(taken)))
-    ended = start("mitmdump", "--set", f"hublets={table}", "--set", "hublet_demo=true")
-    assert ended.returncode == 1
-    assert f"hublet_demo cannot serve eu1 at http://127.0.0.1:{taken}: Address" in said(ended)
-    assert "Traceback" not in said(ended)
-
-
 def test_the_options_are_listed_with_their_help() -> None:
     ended = start("mitmdump", "--options")
     assert ended.returncode == 0

@@ -106,11 +106,11 @@ class Agent:
         if candidate and (has_body or not candidate.reads_body(request)):
             self.shadow.compare(request, decision, lambda: request.body)
 
-    def _accept(self, table: Table, path: Path) -> None:
-        """Log a table that is about to be used."""
+    def _accept(self, table: Table, path: Path) -> Table:
+        """Log and return a table that is about to be used."""
         before = self.live.table
         if before and before.version == table.version:
-            return
+            return table
         hublets = ", ".join(f"{name} at {up}" for name, up in table.hublets.items())
         logger.info("table %s from %s: %s", table.version, path, hublets)
         if before and before.hublets != table.hublets:
@@ -118,6 +118,7 @@ class Agent:
                 "'hublets' has changed, and HAProxy knows those of its own configuration: run"
                 " `hublet-router export haproxy` again, and reload HAProxy"
             )
+        return table
 
 
 def _decide(table: Table | None, request: Request, sni: str | None) -> Decision:

@@ -1,11 +1,14 @@
 """Demo Hublets: servers on the table's own loopback upstreams that echo what they received."""
 
 import asyncio
+import errno
+import logging
 import socket
 import ssl
 import tempfile
 from collections.abc import Iterable
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +22,8 @@ from ..core.request import ip_address
 from ..core.table import Table, Upstream
 from .echo import echo
 
+logger = logging.getLogger(__name__)
+
 type _Address = tuple[str, int]
 
 
@@ -27,11 +32,14 @@ class DemoHublets:
 
     def __init__(self) -> None:
         self.servers: dict[_Address, asyncio.Task[asyncio.Server]] = {}
+        self._ports: dict[_Address, int] = {}
 
-    def serve(self, table: Table, certificates: CertStore) -> None:
+    def serve(self, table: Table, certificates: CertStore) -> Table:
         """Serve every upstream of the table and no other; raise OptionsError when that cannot be.
 
-        `certificates` mints what the https ones present: the table's domains and `localhost`.
+        Return the table with the ports that are served: a free one in the place of each that
+        another program has taken. `certificates` mints what the https ones present: the table's
+        domains and `localhost`.
         """
         wanted = {(up.host, up.port): (name, up) for name, up in table.hublets.items()}
         for name, upstream in wanted.values():
@@ -51,6 +59,9 @@ class DemoHublets:
         self._stop(self.servers.keys() - kept)
         for address, listener in sockets.items():
             name, upstream = wanted[address]
+            self._ports[address] = port = listener.getsockname()[1]
+            if port != upstream.port:
+                logger.info("%s is taken; the demo serves %s at port %d", upstream, name, port)
             self.servers[address] = asyncio.create_task(
                 asyncio.start_server(
                     partial(_serve, name, table),
@@ -58,6 +69,14 @@ class DemoHublets:
                     ssl=_context(table, certificates) if upstream.scheme == "https" else None,
                 )
             )
+
+        return replace(
+            table,
+            hublets={
+                name: replace(upstream, port=self._ports[upstream.host, upstream.port])
+                for name, upstream in table.hublets.items()
+            },
+        )
 
     def close(self) -> None:
         """Stop every server."""
@@ -80,19 +99,24 @@ async def _serve(
 
 
 def _listen(name: str, upstream: Upstream) -> socket.socket:
-    """Bind at once, so that a port that is taken stops the start."""
+    """Bind at once, so that what cannot be stops the start; to any port if this one is taken."""
     family = socket.AF_INET6 if ":" in upstream.host else socket.AF_INET
     # By its number: asyncio switches Nagle's delay off only for what says that it is TCP.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((upstream.host, upstream.port))
+        try:
+            listener.bind((upstream.host, upstream.port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            listener.bind((upstream.host, 0))
         listener.listen()
     except OSError as error:
         listener.close()
         raise OptionsError(
-            f"hublet_demo cannot serve {name} at {upstream}: {error.strerror}; stop what holds the"
-            " port, or change the upstream in the table"
+            f"hublet_demo cannot serve {name} at {upstream}: {error.strerror};"
+            " change the upstream in the table"
         ) from error
     return listener
 

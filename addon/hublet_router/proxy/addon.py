@@ -30,6 +30,7 @@ from .engine.http1 import Http1Cures
 from .engine.unload_guard import Standby
 from .engine.upstream_guard import UpstreamGuard
 from .live_table import LiveTable
+from .observe.decision_lines import DecisionLines
 from .observe.decision_log import DecisionLog
 from .observe.failure import described
 from .observe.metrics import Metrics
@@ -73,6 +74,7 @@ class HubletRouter:
             self.shadow,
             self.usage,
             self.decision_log,
+            DecisionLines(self.ledger),
             self.metrics,
             ProxyStatus(self.ledger),
             self.commands,
@@ -109,8 +111,8 @@ class HubletRouter:
             _use_key(ctx.options.hublet_fingerprint_key)
         if "hublets" in updated:
             self.live.use(table_path(ctx.options.hublets))
-        elif "hublet_demo" in updated:
-            self._serve_demo(self.live.table)
+        elif "hublet_demo" in updated and self.live.path:
+            self.live.use(self.live.path)
 
     def running(self) -> None:
         """Watch the table."""
@@ -220,28 +222,32 @@ class HubletRouter:
 
     # the table
 
-    def _accept(self, table: Table, path: Path) -> None:
-        """Log a table that is about to be used; refuse one that the demo cannot serve."""
-        self._serve_demo(table)
+    def _accept(self, table: Table, path: Path) -> Table:
+        """Log and return the table to use from now on; refuse one that the demo cannot serve."""
+        table = self._serve_demo(table)
         before = self.live.table
         if not before or before.version != table.version:
             hublets = ", ".join(f"{name} at {up}" for name, up in table.hublets.items())
             logger.info("table %s from %s: %s", table.version, path, hublets)
+        return table
 
     def _hang_up(self) -> None:
         """Read the table again and open the log anew, as operators expect of SIGHUP."""
         self.decision_log.reopen()
         self.live.reload_soon()
 
-    def _serve_demo(self, table: Table | None) -> None:
-        if not (ctx.options.hublet_demo and table):
+    def _serve_demo(self, table: Table) -> Table:
+        if not ctx.options.hublet_demo:
             self.demo.close()
-            return
+            return table
         folder = Path(ctx.options.confdir).expanduser()
-        self.demo.serve(table, CertStore.from_store(folder, "mitmproxy", ctx.options.key_size))
+        served = self.demo.serve(
+            table, CertStore.from_store(folder, "mitmproxy", ctx.options.key_size)
+        )
         if ctx.options.ssl_verify_upstream_trusted_ca is None:
             authority = folder / "mitmproxy-ca-cert.pem"
             ctx.options.update(ssl_verify_upstream_trusted_ca=str(authority))
+        return served
 
 
 def _use_key(file: str | None) -> None:

@@ -29,12 +29,13 @@ _CHANGED: _State = (0, 0, 0, 0)
 class LiveTable:
     """The table in use, and the files that it was read from: its own, and one of accounts.
 
-    `accept` sees each new table before it is used, and may raise OptionsError to refuse it.
+    `accept` sees each new table before it is used: it returns the one to use, or raises
+    OptionsError to refuse it.
     """
 
     def __init__(
         self,
-        accept: Callable[[Table, Path], None],
+        accept: Callable[[Table, Path], Table],
         level: int = logging.ERROR,
         option: str = "--set hublets=FILE",
     ) -> None:
@@ -166,8 +167,7 @@ class LiveTable:
             self.bad += 1
             raise table
         self.good += 1
-        self._accept(table, path)
-        self.table = table
+        self.table = self._accept(table, path)
         self.read_at = time.monotonic()
         self.is_current = True
 
