@@ -10,7 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-from harness import SECONDS, Stage, authority, free_port, wait_for
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from harness import SECONDS, Stage, authority, certificates, free_port, wait_for
 from hublet_router.agent.connection import Connection
 from hublet_router.agent.spoa import Agent
 from hublet_router.export.bundle import write
@@ -22,8 +25,9 @@ from system_programs import needed
 class AgentInside:
     """An agent on the event loop of the stage."""
 
-    def __init__(self, stage: Stage, table: Path) -> None:
+    def __init__(self, stage: Stage, table: Path, kind: type[Connection] = Connection) -> None:
         self.stage = stage
+        self.kind = kind
         self.agent = Agent()
         self.agent.live.use(table)
         self.connections: set[Connection] = set()
@@ -32,7 +36,7 @@ class AgentInside:
     async def _listen(self) -> int:
         loop = asyncio.get_running_loop()
         self.server = await loop.create_server(
-            lambda: Connection(self.agent.answer, self.connections), "127.0.0.1", 0
+            lambda: self.kind(self.agent.answer, self.connections), "127.0.0.1", 0
         )
         port: int = self.server.sockets[0].getsockname()[1]
         return port
@@ -90,6 +94,17 @@ def agent_process(table: Path, port: int, *more: str) -> Process:
         ),
         port,
     )  # fmt: skip
+
+
+def certificate(folder: Path, name: str) -> Path:
+    """Write a certificate and its key, as HAProxy's `crt` takes them."""
+    entry = certificates().get_cert(name, [x509.DNSName(name)])
+    key = entry.privatekey.private_bytes(
+        Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()
+    )
+    path = folder / "edge.pem"
+    path.write_bytes(entry.cert.to_pem() + key)
+    return path
 
 
 class HAProxy(Process):
