@@ -1,10 +1,13 @@
 """`hublet-router run`."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from hublet_router.cli import run
+from hublet_router.proxy.options import OPTIONS
 
 ROOT = Path(__file__).parents[1]
 
@@ -21,9 +24,9 @@ def test_run_is_mitmdump_with_the_faithful_options(passed_on: list[str]) -> None
     assert run.run(["--set", "hublets=x.yaml"]) == 0
     assert passed_on == [
         "-s", str(ROOT / "addon" / "router.py"),
-        "--listen-host", "127.0.0.1",
         "--set", "flow_detail=0",
         "--set", "onboarding=false",
+        "--set", "listen_host=127.0.0.1",
         "--mode", "reverse:https://unrouted.invalid",
         "--set", "hublets=x.yaml",
     ]  # fmt: skip
@@ -36,7 +39,8 @@ def test_run_is_mitmdump_with_the_faithful_options(passed_on: list[str]) -> None
         (["--table", "my.yaml", "-p1"], ["--set", "hublets=my.yaml", "-p1"]),
         (["--table=my.yaml", "-p1"], ["--set", "hublets=my.yaml", "-p1"]),
         (["-p1", "~u x"], ["-p1", "~u x"]),
-        (["--table"], ["--table"]),  # mitmdump says that it does not know it
+        (["-p1", "--table", "my.yaml", "-q"], ["--set", "hublets=my.yaml", "-p1", "-q"]),
+        (["-p1", "--table=my.yaml"], ["--set", "hublets=my.yaml", "-p1"]),
     ],
     ids=" ".join,
 )
@@ -66,6 +70,35 @@ def test_run_takes_the_mode_of_its_user_and_none_to_read_a_file(
     run.run(words)
     assert "reverse:https://unrouted.invalid" not in passed_on
     assert passed_on[-len(words) :] == words
+
+
+@pytest.mark.parametrize("words", [["--table"], ["--table="], ["-p1", "--table"]], ids=" ".join)
+def test_a_table_without_a_file_is_an_error(
+    passed_on: list[str], words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run.run(words) == 2
+    assert capsys.readouterr().err == "hublet-router run: --table needs a file; name one\n"
+    assert passed_on == []
+
+
+def test_help_begins_with_our_own_options() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "hublet_router", "run", "--help"],
+        capture_output=True, text=True, timeout=60, check=True, cwd=ROOT,
+    )  # fmt: skip
+    assert ended.stdout.startswith("usage: hublet-router run [TABLE] [MITMDUMP'S ARGUMENTS]\n")
+    ours, theirs = ended.stdout.split("Arguments of mitmdump:")
+    assert [
+        option.name for option in OPTIONS if f"\n    {option.name} (default: " not in ours
+    ] == []
+    assert "--set option[=value]" in theirs
+    assert max(map(len, ours.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("word", ["--set=listen_host=::1", "listen_host=0.0.0.0"])
+def test_the_users_address_takes_the_place_of_loopback(passed_on: list[str], word: str) -> None:
+    run.run(["--set", word] if "--set" not in word else [word])
+    assert [it for it in passed_on if "listen_host" in it] == [word]
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """`hublet-router run`: the routing proxy."""
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 
 SUMMARY = (
     "the routing proxy: mitmdump with the addon, on 127.0.0.1:8080; a first argument without '-' is"
@@ -11,6 +13,24 @@ SUMMARY = (
 UNROUTED = "reverse:https://unrouted.invalid"
 """Where a request goes that nothing routes: a name that cannot exist (RFC 6761 section 6.4)."""
 
+HELP = f"""\
+usage: hublet-router run [TABLE] [MITMDUMP'S ARGUMENTS]
+
+Route requests by TABLE. This is mitmdump with the addon on 127.0.0.1:8080, and with
+--mode {UNROUTED}. Each argument of mitmdump takes the place of ours.
+
+  TABLE, --table FILE   the table (default: hublets.yaml)
+  --listen-port PORT    where to listen (default: 8080); --listen-host HOST for other than loopback
+  --mode MODE           regular for an explicit proxy; can be given several times
+  --set NAME=VALUE      an option of mitmproxy, or one of these:
+
+{{options}}
+
+Exit status: 0 it was stopped; 1 it could not start; 2 an argument of ours is wrong.
+
+Arguments of mitmdump:
+"""
+
 # The user's own mode; or none: where flows are read from a file in a reverse mode, mitmproxy writes
 # the mode's host over the Host of each (`Master.load_flow`).
 _NO_MODE = re.compile(r"-m.*|--mode(=.*)?|-n|--no-server|-n?r.*|--rfile(=.*)?")
@@ -18,22 +38,41 @@ _NO_MODE = re.compile(r"-m.*|--mode(=.*)?|-n|--no-server|-n?r.*|--rfile(=.*)?")
 
 # Without the first, mitmdump would print each URL, and with it credentials of the query. With
 # onboarding, it compares the host of each request with that of its own page, mitm.it.
-_OPTIONS = {"flow_detail": "0", "onboarding": "false"}
+_OPTIONS = {"flow_detail": "0", "onboarding": "false", "listen_host": "127.0.0.1"}
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run mitmdump with the addon; the user's options win over ours."""
     from mitmproxy.tools.main import mitmdump  # noqa: PLC0415  # half a second, for this alone
 
-    from ..proxy.engine.har_files import install  # noqa: PLC0415
-
-    install()  # a file that `-C` names is read before the script
-    arguments = _with_table(list(arguments))
-    ours = ["-s", str(script()), "--listen-host", "127.0.0.1", *defaults(_OPTIONS, arguments)]
+    if {"-h", "--help"} & {*arguments}:
+        print(help_text(), flush=True)
+        try:
+            mitmdump(["--help"])
+        except SystemExit:  # it exits with 1
+            return 0
+    try:
+        arguments = _with_table(list(arguments))
+    except ValueError as error:
+        print(f"hublet-router run: {error}", file=sys.stderr)
+        return 2
+    ours = ["-s", str(script()), *defaults(_OPTIONS, arguments)]
     if not any(_NO_MODE.fullmatch(word) for word in arguments):
         ours += ["--mode", UNROUTED]
     mitmdump([*ours, *arguments])
     return 0
+
+
+def help_text() -> str:
+    """Return what `run --help` prints before the help of mitmdump: our own options."""
+    from ..proxy.options import OPTIONS  # noqa: PLC0415  # mitmproxy, for this alone
+
+    rows = []
+    for option in OPTIONS:
+        default = "none" if option.default is None else str(option.default).lower()
+        about = fill(option.help, 92, initial_indent=" " * 8, subsequent_indent=" " * 8)
+        rows.append(f"    {option.name} (default: {default})\n{about}")
+    return HELP.format(options="\n".join(rows))
 
 
 def defaults(options: Mapping[str, str], arguments: Sequence[str]) -> list[str]:
@@ -50,14 +89,23 @@ def defaults(options: Mapping[str, str], arguments: Sequence[str]) -> list[str]:
 
 
 def _with_table(words: list[str]) -> list[str]:
-    """Return the words with a leading TABLE, `--table TABLE` or `--table=TABLE` as an option."""
-    if words[:1] == ["--table"] and words[1:]:
-        words = words[1:]
-    elif words and words[0].startswith("--table="):
-        words = [words[0].removeprefix("--table="), *words[1:]]
+    """Return the words with a leading TABLE, or `--table FILE` anywhere, as an option.
+
+    Raise ValueError for an option without a file.
+    """
+    table, rest = None, []
     if words and not words[0].startswith("-"):
-        return ["--set", f"hublets={words[0]}", *words[1:]]
-    return words
+        table, *words = words
+    todo = iter(words)
+    for word in todo:
+        name, equals, value = word.partition("=")
+        if name == "--table":
+            table = value if equals else next(todo, None)
+            if not table:
+                raise ValueError("--table needs a file; name one")
+        else:
+            rest.append(word)
+    return [*(["--set", f"hublets={table}"] if table else []), *rest]
 
 
 def script() -> Path:

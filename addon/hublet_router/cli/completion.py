@@ -1,0 +1,53 @@
+"""`hublet-router completion`: what a shell completes after `hublet-router`."""
+
+import argparse
+import re
+from collections.abc import Mapping
+
+from . import explain, run
+
+SHELLS = ("bash", "zsh")
+
+DESCRIPTION = """\
+Print a script that completes commands, their long options, and files. For this shell:
+
+  source <(hublet-router completion bash)"""
+
+# A word that does not begin with - is completed to a file, by `-o default`.
+_SCRIPT = """\
+_hublet_router() {{
+    local word=${{COMP_WORDS[COMP_CWORD]}} words=
+    case $COMP_CWORD,${{COMP_WORDS[1]}},$word in
+        1,*) words="{commands}" ;;
+{cases}
+    esac
+    COMPREPLY=($(compgen -W "$words" -- "$word"))
+}}
+complete -o default -F _hublet_router hublet-router
+"""
+_ZSH = "autoload -Uz bashcompinit && bashcompinit\n"
+_OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]+")
+
+
+def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "completion",
+        help="a script for bash or zsh that completes the words of this command",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("shell", choices=SHELLS)
+    parser.set_defaults(call=lambda options: _print(options.shell, commands.choices))
+
+
+def _print(shell: str, parsers: Mapping[str, argparse.ArgumentParser]) -> int:
+    helps = {name: parser.format_help() for name, parser in parsers.items()}
+    helps |= {"run": run.help_text(), "explain": explain.HELP}  # argparse does not see their words
+    cases = [
+        f'        *,{name},-*) words="{" ".join(dict.fromkeys(_OPTION.findall(text)))}" ;;'
+        for name, text in helps.items()
+    ]
+    words = " ".join([*helps, "--help", "--version"])
+    print((_ZSH if shell == "zsh" else "") + _SCRIPT.format(commands=words, cases="\n".join(cases)))
+    return 0
