@@ -1,22 +1,27 @@
+import re
+from pathlib import Path
+
 import pytest
 
+from hublet_router.core.lookup import Rule
+from hublet_router.core.places import Cookie, Form, Header, Host, Json, Query
 from hublet_router.core.places import Path as PathPlace
-from hublet_router.core.places import Query
-from hublet_router.core.readers import Protobuf
+from hublet_router.core.readers import Account, Jwt, Protobuf, Regex
 from hublet_router.core.table import Accounts, Move
-from hublet_router.tablefile.accounts import parse_accounts, read_moved
-from hublet_router.tablefile.errors import Faults, TableError
+from hublet_router.tablefile.accounts import parse_accounts
+from hublet_router.tablefile.errors import Faults
+from hublet_router.tablefile.source_files import SourceFiles
 from hublet_router.tablefile.structure import SCHEMA, check, compose
 
-HUBLETS = {"na1", "eu1"}
+NAMES = {"na1": "na1", "eu1": "eu1", "europe": "eu1"}
 
 
-def read(text: str) -> tuple[Accounts | None, list[str]]:
+def read(text: str, folder: Path = Path("/nowhere")) -> tuple[Accounts | None, list[str]]:
     """Read what stands under `accounts:`; return it with its faults."""
     faults = Faults()
     node = compose(faults, text.encode()) if text else None
     section = check(faults, node, SCHEMA["properties"]["accounts"]) if node else None
-    accounts = parse_accounts(faults, section, HUBLETS)
+    accounts = parse_accounts(faults, section, NAMES, SourceFiles(str(folder / "t.yaml"), b""))
     return accounts, [f"{fault.line}:{fault.column}: {fault.text}" for fault in faults.found]
 
 
@@ -24,31 +29,109 @@ def test_a_table_without_accounts() -> None:
     assert read("") == (None, [])
 
 
-def test_accounts() -> None:
+def test_accounts(tmp_path: Path) -> None:
+    (tmp_path / "moved.csv").write_text("9,na1,europe\n")
     accounts, sentences = read(
-        'ids: [{query: portalId}, {protobuf: 3}, {path: "^/submit/([0-9]+)/"}]\n'
-        "moved: {5865761: {from: na1, to: eu1}, 0007: na1, acme: {to: eu1}, '08': eu1}\n"
-        "file: moved.csv\n"
+        "ids: [{query: portalId}, {protobuf: 3}]\n"
+        "moved: {5865761: {from: na1, to: europe}, 0007: na1, acme: {to: eu1}, '08': europe}\n"
+        "file: moved.csv\n",
+        tmp_path,
     )
 
     assert sentences == []
+    assert accounts == Accounts(
+        (Rule("accounts", (Query("portalId"),), Account()),),
+        (Protobuf(3),),
+        {
+            "5865761": Move("eu1", "na1"),
+            "7": Move("na1"),
+            "acme": Move("eu1"),
+            "8": Move("eu1"),
+            "9": Move("eu1", "na1"),
+        },
+    )
+
+
+def test_a_file_that_is_missing_is_a_fault(tmp_path: Path) -> None:
+    _, sentences = read("{ids: [{query: q}], file: moved.csv}", tmp_path)
+
+    assert sentences == [
+        "1:1: cannot be read: No such file or directory; write lines of account,hublet into it, or"
+        " remove 'file' from 'accounts'"
+    ]
+
+
+def pattern(text: str) -> re.Pattern[str]:
+    return re.compile(text, re.IGNORECASE)
+
+
+@pytest.mark.parametrize(
+    ("item", "rule"),
+    [
+        pytest.param("query: q", Rule("accounts", (Query("q"),), Account()), id="query"),
+        pytest.param(
+            "query: [q, r]", Rule("accounts", (Query("q"), Query("r")), Account()), id="two names"
+        ),
+        pytest.param(
+            "header: X-Account", Rule("accounts", (Header("x-account"),), Account()), id="header"
+        ),
+        pytest.param(
+            "header: authorization, scheme: Account",
+            Rule("accounts", (Header("authorization", "account"),), Account()),
+            id="header and scheme",
+        ),
+        pytest.param("cookie: c", Rule("accounts", (Cookie("c"),), Account()), id="cookie"),
+        pytest.param(
+            "form: f, paths: ^/a",
+            Rule("accounts", (Form("f"),), Account(), pattern("^/a"), "/a"),
+            id="form",
+        ),
+        pytest.param(
+            "json: a.b, paths: ^/a",
+            Rule("accounts", (Json("a.b"),), Account(), pattern("^/a"), "/a"),
+            id="json",
+        ),
+        pytest.param(
+            "path: '^/submit/([0-9]+)/'",
+            Rule("accounts", (PathPlace(pattern("^/submit/([0-9]+)/"), "/submit/"),), Account()),
+            id="path",
+        ),
+        pytest.param(
+            "host: '^([a-z]+)[.]'",
+            Rule("accounts", (Host(re.compile("^([a-z]+)[.]")),), Account()),
+            id="host",
+        ),
+    ],
+)
+def test_where_an_account_stands_beside_the_credentials(item: str, rule: Rule) -> None:
+    accounts, sentences = read(f"{{ids: [{{{item}}}], moved: {{1: eu1}}}}")
+
+    assert sentences == []
     assert accounts
-    query, path = accounts.places
-    assert query == Query("portalId")
-    assert isinstance(path, PathPlace)
-    assert (path.pattern.pattern, path.prefix) == ("^/submit/([0-9]+)/", "/submit/")
-    assert accounts.fields == (Protobuf(3),)
-    assert accounts.moved == {
-        "5865761": Move("eu1", "na1"),
-        "7": Move("na1"),
-        "acme": Move("eu1"),
-        "8": Move("eu1"),
-    }
-    assert accounts.file == "moved.csv"
+    assert (accounts.beside, accounts.inside) == ((rule,), ())
+
+
+@pytest.mark.parametrize(
+    ("item", "reader"),
+    [
+        pytest.param("protobuf: 3", Protobuf(3), id="protobuf"),
+        pytest.param("jwt: account.id", Jwt("account.id"), id="jwt"),
+        pytest.param("regex: '^k_([0-9]+)'", Regex(re.compile("^k_([0-9]+)")), id="regex"),
+    ],
+)
+def test_how_an_account_stands_in_a_credential(item: str, reader: Protobuf | Jwt | Regex) -> None:
+    accounts, sentences = read(f"{{ids: [{{{item}}}], moved: {{1: eu1}}}}")
+
+    assert sentences == []
+    assert accounts
+    assert (accounts.beside, accounts.inside) == ((), (reader,))
 
 
 EITHER = "'accounts' must hold at least one of moved, file"
-ONE_KIND = "an item of 'ids' must hold exactly one of query, path, protobuf"
+ONE_KIND = (
+    "an item of 'ids' must hold exactly one of header, query, cookie, form, json, path, host,"
+    " protobuf, jwt, regex"
+)
 FIELD = "'protobuf' of an item of 'ids' must be the number of a protobuf field, like 9"
 
 
@@ -82,10 +165,26 @@ def test_faults_of_accounts(text: str, sentences: list[str]) -> None:
         pytest.param("[{}]", [f"1:8: {ONE_KIND}"], id="of no kind"),
         pytest.param("[{query: q, protobuf: 3}]", [f"1:8: {ONE_KIND}"], id="of two kinds"),
         pytest.param(
-            "[{header: q}]",
-            ["1:9: unknown key 'header' in an item of 'ids'; known are query, path, protobuf",
+            "[{heather: q}]",
+            ["1:9: unknown key 'heather' in an item of 'ids'; did you mean 'header'?",
              f"1:8: {ONE_KIND}"],
             id="of another kind",
+        ),
+        pytest.param(
+            "[{form: q}]",
+            ["1:8: a rule that reads a body needs 'paths'; say which have one"],
+            id="a body on any path",
+        ),
+        pytest.param(
+            "[{jwt: q, paths: ^/}]",
+            ["1:17: 'paths' limits where an account stands; remove it"],
+            id="paths of a credential",
+        ),
+        pytest.param(
+            "[{header: Host}]",
+            ["1:17: HTTP/2 has no header 'host', so this would miss some requests; write host:"
+             " PATTERN instead of header: host, which sees the host whatever the protocol"],
+            id="the header host",
         ),
         pytest.param("[{protobuf: x}]", [f"1:19: {FIELD}"], id="no number"),
         pytest.param(
@@ -101,7 +200,6 @@ def test_faults_of_ids(ids: str, sentences: list[str]) -> None:
 
     assert found == sentences
     assert accounts
-    assert (accounts.places, accounts.fields) == ((), ())
 
 
 @pytest.mark.parametrize(
@@ -126,101 +224,3 @@ def test_faults_of_ids(ids: str, sentences: list[str]) -> None:
 )  # fmt: skip
 def test_faults_of_moved(moved: str, sentences: list[str]) -> None:
     assert read(f"ids: [{{query: q}}]\nmoved: {moved}\n")[1] == sentences
-
-
-ACCOUNTS = Accounts((Query("q"),), (), {"1": Move("eu1")}, "moved.csv")
-
-
-@pytest.mark.parametrize(
-    ("rows", "moved"),
-    [
-        pytest.param("", {}, id="empty"),
-        pytest.param("2,na1\n", {"2": "na1"}, id="a line"),
-        pytest.param("2,na1", {"2": "na1"}, id="no newline at the end"),
-        pytest.param("2,na1\r\n\r\n3,eu1\r\n", {"2": "na1", "3": "eu1"}, id="CRLF, an empty line"),
-        pytest.param("account,hublet\n2,na1\n", {"2": "na1"}, id="a head"),
-        pytest.param("\ufeff2,na1\n", {"2": "na1"}, id="a byte order mark"),
-        pytest.param("\ufeffid,hublet\n2,na1\n", {"2": "na1"}, id="a mark and a head"),
-        pytest.param('"2","na1"\n', {"2": "na1"}, id="quotes"),
-        pytest.param(" 2,na1\n\t03 ,eu1\n", {"2": "na1", "3": "eu1"}, id="white space"),
-        pytest.param("002,na1\n2,na1\n", {"2": "na1"}, id="twice the same"),
-        pytest.param("1,eu1\n", {}, id="the same as in the table"),
-        pytest.param("acmé,na1\n", {"acmé": "na1"}, id="no number"),
-        pytest.param("2,na1,eu1\n", {"2": Move("eu1", "na1")}, id="from and to"),
-        pytest.param("account,from,to\n2,eu1,na1\n", {"2": Move("na1", "eu1")}, id="their head"),
-    ],
-)
-def test_a_file_of_accounts(rows: str, moved: dict[str, str | Move]) -> None:
-    moves = {account: Move(it) if isinstance(it, str) else it for account, it in moved.items()}
-    read = read_moved("moved.csv", rows.encode(), ACCOUNTS, HUBLETS)
-    assert read == {"1": Move("eu1"), **moves}
-
-
-def test_a_hublet_is_kept_once() -> None:
-    moved = read_moved("moved.csv", b"2,na1\n3,na1\n", ACCOUNTS, HUBLETS)
-
-    assert moved["2"] is moved["3"]
-    assert ACCOUNTS.moved == {"1": Move("eu1")}
-
-
-SPREADSHEET = ("2.0", "+2", "\uff12", "2 2", "5.87E+06", "5,865,761", "'2", "=2")
-NO_ROW = "not account,to or account,from,to; fix the line"
-
-
-@pytest.mark.parametrize(
-    ("rows", "sentences"),
-    [
-        pytest.param(b"2\n", [f"1:1: {NO_ROW}"], id="one column"),
-        pytest.param(b"2;na1\n", [f"1:1: {NO_ROW}"], id="semicolons"),
-        pytest.param(b"2,na1,\n", [f"1:1: {unlisted('')}"], id="an empty column"),
-        pytest.param(b"2,na1,eu1,na1\n", [f"1:1: {NO_ROW}"], id="four columns"),
-        pytest.param(b"2,xx,eu1\n", [f"1:1: {unlisted('xx')}"], id="from nowhere"),
-        pytest.param(
-            b"2,na1,eu1\n2,eu1\n",
-            ["2:1: account 2 is there twice, with different Hublets; keep one"],
-            id="with and without from",
-        ),
-        pytest.param(b",na1\n", [f"1:1: {NO_ROW}"], id="no account"),
-        pytest.param(b"2,na1\nid,hublet\n", [f"2:1: {unlisted('hublet')}"], id="a late head"),
-        pytest.param(b"2, na1\n", [f"1:1: {unlisted(' na1')}"], id="a space"),
-        pytest.param(
-            b"2,na1\n02,eu1\n",
-            ["2:1: account 02 is there twice, with different Hublets; keep one"],
-            id="twice, and different",
-        ),
-        pytest.param(
-            "\n".join(f'"{odd}",na1' for odd in SPREADSHEET).encode(),
-            [
-                f"{at}:1: no request names an account '{odd}'; write the plain number or id"
-                for at, odd in enumerate(SPREADSHEET, 1)
-            ],
-            id="what a spreadsheet makes of numbers",
-        ),
-        pytest.param(
-            b"1,na1\n",
-            ["1:1: account 1 is there twice, with different Hublets; keep one"],
-            id="not as in the table",
-        ),
-        pytest.param(
-            b"2,na1\n\n3\n4,xx\n", [f"3:1: {NO_ROW}", f"4:1: {unlisted('xx')}"], id="each line"
-        ),
-        pytest.param(b"x\n" * 99, [f"{at}:1: {NO_ROW}" for at in range(1, 21)], id="the first 20"),
-        pytest.param(
-            b"2,na1\n3,\xff\n", ["2:3: not UTF-8; save the file as UTF-8 text"], id="no UTF-8"
-        ),
-        pytest.param(
-            b"\xff", ["1:1: not UTF-8; save the file as UTF-8 text"], id="no UTF-8 at all"
-        ),
-        pytest.param(
-            b"2,na1\n3," + b"x" * 131073,
-            ["2:1: not CSV: field larger than field limit (131072); fix the line"],
-            id="no CSV",
-        ),
-    ],
-)
-def test_faults_of_a_file(rows: bytes, sentences: list[str]) -> None:
-    with pytest.raises(TableError) as caught:
-        read_moved("moved.csv", rows, ACCOUNTS, HUBLETS)
-
-    assert caught.value.messages == [f"moved.csv:{sentence}" for sentence in sentences]
-    assert {fault.file for fault in caught.value.faults} == {"moved.csv"}

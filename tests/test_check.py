@@ -113,7 +113,7 @@ def test_a_fault_of_a_file_beside_the_table(
     suspicious.write_bytes(SUSPICIOUS + b"accounts: {ids: [{query: id}], file: moved.csv}\n")
     sentence = "'eu2' is not listed in 'hublets'; add it or fix the name"
 
-    assert ask(capsys, suspicious) == (1, [f"{moved}:1:1: {sentence}"])
+    assert ask(capsys, suspicious) == (1, [f"{moved}:1:3: {sentence}"])
 
 
 @pytest.mark.parametrize("words", [["nothing.yaml"], ["--table", "nothing.yaml"]], ids=" ".join)

@@ -49,6 +49,7 @@ def test_what_no_request_used() -> None:
     texts = [text for _, text in coverage.unused()]
 
     assert texts == [
+        "no request used rule 'regional-domain'",
         "no request used rule 'private-app-token'",
         "no request used rule 'private-app-token-in-header'",
         "no request used rule 'private-app-token-in-json'",

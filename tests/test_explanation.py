@@ -69,7 +69,7 @@ TABLES = st.builds(
         policy=replace(TABLE.policy, **policy),
     ),
     accounts=st.sampled_from(
-        [TABLE.accounts, None, TABLE.accounts and replace(TABLE.accounts, fields=())]
+        [TABLE.accounts, None, TABLE.accounts and replace(TABLE.accounts, inside=())]
     ),
     **{key: st.sampled_from(["default", "refuse"]) for key in ("legacy", "anonymous", "unknown")},
     conflict=st.sampled_from(["refuse", "first"]),
@@ -152,7 +152,7 @@ def test_each_rule_and_place_has_a_row_in_the_order_of_the_table(
     if explanation.decision.reason is Reason.FOREIGN_HOST:
         assert explanation.tried == ()
         return
-    fields = 1 if table.accounts and table.accounts.fields else 0
+    fields = 1 if table.accounts and table.accounts.inside else 0
     listed = ACCOUNTS[: 1 + fields] if table.accounts else []
     tried = [(one.rule, one.place.partition(" in ")[0]) for one in explanation.tried]
     if explanation.decision.reason is Reason.STRAY:

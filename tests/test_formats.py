@@ -5,6 +5,7 @@ import pytest
 
 from hublet_router.core.formats import (
     MAX_NESTING,
+    JsonNumber,
     decode_base64,
     decode_leniently,
     encode_base64url,
@@ -122,8 +123,26 @@ def test_brackets_in_strings_and_beside_each_other_are_no_nesting() -> None:
 
 
 def test_json_is_read_with_a_bom_and_with_numbers_of_any_length() -> None:
-    assert parse_json(b"\xef\xbb\xbf[1]") == [1.0]
-    assert parse_json(b"9" * 5000) == float("inf")
+    assert parse_json(b"\xef\xbb\xbf[1]") == ["1"]
+    assert parse_json(b"9" * 5000) == "9" * 5000
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        ("9007199254740993", "9007199254740993"),
+        ("5865761.0", "5865761"),
+        ("5.865761e6", "5865761"),
+        ("0.50", "0.50"),
+        ("1e999", "1e999"),
+        ("-7", "-7"),
+    ],
+)
+def test_a_number_is_the_text_of_its_value(number: str, text: str) -> None:
+    value = parse_json(number.encode())
+
+    assert isinstance(value, JsonNumber)
+    assert value == text
 
 
 @pytest.mark.parametrize(
@@ -136,7 +155,8 @@ def test_json_is_read_with_a_bom_and_with_numbers_of_any_length() -> None:
         pytest.param('{"A-b": "x", "a_B": "y"}', "a_b", ["x", "y"], id="other spellings"),
         pytest.param('[{"a": ["x", ["y"]]}]', "a", ["x", "y"], id="lists"),
         pytest.param('{"a": {"b": "x"}}', "a", [], id="an object"),
-        pytest.param('{"a": 1, "b": ""}', "a", [], id="a number"),
+        pytest.param('{"a": 10.0, "b": ""}', "a", ["10"], id="a number"),
+        pytest.param('{"a": true, "b": null}', "a", [], id="a truth value"),
         pytest.param('{"a": ""}', "a", [], id="empty"),
         pytest.param('{"b": "x"}', "a", [], id="another key"),
         pytest.param('"x"', "a", [], id="a string alone"),

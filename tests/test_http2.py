@@ -45,10 +45,12 @@ class Http2Client:
         *fields: tuple[str, str],
         end: bool = False,
         scheme: str = "https",
+        authority: str = API,
     ) -> int:
         """Send the head of a request, and return its stream."""
         stream = self.http.get_next_available_stream_id()
-        pseudo = [(":method", method), (":scheme", scheme), (":path", path), (":authority", API)]
+        pseudo = [(":method", method), (":scheme", scheme), (":path", path)]
+        pseudo += [(":authority", authority)]
         self.http.send_headers(stream, [*pseudo, *fields], end_stream=end)
         self.flush()
         return stream
@@ -292,3 +294,27 @@ def test_2000_requests_on_one_connection_leave_nothing_behind(stage: Stage) -> N
             client.answers.clear()
         grown = resident() - before
     assert grown < 6_000_000
+
+
+def test_a_regional_domain_is_seen_in_both_protocols(stage: Stage) -> None:
+    stage.upstream("na1", API)
+    stage.upstream("eu1", API)
+    text = stage.table_text(domains="[api.hubapi.com, api-eu1.hubapi.com]")
+    rule = '  - {name: domain, in: {host: "^api-([a-z0-9]+)[.]"}, hublet: {regex: "^(.+)$"}}\n'
+    stage.table(
+        text.replace("credentials:\n", f"credentials:\n{rule}").replace(
+            "'}", "', sni: api.hubapi.com}"
+        )
+    )
+    port = stage.proxy()
+    regional = "api-eu1.hubapi.com"
+    with Http2Client(port) as client, stage.client() as plain:
+        for fields, status in (((), 200), ((token("eu1"),), 200), ((token("na1"),), 400)):
+            stream = client.start("GET", "/2", *fields, end=True, authority=regional)
+            assert client.answer(stream)[0] == str(status)
+            lines = [f"{name}: {value}" for name, value in fields]
+            assert plain.get("/1", *lines, host=regional.upper()).status == status
+        assert client.get("/global", token("na1"))[1] == b"na1"
+    arrived = [request.split(b" ")[1] for request in stage.upstreams["eu1"].requests]
+    assert arrived == [b"/2", b"/1", b"/2", b"/1"]
+    assert len(stage.upstreams["na1"].requests) == 1

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from hublet_router.core.decision import Action, Decision, Reason, refuse
 from hublet_router.core.findings import MAX_CREDENTIAL, findings
 from hublet_router.core.judge import decide
+from hublet_router.core.lookup import Rule
 from hublet_router.core.places import Path, Query
-from hublet_router.core.readers import Protobuf
+from hublet_router.core.readers import Account, Protobuf
 from hublet_router.core.request import Request
 from hublet_router.core.table import Accounts, Move, Policy, Table, Upstream
 from hublet_router.tablefile import load, loads
@@ -602,8 +603,11 @@ def test_control_characters_are_refused_in_target_and_fields(char: str) -> None:
 MOVED = replace(
     TABLE,
     accounts=Accounts(
-        places=(Query("portalId"), Path(re.compile("^/submit/([0-9]+)/"), "/submit/")),
-        fields=(Protobuf(3),),
+        beside=tuple(
+            Rule("accounts", (place,), Account())
+            for place in (Query("portalId"), Path(re.compile("^/submit/([0-9]+)/"), "/submit/"))
+        ),
+        inside=(Protobuf(3),),
         moved={"7": Move("eu1"), "8": Move("ap1", "eu1"), "9": Move("eu1", "na1")},
     ),
 )
@@ -1054,3 +1058,177 @@ def test_law_6_every_decision_explains_itself(table: Table, seen: Request) -> No
             decision.reason not in {Reason.ANONYMOUS, Reason.FOREIGN_HOST}
         )
     assert decision.as_json()["reason"] == decision.reason.value
+
+
+OTHER = loads(
+    b"""
+domains: [api.example.com, api-eu.example.com, api-us.example.com]
+hublets:
+  us: {upstream: "https://us.internal.example", aliases: [us-east-1, "1"]}
+  eu: {upstream: "https://eu.internal.example", aliases: [eu-central-1, EU, "2"]}
+default: us
+credentials:
+  - name: regional-host
+    in: {host: "^api-([a-z]+)[.]"}
+    hublet: {regex: "^(.+)$"}
+  - name: jwt
+    in: {header: authorization, scheme: bearer}
+    hublet: {jwt: region}
+  - name: key
+    in: {header: x-api-key}
+    hublet: {regex: "^acme_([A-Za-z]+)_"}
+accounts:
+  ids:
+    - {header: X-Account}
+    - {header: authorization, scheme: account}
+    - {cookie: account}
+    - {query: [account, acct]}
+    - {form: account, paths: "^/form"}
+    - {json: [account.id, number], paths: "^/json"}
+    - {jwt: account}
+    - {regex: "^acme_[A-Za-z]+_([0-9]+)_"}
+  moved: {7: eu, 8: {from: us-east-1, to: EU}, acme: eu, 9007199254740993: eu}
+""",
+    name="/nowhere/t.yaml",
+)
+
+
+def other(
+    target: str = "/",
+    *headers: tuple[str, str],
+    body: bytes | None = b"",
+    host: str = "api.example.com",
+) -> Request:
+    return Request("POST", (host,), target, headers, body)
+
+
+def claims(**claims: object) -> tuple[str, str]:
+    return bearer(jwt(claims))
+
+
+def key(name: str, account: str = "1") -> tuple[str, str]:
+    return "x-api-key", f"acme_{name}_{account}_0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    ("seen", "hublet"),
+    [
+        pytest.param(other("/", claims(region="eu-central-1")), "eu", id="in a claim"),
+        pytest.param(other("/", claims(region=2)), "eu", id="a number"),
+        pytest.param(other("/", claims(region="us-east-1")), "us", id="of the default"),
+        pytest.param(other("/", key("EU")), "eu", id="in a key"),
+        pytest.param(
+            other("/", claims(region="eu-central-1"), key("EU")), "eu", id="two names, one Hublet"
+        ),
+        pytest.param(other("/", claims(region="eu"), key("EU")), "eu", id="its own and another"),
+    ],
+)
+def test_an_alias_is_another_name_of_a_hublet(seen: Request, hublet: str) -> None:
+    decision = decide(OTHER, seen)
+
+    assert (decision.hublet, decision.reason) == (hublet, "credential")
+
+
+@pytest.mark.parametrize(
+    ("seen", "reason"),
+    [
+        pytest.param(other("/", claims(region="Eu")), "unknown-hublet", id="no alias"),
+        pytest.param(
+            other("/", claims(region="eu-central-1"), key("us")), "conflict", id="two Hublets"
+        ),
+        pytest.param(
+            other("/", key("us"), ("x-other", "acme_EU_1_0123456789abcdef")), "stray", id="a stray"
+        ),
+        pytest.param(
+            other("/", claims(region="eu"), host="api-us.example.com"), "conflict", id="the host"
+        ),
+        pytest.param(
+            other("/", key("us"), host="api-EU.example.com:443"), "conflict", id="and a key"
+        ),
+    ],
+)
+def test_names_that_are_no_alias_or_disagree_are_refused(seen: Request, reason: str) -> None:
+    assert decide(OTHER, seen)[0:4:3] == ("refuse", reason)
+
+
+@pytest.mark.parametrize(
+    ("host", "headers", "hublet", "reason"),
+    [
+        ("api-eu.example.com", (), "eu", "credential"),
+        ("API-EU.Example.com.:8443", (), "eu", "credential"),
+        ("api-eu.example.com", (key("EU"),), "eu", "credential"),
+        ("api-eu.example.com", (claims(sub="x"),), "eu", "credential"),
+        ("api.example.com", (), "us", "anonymous"),
+        ("api.example.com", (("referer", "x api-eu.example.com"),), "us", "anonymous"),
+    ],
+)
+def test_a_regional_host_names_its_hublet(
+    host: str, headers: tuple[tuple[str, str], ...], hublet: str, reason: str
+) -> None:
+    decision = decide(OTHER, other("/", *headers, host=host))
+
+    assert (decision.hublet, decision.reason) == (hublet, reason)
+
+
+FORM = ("content-type", "application/x-www-form-urlencoded")
+JSON = ("content-type", "application/json")
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        pytest.param(other("/", ("x-account", "7")), id="header"),
+        pytest.param(other("/", ("x-account", " 007 ")), id="header, another spelling"),
+        pytest.param(other("/", ("authorization", "Account 7")), id="header with a scheme"),
+        pytest.param(other("/", ("cookie", "a=b; account=7")), id="cookie"),
+        pytest.param(other("/?acct=7"), id="query"),
+        pytest.param(other("/form", FORM, body=b"a=b&account=7"), id="form"),
+        pytest.param(other("/json", JSON, body=b'{"account": {"id": "7"}}'), id="json"),
+        pytest.param(other("/json", JSON, body=b'{"account": {"id": 7}}'), id="json, a number"),
+        pytest.param(other("/json", JSON, body=b'{"number": 7.0}'), id="json, a fraction"),
+        pytest.param(
+            other("/json", JSON, body=b'{"number": 9007199254740993}'), id="json, a long number"
+        ),
+        pytest.param(other("/", claims(region="us", account=7)), id="claim"),
+        pytest.param(other("/", claims(region="us", account="acme")), id="claim, a text"),
+        pytest.param(other("/", claims(account=7)), id="claim of a token that names none"),
+        pytest.param(other("/", key("us", "7")), id="key"),
+        pytest.param(
+            other("/", ("x-account", "8"), claims(region="us-east-1")), id="beside, from an alias"
+        ),
+    ],
+)
+def test_an_account_is_found_in_any_place(seen: Request) -> None:
+    decision = decide(OTHER, seen)
+
+    assert (decision.hublet, decision.reason) == ("eu", "moved")
+    listed = replace(OTHER, accounts=OTHER.accounts and replace(OTHER.accounts, moved={}))
+    assert decide(listed, seen).hublet == "us"
+
+
+@pytest.mark.parametrize(
+    ("seen", "reason"),
+    [
+        pytest.param(other("/", ("x-account", "7"), key("us")), "conflict", id="beside, no from"),
+        pytest.param(
+            other("/", ("x-account", "acme"), key("us", "7")), "moved", id="beside and inside"
+        ),
+        pytest.param(
+            other("/", key("us", "7"), claims(region="us")), "conflict", id="inside of one of two"
+        ),
+        pytest.param(other("/form", JSON, body=b"{}"), "unreadable", id="another format"),
+        pytest.param(other("/form", FORM, body=None), "too-large", id="a long body"),
+        pytest.param(other("/", ("cookie", "account=%37")), "unreadable", id="an escaped cookie"),
+        pytest.param(other("/?account=%2537"), "unreadable", id="escaped twice"),
+        pytest.param(other("/", ("x-account", "7" * 20000)), "too-large", id="a long account"),
+        pytest.param(other("/other", JSON, body=b"{"), "anonymous", id="a body of another path"),
+    ],
+)
+def test_an_account_beside_is_held_to_what_a_credential_is(seen: Request, reason: str) -> None:
+    assert decide(OTHER, seen).reason == reason
+
+
+def test_an_account_that_cannot_be_read_may_be_ignored() -> None:
+    table = replace(OTHER, policy=replace(OTHER.policy, unreadable="ignore"))
+
+    assert decide(table, other("/form", JSON, body=b"{}")).reason == "anonymous"

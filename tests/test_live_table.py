@@ -181,7 +181,7 @@ def test_a_file_of_accounts_that_is_written_anew_is_read(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("damage", "sentence"),
     [
-        ("8,eu1\n9,zz9\n", ":2:1: 'zz9' is not listed in 'hublets'; add it or fix the name"),
+        ("8,eu1\n9,zz9\n", ":2:3: 'zz9' is not listed in 'hublets'; add it or fix the name"),
         (None, ":1:1: cannot be read: No such file or directory; write lines of account,hublet"),
     ],
     ids=["bad", "gone"],

@@ -124,7 +124,7 @@ def test_a_file_of_accounts_is_looked_for_beside_the_table(tmp_path: Path) -> No
     table = load(file)
 
     assert table.accounts
-    assert (table.accounts.moved, table.accounts.file) == ({"7": Move("eu1")}, str(rows))
+    assert (table.accounts.moved, table.files) == ({"7": Move("eu1")}, (str(rows),))
     digest = hashlib.sha256(rows.read_bytes()).digest()
     assert table.version == hashlib.sha256(file.read_bytes() + digest).hexdigest()[:12]
     rows.write_text("7,eu1\n8,eu1\n")

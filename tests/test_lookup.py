@@ -16,8 +16,8 @@ from hublet_router.core.lookup import (
     key_of,
 )
 from hublet_router.core.places import Form, Header, Path, Place, Query
-from hublet_router.core.readers import Base64, Protobuf, Reader, Regex
-from synthetic import access_token, base64url, varint_field
+from hublet_router.core.readers import Account, Base64, Jwt, Protobuf, Reader, Regex
+from synthetic import access_token, base64url, jwt, varint_field
 
 BEARER = Header("authorization", "bearer")
 PREFIX = Regex(re.compile("^([a-z0-9]+)-"))
@@ -87,6 +87,57 @@ def test_read(rules: tuple[Rule, ...], credential: str, found: lookup.Reading) -
 
     assert look.read(credential) == found
     assert look.read(credential) == found, "remembered"
+
+
+KEYS = Rule("keys", (BEARER,), Regex(re.compile("^k_([a-z0-9]+)_")))
+TOKENS = Rule("tokens", (BEARER,), Jwt("region"))
+NUMBER, CLAIM = Regex(re.compile("^k_[a-z0-9]+_([0-9]+)")), Jwt("account")
+
+
+@pytest.mark.parametrize(
+    ("rules", "credential", "hublets", "accounts"),
+    [
+        pytest.param((KEYS,), "k_eu1_62515_x", ("eu1",), ("62515",), id="a pattern"),
+        pytest.param((KEYS,), "k_eu1_x", ("eu1",), (), id="none"),
+        pytest.param((KEYS,), "k_eu_7", ("eu1",), ("7",), id="an alias, with an account"),
+        pytest.param(
+            (TOKENS,), jwt({"region": "eu", "account": 7}), ("eu1",), ("7",), id="a claim"
+        ),
+        pytest.param((OAUTH,), jwt({"account": 7}), (), (), id="a claim of another kind"),
+    ],
+)
+def test_accounts_are_read_in_credentials_of_their_kind(
+    rules: tuple[Rule, ...], credential: str, hublets: tuple[str, ...], accounts: tuple[str, ...]
+) -> None:
+    look = Lookup(BEARER, rules, (NUMBER, CLAIM), {"eu": "eu1"})
+
+    assert look.read(credential) == (rules[0], hublets, accounts)
+    assert look.read(credential) == (rules[0], hublets, accounts), "remembered"
+
+
+def test_a_single_pattern_knows_aliases() -> None:
+    look = Lookup(BEARER, (PAT,), (), {"eu": "eu1"})
+
+    assert look.read("eu-x") == (PAT, ("eu1",), ())
+
+
+def test_an_account_beside_is_looked_for_apart_from_credentials() -> None:
+    beside = Rule("accounts", (Query("key"), Query("id")), Account(), re.compile("^/crm"))
+    index = RuleIndex((KEY,), (beside,), (NUMBER,))
+    looks = index.lookups_for(("/crm/v3",))
+
+    assert index.places == (Query("key"), Query("id"))
+    assert [(it.place, it.is_beside) for it in looks] == [
+        (Query("key"), False),
+        (Query("key"), True),
+        (Query("id"), True),
+    ]
+    assert [it.read("k_eu1_7") for it in looks] == [
+        (KEY, (), ("7",)),
+        (beside, (), ("k_eu1_7",)),
+        (beside, (), ("k_eu1_7",)),
+    ]
+    assert [it.is_beside for it in index.lookups_for(("/x",))] == [False]
 
 
 def test_a_credential_without_accounts_to_look_for_has_none() -> None:

@@ -1,3 +1,6 @@
+from hashlib import sha256
+from ipaddress import ip_address
+
 import pytest
 
 from hublet_router.core.places import Form, Query
@@ -14,7 +17,7 @@ WHOLE = DOMAINS + HUBLETS + RULES + DEFAULT
 
 
 def read(text: str) -> Table:
-    return parse(text.encode(), name="t.yaml", version="0123456789ab")
+    return parse(text.encode(), name="t.yaml")
 
 
 def faults(text: str) -> list[str]:
@@ -39,7 +42,7 @@ def example(value: str) -> str:
 def test_the_smallest_table() -> None:
     table = read(WHOLE)
 
-    assert table.version == "0123456789ab"
+    assert table.version == sha256(WHOLE.encode()).hexdigest()[:12]
     assert table.domains == {"api.test"}
     assert table.hublets == {
         "na1": Upstream("https", "na1.test", 443),
@@ -130,6 +133,8 @@ def test_accounts_belong_to_the_table() -> None:
         ("xn--caf-dma.test", "xn--caf-dma.test"),
         ("_internal.test", "_internal.test"),
         ("x" * 63, "x" * 63),
+        ("'[2001:DB8:0::1]'", "[2001:db8::1]"),
+        ("'[::ffff:10.0.0.1]'", f"[{ip_address('::ffff:10.0.0.1')}]"),
     ],
 )
 def test_domains(text: str, domain: str) -> None:
@@ -305,7 +310,7 @@ def misread(what: str, value: str, kind: str) -> str:
 
 NO_DOMAIN = (
     "a domain must be a host name without scheme, port and path, in ASCII (xn--…), with a leading"
-    " '*.' for any one label"
+    " '*.' for any one label, or an IPv6 address in [ ]"
 )
 
 
@@ -374,9 +379,25 @@ def test_faults_of_the_whole(text: str, sentences: list[str]) -> None:
                 "api..test",
                 ".test",
                 "-a.test",
-                "[::1]",
+                "::1",
+                "[::1]:80",
+                "*.[::1]",
+                "[1.2.3.4]",
                 "x" * 64,
             )
+        ),
+        pytest.param(
+            "['[::1::2]', '[12]']",
+            [
+                "1:11: domain '[::1::2]' is no IPv6 address; fix it",
+                "1:23: domain '[12]' is no IPv6 address; fix it",
+            ],
+            id="no address",
+        ),
+        pytest.param(
+            "['[::1]', '[0:0::1]']",
+            ["1:20: domain '[0:0::1]' is defined twice; keep one"],
+            id="an address twice",
         ),
         pytest.param(
             "[a.test, A.Test.]", ["1:19: domain 'A.Test.' is defined twice; keep one"], id="twice"
@@ -518,8 +539,8 @@ def test_faults_of_one_hublet(text: str, sentences: list[str]) -> None:
             pytest.param(
                 f'{{na1: {{upstream: "https://a.test"}}, eu1: {other}}}',
                 [
-                    "1:51: Hublets 'na1' and 'eu1' have one address with different scheme or sni;"
-                    " give each an address of its own, or both the same scheme and sni"
+                    "1:51: Hublets 'na1' and 'eu1' have one address with different scheme, sni"
+                    " or ca; give each an address of its own, or both the same scheme, sni and ca"
                 ],
                 id=other,
             )
@@ -536,6 +557,49 @@ def test_faults_of_hublets(text: str, sentences: list[str]) -> None:
     more = "policy: {legacy: refuse, anonymous: refuse}\n" if "na1" not in text else DEFAULT
 
     assert faults(f"hublets: {text}\n{DOMAINS}{RULES}{more}") == sentences
+
+
+def aliased(first: str, second: str = "[eu]") -> str:
+    return (
+        f"hublets: {{na1: {{upstream: 'https://a.test', aliases: {first}}},"
+        f" eu1: {{upstream: 'https://b.test', aliases: {second}}}}}\n{DOMAINS}{RULES}{DEFAULT}"
+    )
+
+
+def test_aliases() -> None:
+    table = read(aliased("[us, 'US East (1)']"))
+
+    assert table.aliases == {"us": "na1", "US East (1)": "na1", "eu": "eu1"}
+    assert [table.hublet_named(name) for name in ("eu", "eu1", "EU", "")] == [
+        "eu1",
+        "eu1",
+        None,
+        None,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "sentences"),
+    [
+        pytest.param("us", ["1:54: 'aliases' of Hublet 'na1' must be a list"], id="no list"),
+        pytest.param(
+            "[no]", [f"1:55: {misread("'aliases' of Hublet 'na1'", 'no', 'a truth value')}"],
+            id="a word of YAML",
+        ),
+        pytest.param("[na1]", ["1:55: 'na1' is a name of Hublet 'na1'; keep one"], id="its own"),
+        pytest.param("[eu1]", ["1:55: 'eu1' is a name of Hublet 'eu1'; keep one"], id="another's"),
+        pytest.param("[us, us]", ["1:59: 'us' is a name of Hublet 'na1'; keep one"], id="twice"),
+        pytest.param("[eu]", ["1:105: 'eu' is a name of Hublet 'na1'; keep one"], id="of two"),
+    ],
+)  # fmt: skip
+def test_faults_of_aliases(first: str, sentences: list[str]) -> None:
+    assert faults(aliased(first)) == sentences
+
+
+def test_a_ca_needs_https() -> None:
+    assert faults(hublets("{upstream: http://eu1.test, ca: ca.pem}")) == [
+        "2:48: 'ca' of Hublet 'eu1' needs an upstream of https; remove it"
+    ]
 
 
 def dangling(what: str, listed: str = "na1, eu1") -> str:
@@ -836,6 +900,6 @@ colour: blue
 
 def test_a_table_error_names_the_file() -> None:
     with pytest.raises(TableError) as caught:
-        parse(b"a: b: c", name="/etc/hublets.yaml", version="")
+        parse(b"a: b: c", name="/etc/hublets.yaml")
 
     assert str(caught.value).startswith("/etc/hublets.yaml:1:5: not YAML: ")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hublet_router.core.places import Cookie, Form, Header, Json, Path, Place, Query
+from hublet_router.core.places import Cookie, Form, Header, Host, Json, Path, Place, Query
 from hublet_router.core.request import MAX_BODY, Request, host_name, ip_address
 from synthetic import UUID, private_app_token
 
@@ -43,6 +43,8 @@ def request(
         ("[::1]", "[::1]"),
         ("[::1]:8443", "[::1]"),
         ("[FE80::A]", "[fe80::a]"),
+        ("[0:0::0:1]:443", "[::1]"),
+        ("[::1::2]", "[::1::2]"),
         ("[::1", "[::1"),
         ("::1", "::1"),
         ("[api.hubapi.com]", "[api.hubapi.com]"),
@@ -206,7 +208,7 @@ TOKEN_PATH = Path(re.compile("^/oauth/v1/refresh-tokens/([^/]+)"))
         pytest.param(
             Json("key"), request(body=b'{"key": "x", "key": "y"}'), ["x", "y"], id="duplicate keys"
         ),
-        pytest.param(Json("key"), request(body=b'{"key": 1}'), [], id="json, a number"),
+        pytest.param(Json("key"), request(body=b'{"key": 1}'), ["1"], id="json, a number"),
         pytest.param(Json("key"), request(body=None), [], id="json, too long to be read"),
         pytest.param(TOKEN_PATH, request("/oauth/v1/refresh-tokens/x?y"), ["x"], id="path"),
         pytest.param(
@@ -225,6 +227,28 @@ def test_values(place: Place, seen: Request, values: list[str]) -> None:
 
     assert found is not None
     assert list(found) == values
+
+
+REGION = Host(re.compile(r"^api(?:-([a-z0-9]*))?\."))
+
+
+@pytest.mark.parametrize(
+    ("hosts", "values"),
+    [
+        pytest.param(("api-eu1.test",), ["eu1"], id="a region"),
+        pytest.param(("API-EU1.Test.:443",), ["eu1"], id="case, trailing dot, port"),
+        pytest.param(("api-eu1.test", "api-EU1.test:443"), ["eu1"], id="Host and :authority"),
+        pytest.param(("api.test",), [], id="the group is not there"),
+        pytest.param(("api-.test",), [], id="the group is empty"),
+        pytest.param(("www.test",), [], id="no match"),
+        pytest.param(("api-eu1.test", "api-na1.test"), [], id="hosts that differ"),
+        pytest.param((), [], id="no host"),
+    ],
+)
+def test_the_host_is_the_same_whatever_the_protocol(
+    hosts: tuple[str, ...], values: list[str]
+) -> None:
+    assert list(REGION.values(request(hosts=hosts))) == values
 
 
 def form(body: bytes, *headers: tuple[str, str]) -> Request:

@@ -81,7 +81,7 @@ def test_rules_keep_their_order_and_their_paths() -> None:
     ]
 
 
-ONE_PLACE = "'in' must hold exactly one of header, query, cookie, form, json, path"
+ONE_PLACE = "'in' must hold exactly one of header, query, cookie, form, json, path, host"
 ONE_READER = "'hublet' must hold exactly one of regex, protobuf, jwt, base64"
 PART = "'of' belongs to 'base64'; remove it"
 HEADER = "'header' of 'in' must be the name of a header, without spaces and colon"
@@ -260,7 +260,7 @@ def test_faults(text: str, sentences: list[str]) -> None:
         pytest.param(
             rule("{body: x}"),
             "3:8: unknown key 'body' in 'in'; known are header, query, cookie, form, json, path,"
-            " scheme",
+            " host, scheme",
             id="no such place",
         ),
         pytest.param(
@@ -282,7 +282,7 @@ def test_a_misspelled_kind_is_reported_with_what_is_allowed(text: str, sentence:
 
 def test_a_scheme_that_no_header_can_have_is_reported() -> None:
     assert read(rule('{header: authorization, scheme: "Bearer token"}'))[1] == [
-        "3:39: 'scheme' of 'in' must be the word before the credential in the header, like bearer"
+        "3:39: 'scheme' of 'in' must be the word before the text in the header, like bearer"
     ]
 
 

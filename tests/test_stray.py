@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from hublet_router.core.findings import Finding
-from hublet_router.core.readers import Base64
+from hublet_router.core.places import Host, Query
+from hublet_router.core.readers import Base64, Regex
 from hublet_router.core.request import Request
 from hublet_router.core.stray import find_stray
 from hublet_router.tablefile import load
@@ -75,7 +76,7 @@ def test_nothing_else_is_found(target: str, field: str, body: str) -> None:
 
 def test_the_name_may_stand_in_the_base64_of_a_part_of_the_run() -> None:
     part = Base64(re.compile("^([a-z0-9]+):"), of=re.compile("^v1-([A-Za-z0-9]+)$"))
-    table = replace(TABLE, rules=(replace(TABLE.rules[0], reader=part),))
+    table = replace(TABLE, rules=(replace(TABLE.rules[1], reader=part),))
     key = "v1-" + base64.b64encode(b"eu1:synthetic-key").decode().rstrip("=")
 
     stray = find_stray(table, Request("GET", ("api.hubapi.com",), f"/?x={key}", ()), "na1", [])
@@ -115,6 +116,29 @@ def test_what_its_own_rule_does_not_read_is_read_by_all(token: str) -> None:
 def test_what_was_clean_beside_a_known_credential_is_read_again_without_it() -> None:
     for known, hublet in ((KEY, None), ("", "eu1")):
         assert names("/?a=%65" + KEY[1:], known=known) == hublet
+
+
+def test_the_host_of_a_rule_is_no_stray_elsewhere() -> None:
+    """A regional host in another field is no credential, whatever reads that of a rule."""
+    whole = Host(re.compile("^(.+)$"))
+    region = Regex(re.compile("^api-([a-z0-9]+)[.]hubapi[.]com$"))
+    rule = replace(TABLE.rules[0], places=(whole,), reader=region)
+    other = replace(TABLE.rules[1], places=(whole, Query("at")), reader=region)
+    seen = Request("GET", ("api.hubapi.com",), "/", (("x-forwarded-host", "api-eu1.hubapi.com"),))
+
+    assert find_stray(replace(TABLE, rules=(rule,)), seen, "na1", []) is None
+    assert find_stray(replace(TABLE, rules=(rule, other)), seen, "na1", [])
+
+
+def test_a_stray_may_use_another_name_of_its_hublet() -> None:
+    rule = replace(TABLE.rules[0], places=(Query("k"),), reader=Regex(re.compile("^k_([a-z]+)_")))
+    table = replace(TABLE, rules=(rule,), aliases={"europe": "eu1", "america": "na1"})
+    found = [
+        find_stray(table, Request("GET", ("api.hubapi.com",), f"/k_{name}_0123456789", ()), at, [])
+        for name, at in (("europe", "na1"), ("europe", "eu1"), ("america", "na1"))
+    ]
+
+    assert [stray and stray.hublet for stray in found] == ["eu1", None, None]
 
 
 def test_a_credential_that_a_rule_has_read_is_no_stray() -> None:

@@ -105,6 +105,7 @@ def test_owns(host: str, owned: bool) -> None:
         ("0x7f.1", True),
         ("127.000.0.1", True),
         ("::ffff:127.0.0.1", True),
+        ("[::ffff:127.0.0.1]", True),
         ("api-eu1.internal.example", True),
         ("API-EU1.Internal.Example", True),
         ("api-eu1.internal.example.", True),
@@ -138,27 +139,7 @@ def test_reads_body(rules: tuple[Rule, ...], path: str, reads: bool) -> None:
     assert table("api.hubapi.com", rules=rules).reads_body(Request("GET", (), path)) is reads
 
 
-KNOWN = Accounts(
-    (Query("portalId"), Query("id")),
-    (Protobuf(3),),
-    {"7": Move("eu1"), "8": Move("na1")},
-)
-
-
-@pytest.mark.parametrize(
-    ("target", "hublets"),
-    [
-        pytest.param("/?portalId=7", ("eu1",), id="one that has moved"),
-        pytest.param("/?portalId=007", ("eu1",), id="another spelling"),
-        pytest.param("/?portalId=9", (), id="one that has not"),
-        pytest.param("/", (), id="none"),
-        pytest.param("/?id=8&portalId=7", ("eu1", "na1"), id="two, in the order of the places"),
-        pytest.param("/?id=9&portalId=7", ("eu1", None), id="one that has, one that has not"),
-    ],
-)
-def test_accounts_named_by_a_request(target: str, hublets: tuple[str | None, ...]) -> None:
-    moves = KNOWN.moves_in(Request("GET", ("api.test",), target))
-    assert tuple(move and move.to for move in moves) == hublets
+KNOWN = Accounts((), (Protobuf(3),), {"7": Move("eu1"), "8": Move("na1")})
 
 
 def test_owners_of_accounts() -> None:
@@ -182,6 +163,13 @@ def test_owners_of_accounts() -> None:
 )
 def test_one_spelling_of_an_account(text: str, account: str) -> None:
     assert account_id(text) == account
+
+
+def test_the_server_name_of_an_address_has_no_brackets() -> None:
+    upstream = Upstream("https", "10.0.0.1", 443)
+
+    assert upstream.server_name(None, "[2001:db8::1]") == "2001:db8::1"
+    assert upstream.server_name("api.test", "[2001:db8::1]") == "api.test"
 
 
 def test_repr_shows_no_account() -> None:

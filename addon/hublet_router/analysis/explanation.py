@@ -1,7 +1,7 @@
 """Why a request went where it went: the decision, and what became of each rule on the way."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
@@ -11,6 +11,7 @@ from ..core.findings import Finding, findings
 from ..core.judge import check_request, judge
 from ..core.lookup import Rule
 from ..core.places import Header
+from ..core.readers import AccountReader, Jwt, Protobuf
 from ..core.request import Request
 from ..core.stray import find_stray
 from ..core.table import Table
@@ -147,7 +148,8 @@ class _Report:
         for rule in self.table.rules:
             applies = rule.applies_to(self.request.paths)
             for place in rule.places:
-                here = [it for it in self.found if applies and it.place == place]
+                found = [it for it in self.found if it.place == place and not it.is_beside]
+                here = found if applies else []
                 for it in here:
                     yield from self._read(rule, it)
                 if not here:
@@ -186,18 +188,46 @@ class _Report:
     def accounts(self) -> Iterator[Tried]:
         """Yield what became of each account, at each place for one."""
         decides = self.decision.reason is Reason.MOVED
-        for place, ids in _account_ids(self.table, self.request, self.found):
-            if not ids:
+        for place, found in self._account_places():
+            if not found:
                 outcome = Outcome.NO_ACCOUNT
                 yield Tried("accounts", place, outcome, None, None, outcome.value)
-            for one, owner in ids:
-                outcome = Outcome.MOVED if owner else Outcome.NOT_MOVED
-                why = outcome.value.format(name=owner)
-                if decides and owner == self.decision.hublet:
-                    why, decides = why + _DECIDED, False
-                elif owner:
-                    why += self._aside(owner, None)
-                yield Tried("accounts", place, outcome, describe_shape(one, self.table), owner, why)
+            for it in found:
+                if it.problem:
+                    why = Outcome.UNREAD.value.format(problem=it.problem)
+                    why += _DECIDED if it is self.settled else ""
+                    yield Tried("accounts", place, Outcome.UNREAD, None, None, why)
+                for one, owner in self._owners(it):
+                    outcome = Outcome.MOVED if owner else Outcome.NOT_MOVED
+                    why = outcome.value.format(name=owner)
+                    if decides and owner == self.decision.hublet:
+                        why, decides = why + _DECIDED, False
+                    elif owner:
+                        why += self._aside(owner, None)
+                    shape = describe_shape(one, self.table)
+                    yield Tried("accounts", place, outcome, shape, owner, why)
+
+    def _account_places(self) -> Iterator[tuple[str, list[Finding]]]:
+        """Yield each place for an account with what stands there."""
+        accounts = self.table.accounts
+        for rule in accounts.beside if accounts else ():
+            for place in rule.places:
+                here = [it for it in self.found if it.is_beside and it.place == place]
+                yield place_name(place), here
+        if accounts and accounts.inside:
+            what = ", ".join(map(_account_name, accounts.inside))
+            inside = [it for it in self.found if it.accounts and not it.is_beside]
+            for it in inside:
+                yield f"{what} in {place_name(it.place)}", [it]
+            if not inside:
+                yield what, []
+
+    def _owners(self, it: Finding) -> Iterator[tuple[str, str | None]]:
+        """Yield each account of a finding, with the Hublet to which it has moved."""
+        accounts = self.table.accounts
+        return zip(
+            it.accounts, accounts.hublets_by_id(it.accounts) if accounts else (), strict=True
+        )
 
     def stray(self) -> Iterator[Tried]:
         """Yield the stray credential that refused the request: its place, and never its text."""
@@ -252,25 +282,14 @@ def _parts(request: Request) -> Iterator[tuple[str, Request]]:
     yield "body", replace(request, headers=())
 
 
-type _Ids = list[tuple[str, str | None]]
-"""Accounts, each with the Hublet to which it has moved."""
-
-
-def _account_ids(
-    table: Table, request: Request, found: Iterable[Finding]
-) -> Iterator[tuple[str, _Ids]]:
-    """Yield each place for an account with what stands there."""
-    if not (accounts := table.accounts):
-        return
-    read = [(place_name(place), [*(place.values(request) or ())]) for place in accounts.places]
-    if accounts.fields:
-        where = f"protobuf {', '.join(str(field.field) for field in accounts.fields)}"
-        inside = [
-            (f"{where} in {place_name(it.place)}", [*it.accounts]) for it in found if it.accounts
-        ]
-        read += inside or [(where, [])]
-    for place, ids in read:
-        yield place, [*zip(ids, accounts.hublets_by_id(ids), strict=True)]
+def _account_name(reader: AccountReader) -> str:
+    """Return what reads an account in a credential, as the table writes it."""
+    match reader:
+        case Protobuf(field):
+            return f"protobuf {field}"
+        case Jwt(claim):
+            return f"jwt {claim}"
+    return "regex"
 
 
 def _foreign(table: Table, decision: Decision) -> str | None:

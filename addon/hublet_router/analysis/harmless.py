@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from ..core.decision import Reason
 from ..core.lookup import RuleIndex
-from ..core.places import Path
+from ..core.places import Host, Path
 from ..core.table import Table
 
 _FIELDS = """
@@ -153,8 +153,8 @@ def _words_of(table: Table) -> frozenset[str]:
     answer = table.misdirected
     texts = [*table.hublets, *table.domains, *Reason, answer.header or "", answer.json or ""]
     texts += [rule.paths.pattern for rule in table.rules if rule.paths]
-    for place in (*table.places, *(table.accounts.places if table.accounts else ())):
-        pattern = place.pattern.pattern if isinstance(place, Path) else ""
+    for place in table.places:
+        pattern = place.pattern.pattern if isinstance(place, Path | Host) else ""
         names = (getattr(place, name, None) or "" for name in ("name", "path", "scheme"))
         texts += [pattern, *names]
     lower = [text.lower() for text in texts]

@@ -48,7 +48,7 @@ def detect_misdirection(
     is_sure = status != how.status or body is None or not (how.header or how.json)
     if not (named or is_sure or status == MISDIRECTED):
         return None
-    listed = next((name for name in named if name in table.hublets), None)
+    listed = next(filter(None, map(table.hublet_named, named)), None)
     is_migrating = status == MIGRATING and how.status != MIGRATING
     return Misdirection(listed, is_migrating)
 
@@ -114,8 +114,7 @@ def account_ids(table: Table, request: Request) -> set[str]:
     if table.accounts is None:
         return set()
     read = findings(table, request)
-    found = [value for place in table.accounts.places for value in place.values(request) or ()]
-    found += [account for it in read for account in it.accounts]
+    found = [account for it in read for account in it.accounts]
     secrets = {account_id(it.credential) for it in read if it.credential}
     return {account_id(text) for text in found} - secrets
 

@@ -41,7 +41,8 @@ class Decision(NamedTuple):
     """Where a request goes and why.
 
     `hublet` is a name of the table and `upstream` its value: nothing is composed from the request.
-    `credential` is the name of a rule, never what it read. `table` is the table's version.
+    `credential` is the name of a rule, never what it read; `accounts` for an account that cannot be
+    read. `table` is the table's version.
     """
 
     action: Action

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from .lookup import Lookup, Rule
 from .places import Place
+from .readers import Account
 from .request import Request
 from .table import Table
 
@@ -24,7 +25,8 @@ class Problem(StrEnum):
 class Finding(NamedTuple):
     """One credential of a request: where it stands, the rule that read it, and what it names.
 
-    `rule` is the first of the place if none read it. `credential` is None if there is a `problem`.
+    `rule` is the first of the place if none read it. `credential` is None if there is a `problem`,
+    and if an account stands there, beside the credentials. `hublets` has no aliases.
     """
 
     place: Place
@@ -33,6 +35,11 @@ class Finding(NamedTuple):
     hublets: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
     problem: Problem | None = None
+
+    @property
+    def is_beside(self) -> bool:
+        """Whether it is not about a credential, but about an account that stands beside those."""
+        return isinstance(self.rule.reader, Account)
 
 
 def findings(table: Table, request: Request) -> list[Finding]:
@@ -56,7 +63,8 @@ def findings(table: Table, request: Request) -> list[Finding]:
                     found.append(_problem(lookup, Problem.LONG_CREDENTIAL))
                 else:
                     rule, hublets, accounts = lookup.read(text)
-                    found.append(Finding(lookup.place, rule, text, hublets, accounts))
+                    credential = None if lookup.is_beside else text
+                    found.append(Finding(lookup.place, rule, credential, hublets, accounts))
     if unread and not is_read:  # a path may take several formats: one of them must be it
         found.append(_problem(unread, Problem.BODY))
     return found

@@ -107,6 +107,21 @@ class JsonObject(list[tuple[str, Any]]):
     """A JSON object that keeps duplicate keys: a server may take another one than we would."""
 
 
+class JsonNumber(str):
+    """A number of JSON, in the one spelling of its value: `4.2e1` and `42.0` are `42`.
+
+    It is text, since some servers take a number where they want text. Whole numbers stay as they
+    are written: one of 5,000 digits is valid, but int() raises on it.
+    """
+
+    __slots__ = ()
+
+
+def _number(text: str) -> JsonNumber:
+    value = float(text)
+    return JsonNumber(int(value) if value.is_integer() else text)
+
+
 def parse_json(document: bytes) -> Any:
     """Parse a whole document as RFC 8259 has it, in UTF-8; raise ValueError on anything else."""
     if _nesting(document) > MAX_NESTING:
@@ -115,7 +130,8 @@ def parse_json(document: bytes) -> Any:
         return json.loads(
             document.decode("utf-8-sig"),  # of bytes, it would take UTF-16 as well
             object_pairs_hook=JsonObject,
-            parse_int=float,  # a number of 5,000 digits is valid, but int() raises on it
+            parse_int=JsonNumber,
+            parse_float=_number,
             parse_constant=_refuse_constant,
         )
     except RecursionError as error:
@@ -129,7 +145,9 @@ def parse_json_leniently(document: bytes) -> Any:
     """
     if _nesting(document) > MAX_NESTING:
         raise ValueError("nested too deeply")
-    decoder = json.JSONDecoder(object_pairs_hook=JsonObject, parse_int=float)
+    decoder = json.JSONDecoder(
+        object_pairs_hook=JsonObject, parse_int=JsonNumber, parse_float=_number
+    )
     return decoder.raw_decode(document.decode("utf-8-sig", "replace").lstrip())[0]
 
 
@@ -138,7 +156,7 @@ def _refuse_constant(name: str) -> None:
 
 
 def json_strings(document: bytes, path: str) -> Iterator[str]:
-    """Yield each non-empty string at a dotted path; nothing if the document is not JSON."""
+    """Yield each text or number at a dotted path; nothing if the document is not JSON."""
     try:
         tree = parse_json(document)
     except ValueError:
@@ -147,7 +165,7 @@ def json_strings(document: bytes, path: str) -> Iterator[str]:
 
 
 def strings_at(tree: Any, path: str) -> Iterator[str]:
-    """Yield each non-empty string at a dotted path of a parsed document.
+    """Yield each text, if it is not empty, and each number at a dotted path of a parsed document.
 
     A key may hold dots itself (`https://example.com/region`): the whole rest of the path is tried
     as one key before it is split. A list on the way stands for each of its items. Case does not

@@ -57,7 +57,7 @@ def check_request(table: Table, request: Request) -> Decision | None:
 def judge(table: Table, request: Request, found: Sequence[Finding]) -> Verdict:
     """Decide by what was found: the first question with an answer settles it."""
     claims, unnamed = _claims(table, found)
-    moves = table.accounts.moves_in(request) if table.accounts else ()
+    moves = _moves_beside(table, found)
     verdict = (
         _unread(table, found)
         or _unlisted(table, claims)
@@ -101,7 +101,9 @@ def _torn(
     if moves and not is_torn:
         # What a credential says of its own account, nothing overrides.
         own: set[str | None] = {hublet for hublet, it, _ in claims if it.accounts}
-        own |= {table.default for it in found if it.accounts and not it.hublets}
+        own |= {
+            table.default for it in found if it.accounts and not it.hublets and not it.is_beside
+        }
         beside = [hublet for hublet, it, _ in claims if not it.accounts]
         targets: set[str | None] = {move.to if move else None for move in moves}
         is_torn = len(targets | own) > 1 or any(
@@ -149,6 +151,8 @@ def _claims(table: Table, found: Sequence[Finding]) -> tuple[list[Claim], Findin
     unnamed = None
     for it in found:
         before = len(claims)
+        if it.is_beside:
+            continue
         if it.accounts and accounts:
             for owner in accounts.hublets_by_id(it.accounts):
                 names = (owner,) if owner else it.hublets
@@ -159,6 +163,16 @@ def _claims(table: Table, found: Sequence[Finding]) -> tuple[list[Claim], Findin
         if len(claims) == before and unnamed is None and it.credential is not None:
             unnamed = it
     return claims, unnamed
+
+
+def _moves_beside(table: Table, found: Sequence[Finding]) -> Sequence[Move | None]:
+    """Return where the accounts beside the credentials have moved, or nothing if none has.
+
+    An entry is None if that account has not moved. A mix of both is a conflict.
+    """
+    ids = [one for it in found if it.is_beside for one in it.accounts]
+    moves = table.accounts.moves(ids) if ids and table.accounts else ()
+    return moves if any(moves) else ()
 
 
 def _default(table: Table, policy: str, reason: Reason, rule: str | None) -> Decision:

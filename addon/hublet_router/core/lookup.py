@@ -1,12 +1,12 @@
 """The rules of a table, indexed: which places to look at for a path, and how to read them."""
 
 import re
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from secrets import token_hex
 
-from .places import Path, Place
-from .readers import Protobuf, Reader, Regex
+from .places import Host, Path, Place
+from .readers import Account, AccountReader, Protobuf, Reader, Regex
 
 MAX_REMEMBERED = 1024
 """Credentials that a lookup remembers; one more, and it forgets them all."""
@@ -35,6 +35,11 @@ class Rule:
     prefix: str = field(default="", compare=False, repr=False)
     at: tuple[int, int] = field(default=(1, 1), compare=False, repr=False)
 
+    @property
+    def reads_hosts(self) -> bool:
+        """Whether it reads only hosts, which are nothing to look for elsewhere."""
+        return all(isinstance(place, Host) for place in self.places)
+
     def applies_to(self, paths: Iterable[str]) -> bool:
         """Return whether the rule looks at requests for a path that can be read in these ways."""
         return self.paths is None or any(map(self.paths.search, paths))
@@ -62,24 +67,36 @@ def key_of(text: str) -> object:
 class Lookup:
     """One place, with the rules that read it.
 
+    `aliases` gives the Hublet for each other name. `accounts` read the credentials for accounts.
+    `is_beside` says that an account stands there, and no credential.
+
     Results of slow readers are cached by two keyed 64-bit hashes, never by the credential. A single
     regex is not cached: matching it is faster.
     """
 
-    def __init__(self, place: Place, rules: Sequence[Rule], accounts: Sequence[Protobuf]) -> None:
+    def __init__(
+        self,
+        place: Place,
+        rules: Sequence[Rule],
+        accounts: Sequence[AccountReader] = (),
+        aliases: Mapping[str, str] | None = None,
+    ) -> None:
         self.place = place
         self.rules = tuple(rules)
         self.in_body = place.in_body
         self.values = place.values
         self._accounts = accounts
+        self._aliases = aliases or {}
         first = rules[0].reader
-        self._search = first.pattern.search if isinstance(first, Regex) else None
+        self.is_beside = isinstance(first, Account)
+        is_fast = isinstance(first, Regex) and not any(_reads(it, first) for it in accounts)
+        self._search = first.pattern.search if is_fast and isinstance(first, Regex) else None
         self._memory: dict[object, Reading] | None = None if self._search and not rules[1:] else {}
 
     def read(self, credential: str) -> Reading:
         """Read a credential: the first rule that finds a name in it counts."""
         if self._search and (match := self._search(credential)) and (name := match[1]):
-            return self.rules[0], (name,), ()
+            return self.rules[0], (self._aliases.get(name, name),), ()
         if self._memory is None:
             return self.rules[0], (), ()
         key = key_of(credential)
@@ -99,31 +116,44 @@ class Lookup:
         else:
             of_its_kind = (rule for rule in self.rules if rule.reader.recognises(credential))
             rule, names = next(of_its_kind, self.rules[0]), ()
-        # A credential of another kind would hold an account by accident.
-        fields = self._accounts if isinstance(rule.reader, Protobuf) else ()
-        return rule, names, tuple(name for field in fields for name in field.ids(credential))
+        accounts = (it.ids(credential) for it in self._accounts if _reads(it, rule.reader))
+        hublets = tuple([self._aliases.get(name, name) for name in names])
+        return rule, hublets, tuple([one for ids in accounts for one in ids])
 
 
 class RuleIndex:
     """Finds the lookups for a path; most paths need few, and no pattern is tried on them."""
 
-    def __init__(self, rules: Sequence[Rule], accounts: Sequence[Protobuf] = ()) -> None:
-        self._accounts = accounts
-        self._by_place: dict[Place, list[Rule]] = {}
-        for rule in rules:
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        beside: Sequence[Rule] = (),
+        accounts: Sequence[AccountReader] = (),
+        aliases: Mapping[str, str] | None = None,
+    ) -> None:
+        """`beside` are the rules for accounts, `accounts` what reads one in a credential."""
+        self._accounts = [*accounts, Account()]
+        self._aliases = aliases or {}
+        self._by_place: dict[tuple[Place, bool], list[int]] = {}
+        self._rules = (*rules, *beside)
+        for at, rule in enumerate(self._rules):
             for place in rule.places:
-                self._by_place.setdefault(place, []).append(rule)
-        self.places = tuple(self._by_place)
-        self.strays = tuple({_lenient(rule.reader): rule for rule in reversed(rules)}.items())
+                self._by_place.setdefault((place, at < len(rules)), []).append(at)
+        self.places = tuple(dict.fromkeys(place for place, _ in self._by_place))
+        self.strays = tuple(
+            {
+                _lenient(rule.reader): rule for rule in reversed(rules) if not rule.reads_hosts
+            }.items()
+        )
         self.clean = Memory()
-        self._limited = [rule for rule in rules if rule.paths]
-        prefixes = {rule.prefix for rule in self._limited}
-        prefixes |= {place.prefix for place in self._by_place if isinstance(place, Path)}
+        self._limited = [(at, rule) for at, rule in enumerate(self._rules) if rule.paths]
+        prefixes = {rule.prefix for _, rule in self._limited}
+        prefixes |= {place.prefix for place in self.places if isinstance(place, Path)}
         self._prefixes = tuple(prefixes)
-        unlimited = self._lookups({rule.name for rule in rules if not rule.paths})
+        self._unlimited = frozenset(at for at, rule in enumerate(self._rules) if not rule.paths)
+        unlimited = self._lookups(self._unlimited)
         self._usual = tuple(it for it in unlimited if not isinstance(it.place, Path))
-        self._by_rules: dict[frozenset[str], tuple[Lookup, ...]] = {}
-        self._unlimited = frozenset(rule.name for rule in rules if not rule.paths)
+        self._by_rules: dict[frozenset[int], tuple[Lookup, ...]] = {}
 
     def lookups_for(self, paths: tuple[str, ...]) -> tuple[Lookup, ...]:
         """Return where to look in a request for that path, in the order of the table.
@@ -135,19 +165,28 @@ class RuleIndex:
                 break
         else:
             return self._usual
-        applying = frozenset(rule.name for rule in self._limited if rule.applies_to(paths))
+        applying = frozenset(at for at, rule in self._limited if rule.applies_to(paths))
         if applying not in self._by_rules:
             if len(self._by_rules) >= MAX_INDEXED:
                 self._by_rules.clear()
             self._by_rules[applying] = self._lookups(self._unlimited | applying)
         return self._by_rules[applying]
 
-    def _lookups(self, applying: Container[str]) -> tuple[Lookup, ...]:
+    def _lookups(self, applying: Container[int]) -> tuple[Lookup, ...]:
         lookups = []
-        for place, all_rules in self._by_place.items():
-            if rules := [rule for rule in all_rules if rule.name in applying]:
-                lookups.append(Lookup(place, rules, self._accounts))
+        for (place, _), all_rules in self._by_place.items():
+            if rules := [self._rules[at] for at in all_rules if at in applying]:
+                lookups.append(Lookup(place, rules, self._accounts, self._aliases))
         return tuple(lookups)
+
+
+def _reads(account: AccountReader, reader: Reader) -> bool:
+    """Return whether an account can be read in what a reader reads.
+
+    Text of another kind would hold an account by accident; a pattern says itself what it is for.
+    """
+    is_pattern = isinstance(account, Regex) and not isinstance(reader, Account)
+    return is_pattern or isinstance(account, type(reader))
 
 
 def _lenient(reader: Reader) -> Reader:

@@ -122,13 +122,13 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Json:
-    """A string at a dotted path of a JSON body."""
+    """A text or number at a dotted path of a JSON body."""
 
     path: str
     in_body: ClassVar[bool] = True
 
     def values(self, request: Request) -> Iterable[str] | None:
-        """Return each string at that path, several for a duplicate key; None if it is not JSON."""
+        """Return what stands at that path, several for a duplicate key; None if it is not JSON."""
         return None if request.json is None else strings_at(request.json, self.path)
 
 
@@ -152,6 +152,22 @@ class Path:
             and (found := self.pattern.search(path))
             and (text := found[1] and found[1].strip())
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """The one group of a pattern on the host that the request names, in lower case.
+
+    It is the same for `Host` and `:authority`, and without port and trailing dot.
+    """
+
+    pattern: re.Pattern[str]
+    in_body: ClassVar[bool] = False
+
+    def values(self, request: Request) -> Iterable[str]:
+        """Return the group's text, if the pattern matches."""
+        found = self.pattern.search(request.host or "")
+        return (found[1],) if found and found[1] else ()
 
 
 def _named(pairs: Pairs, name: str) -> list[str] | None:

@@ -24,6 +24,13 @@ from .formats import (
 )
 
 
+class AccountReader(Protocol):
+    """What reads an account in the credentials that a rule finds."""
+
+    def ids(self, credential: str) -> tuple[str, ...]:
+        """Return the accounts that the credential holds; empty when it holds none."""
+
+
 class Reader(Protocol):
     """What a rule of the table reads its credential with."""
 
@@ -50,6 +57,8 @@ class Regex:
         """Return the group's text at the pattern's first match."""
         found = self.pattern.search(credential)
         return (found[1],) if found and found[1] else ()
+
+    ids = names
 
     def recognises(self, credential: str) -> bool:
         """Return whether the pattern matches."""
@@ -119,12 +128,14 @@ class Jwt:
     claim: str
 
     def names(self, credential: str) -> tuple[str, ...]:
-        """Return the claim's strings."""
+        """Return the claim's texts and numbers."""
         try:
             _, payload, _ = credential.split(".")
             return tuple(json_strings(decode_base64(payload), self.claim))
         except ValueError:
             return ()
+
+    ids = names
 
     def recognises(self, credential: str) -> bool:
         """Return whether the credential begins like every JSON Web Token: with `{"` in base64."""
@@ -191,3 +202,24 @@ def _text(value: bytes) -> str:
         return value.decode()
     except ValueError:
         return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Reads an account that stands beside a credential. It names no Hublet by itself."""
+
+    def names(self, _text: str) -> tuple[str, ...]:
+        """Return nothing."""
+        return ()
+
+    def ids(self, text: str) -> tuple[str, ...]:
+        """Return the whole text."""
+        return (text,)
+
+    def recognises(self, _text: str) -> bool:
+        """Return that it may be any text."""
+        return True
+
+    def sightings(self, _: Iterable[str], __: Iterable[bytes]) -> Iterator[tuple[str, str]]:
+        """Yield nothing."""
+        yield from ()

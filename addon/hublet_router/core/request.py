@@ -181,9 +181,16 @@ class Request:
 
 
 def host_name(host: str) -> str:
-    """Return the name in `Host` or `:authority`; text that is no host[:port] stays as it is."""
+    """Return the name in `Host` or `:authority`; text that is no host[:port] stays as it is.
+
+    An IPv6 address has its brackets, and one spelling.
+    """
     match = _HOST.fullmatch(host)
-    return match[1].removesuffix(".").lower() if match else host
+    if not match:
+        return host
+    if address := host.startswith("[") and ip_address(match[1][1:-1]):
+        return f"[{address}]"
+    return match[1].removesuffix(".").lower()
 
 
 def ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -65,5 +65,5 @@ def _named(table: Table, runs: Runs) -> Iterator[tuple[str, Stray]]:
     """Yield each run that names a listed Hublet; a text that had to be decoded is no run."""
     for reader, rule in table.index.strays:
         for run, name in reader.sightings(runs.texts, runs.plains):
-            if name in table.hublets:
-                yield run, Stray(rule, name)
+            if hublet := table.hublet_named(name):
+                yield run, Stray(rule, hublet)

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from .lookup import Rule, RuleIndex
 from .places import Place
-from .readers import Protobuf
+from .readers import AccountReader
 from .request import Request, host_name, ip_address
 
 MISDIRECTED, MIGRATING = 421, 477
@@ -17,7 +17,7 @@ _NUMBER = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+))*")
 def _place(host: str) -> str:
     """Return one spelling for all of a host's: its address where it is one, else its name."""
     name = host_name(host)
-    address = ip_address("127.0.0.1" if name == "localhost" else name)
+    address = ip_address("127.0.0.1" if name == "localhost" else name.strip("[]"))
     return str(getattr(address, "ipv4_mapped", None) or address or name)
 
 
@@ -26,13 +26,16 @@ class Upstream:
     """Where the requests of a Hublet go, and by which name its TLS is spoken.
 
     `host` is a lower-case name, or an IP address without brackets. `sni` is `client`, `upstream`,
-    or the server name itself. `at` is where the table says so: line and column.
+    or the server name itself. `ca` has the certificates, in PEM, of which one must have issued the
+    upstream's own; None for those that mitmproxy trusts. `at` is where the table says so: line and
+    column.
     """
 
     scheme: Literal["http", "https"]
     host: str
     port: int
     sni: str = "client"
+    ca: str | None = field(default=None, repr=False)
     at: tuple[int, int] = field(default=(1, 1), compare=False, repr=False)
 
     def __str__(self) -> str:
@@ -41,7 +44,7 @@ class Upstream:
 
     def server_name(self, client_sni: str | None, host: str) -> str:
         """Return the name for TLS to the upstream: its SNI, and what its certificate must hold."""
-        names = {"client": client_sni or host, "upstream": self.host}
+        names = {"client": client_sni or host.strip("[]"), "upstream": self.host}
         return names.get(self.sni, self.sni)
 
 
@@ -82,31 +85,25 @@ class Move(NamedTuple):
 class Accounts:
     """What is known of accounts: where a request names one, and which of them have moved.
 
-    `fields` read the credentials that the rules find. `file` is where some of `moved` comes from.
+    `beside` are rules, like those for credentials, for accounts that stand beside a credential.
+    `inside` reads the credentials that the rules find.
     """
 
-    places: tuple[Place, ...]
-    fields: tuple[Protobuf, ...]
+    beside: tuple[Rule, ...]
+    inside: tuple[AccountReader, ...]
     moved: Mapping[str, Move]
-    file: str | None = None
 
     def __repr__(self) -> str:
         """Show no account."""
         return f"<Accounts: {len(self.moved)} moved>"
 
-    def moves_in(self, request: Request) -> tuple[Move | None, ...]:
-        """Return where the accounts beside the credentials have moved, or nothing if none has.
-
-        An entry is None if that account has not moved. A mix of both is a conflict.
-        """
-        ids = [value for place in self.places for value in place.values(request) or ()]
-        moves = tuple([self.moved.get(account_id(text)) for text in ids])
-        return moves if any(moves) else ()
+    def moves(self, ids: Iterable[str]) -> tuple[Move | None, ...]:
+        """Return where each account has moved, None for one that has not."""
+        return tuple([self.moved.get(account_id(text)) for text in ids])
 
     def hublets_by_id(self, ids: Iterable[str]) -> tuple[str | None, ...]:
         """Return the Hublet to which each account has moved, None for one that has not."""
-        moves = [self.moved.get(account_id(text)) for text in ids]
-        return tuple([move and move.to for move in moves])
+        return tuple([move and move.to for move in self.moves(ids)])
 
 
 def account_id(text: str) -> str:
@@ -133,7 +130,11 @@ class Misdirected:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The whole table. `version` is the first 12 hex digits of its files' SHA-256."""
+    """The whole table. `version` is the first 12 hex digits of its files' SHA-256.
+
+    `aliases` gives the Hublet for each other name that credentials use. `files` are the paths of
+    the files that it names.
+    """
 
     version: str
     domains: frozenset[str]
@@ -144,20 +145,28 @@ class Table:
     accounts: Accounts | None = None
     misdirected: Misdirected = Misdirected()
     examples: tuple[Example, ...] = ()
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
     index: RuleIndex = field(init=False, compare=False, repr=False)
     _upstreams: frozenset[tuple[str, int]] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Work out what each request would have to."""
-        index = RuleIndex(self.rules, self.accounts.fields if self.accounts else ())
+        beside, inside = (self.accounts.beside, self.accounts.inside) if self.accounts else ((), ())
+        index = RuleIndex(self.rules, beside, inside, self.aliases)
         upstreams = frozenset((_place(up.host), up.port) for up in self.hublets.values())
         object.__setattr__(self, "index", index)
         object.__setattr__(self, "_upstreams", upstreams)
 
     @property
     def places(self) -> Sequence[Place]:
-        """Every place of the rules, in their order."""
+        """Every place of the rules, in their order, and then of the accounts."""
         return self.index.places
+
+    def hublet_named(self, name: str) -> str | None:
+        """Return the Hublet with that name or alias, or None if the table lists none."""
+        name = self.aliases.get(name, name)
+        return name if name in self.hublets else None
 
     def owns(self, host: str) -> bool:
         """Return whether requests for that host are routed; `*.` stands for exactly one label."""

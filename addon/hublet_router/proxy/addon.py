@@ -28,6 +28,7 @@ from .engine.dispatch import Dispatch
 from .engine.har_files import HarFiles
 from .engine.http1 import Http1Cures
 from .engine.unload_guard import Standby
+from .engine.upstream_ca import UpstreamCa
 from .engine.upstream_guard import UpstreamGuard
 from .live_table import LiveTable
 from .observe.decision_lines import DecisionLines
@@ -78,6 +79,7 @@ class HubletRouter:
             self.metrics,
             ProxyStatus(self.ledger),
             self.commands,
+            UpstreamCa(),
             Http1Cures(),
             HarFiles(),
             Standby(),

@@ -27,7 +27,7 @@ _CHANGED: _State = (0, 0, 0, 0)
 
 
 class LiveTable:
-    """The table in use, and the files that it was read from: its own, and one of accounts.
+    """The table in use, and the files that it was read from: its own, and those that it names.
 
     `accept` sees each new table before it is used: it returns the one to use, or raises
     OptionsError to refuse it.
@@ -148,7 +148,7 @@ class LiveTable:
         named: set[str | None] = set()
         try:
             outcome = load(path, option=self._option)
-            named = {outcome.accounts.file} if outcome.accounts else set()
+            named = {*outcome.files}
         except TableError as error:
             outcome = error
             named = {fault.file for fault in error.faults}

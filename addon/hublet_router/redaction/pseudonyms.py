@@ -63,9 +63,10 @@ class Pseudonymizer:
     def __init__(self, table: Table, key: bytes) -> None:
         self._key = key
         self._hublets = table.hublets
-        self._readers = tuple(dict.fromkeys(rule.reader for rule in table.rules))
+        rules = [rule for rule in table.rules if not rule.reads_hosts]
+        self._readers = tuple(dict.fromkeys(rule.reader for rule in rules))
         self._naming = {it.field for it in self._readers if isinstance(it, Protobuf)}
-        self._fields = table.accounts.fields if table.accounts else ()
+        self._accounts = table.accounts.inside if table.accounts else ()
         self._moved = table.accounts.moved if table.accounts else {}
         self.secret = lru_cache(maxsize=1024)(self._secret)
 
@@ -139,7 +140,11 @@ class Pseudonymizer:
                 is_known = bool(names) or reader.recognises(whole)
                 is_message = is_message or (is_known and isinstance(reader, Protobuf))
                 read.append([*map(name, names)] if names else is_known)
-        ids = [[*map(account, field.ids(text))] for field in self._fields if is_message]
+        ids = [
+            [*map(account, it.ids(text))]
+            for it in self._accounts
+            if is_message or not isinstance(it, Protobuf)
+        ]
         return [*read, *ids]
 
     def _name(self, name: str) -> str:
@@ -162,7 +167,7 @@ class Pseudonymizer:
         """Return another credential of the kind that a reader reads."""
         match reader:
             case Regex(pattern):
-                return self._around(pattern, text, salt, self._name)
+                return self._with_accounts(self._around(pattern, text, salt, self._name), text)
             case Base64(pattern, of):
 
                 def inside(part: str) -> str:
@@ -190,10 +195,18 @@ class Pseudonymizer:
         start, end = found.span(1)
         return other[:start] + group(text[start:end]) + other[end:] if start < end else other
 
+    def _with_accounts(self, new: str, text: str) -> str:
+        """Replace what patterns read as accounts in a text, where its like now stands."""
+        for it in self._accounts:
+            if isinstance(it, Regex) and (found := it.pattern.search(text)) and found[1]:
+                start, end = found.span(1)
+                new = new[:start] + self.account(found[1]) + new[end:]
+        return new
+
     def _message(self, text: str, salt: int) -> str:
         """Replace each field of a protobuf message, but for the Hublet; its numbers stay."""
         old = decode_base64(text)
-        accounts = {it.field for it in self._fields}
+        accounts = {it.field for it in self._accounts if isinstance(it, Protobuf)}
         noise = iter(self._stream(old, salt, len(old)))
         new = bytearray()
         for number, kind, value in protobuf_fields(old):
@@ -223,10 +236,13 @@ class Pseudonymizer:
         """Replace each value of a JSON Web Token but its algorithm and type, and its signature."""
         head, payload, signature = text.split(".")
         names = {name for reader in self._readers for name in reader.names(text)}
+        accounts = {id_ for it in self._accounts if isinstance(it, Jwt) for id_ in it.ids(text)}
 
         def value(path: tuple[str, ...], plain: str) -> str:
             if path[-1] in _PLAIN_CLAIMS and len(plain) <= 8:
                 return plain
+            if plain in accounts:
+                return self.account(plain)
             return self._name(plain) if plain in names else self.like(plain, salt)
 
         try:

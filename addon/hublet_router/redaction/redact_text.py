@@ -52,8 +52,7 @@ class TextRedactor:
         headers = [place for place in table.places if isinstance(place, Header)]
         self._headers = {place.name for place in headers}
         self._whole = {place.name for place in headers if not place.scheme}
-        places = [*table.places, *(table.accounts.places if table.accounts else ())]
-        self._paths = [it.pattern for it in places if isinstance(it, Path)]
+        self._paths = [it.pattern for it in table.places if isinstance(it, Path)]
         self._known = known_words(table)
         self._short = lru_cache(maxsize=MAX_CACHED)(partial(_TEXT.sub, self._word))
 

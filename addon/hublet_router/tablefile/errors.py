@@ -25,10 +25,10 @@ class Faults:
     def __init__(self) -> None:
         self.found: list[Fault] = []
 
-    def add(self, at: Position, text: str) -> None:
-        """Add a fault at a position of the file."""
+    def add(self, at: Position, text: str, file: str | None = None) -> None:
+        """Add a fault at a position of the table's file, or of another one."""
         plain = text.encode(errors="backslashreplace").decode()  # YAML can hold lone surrogates
-        self.found.append(Fault(*at, plain))
+        self.found.append(Fault(*at, plain, file))
 
 
 class TableError(Exception):

@@ -1,13 +1,10 @@
 """From a file to a table that has proved its examples."""
 
-import hashlib
-from dataclasses import replace
 from pathlib import Path
 
 from ..core.decision import Action
 from ..core.judge import decide
 from ..core.table import Example, Table
-from .accounts import read_moved
 from .errors import Fault, TableError
 from .parse import parse
 
@@ -34,24 +31,13 @@ def load(path: str | Path, *, option: str | None = None) -> Table:
 def loads(text: bytes, *, name: str = "hublets.yaml") -> Table:
     """Make a table from the text of a file; raise TableError with every fault that it has.
 
-    A file of accounts is looked for beside the one that `name` is the path of.
+    The files that it names are looked for beside the one that `name` is the path of.
     """
-    table = parse(text, name=name, version=hashlib.sha256(text).hexdigest()[:12])
-    if table.accounts and table.accounts.file:
-        table = _with_accounts(table, text, Path(name).parent / table.accounts.file)
+    table = parse(text, name=name)
     faults = [fault for example in table.examples if (fault := _disproved(table, example))]
     if faults:
         raise TableError(name, faults)
     return table
-
-
-def _with_accounts(table: Table, text: bytes, file: Path) -> Table:
-    assert table.accounts
-    rows = _read(file, "write lines of account,hublet into it, or remove 'file' from 'accounts'")
-    moved = read_moved(str(file), rows, table.accounts, table.hublets)
-    version = hashlib.sha256(text + hashlib.sha256(rows).digest()).hexdigest()[:12]
-    accounts = replace(table.accounts, moved=moved, file=str(file))
-    return replace(table, accounts=accounts, version=version)
 
 
 def _read(path: Path, fix: str) -> bytes:

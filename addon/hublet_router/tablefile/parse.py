@@ -1,31 +1,38 @@
 """From the text of a table to its values."""
 
 from collections.abc import Iterable, Iterator
+from typing import Literal
 from urllib.parse import urlsplit
 
-from ..core.request import Request, ip_address
+from ..core.request import Request, host_name, ip_address
 from ..core.table import Example, Misdirected, Policy, Table, Upstream
 from .accounts import parse_accounts
+from .certificates import read_certificates
 from .errors import Faults, TableError
 from .rules import parse_rules
+from .source_files import SourceFiles
 from .structure import Section, Text, read
 
 _UNREAD = Upstream("http", "", 0)  # keeps the name of a Hublet whose upstream has a fault
 
 
-def parse(text: bytes, *, name: str, version: str) -> Table:
-    """Make a table from the text of its file; raise TableError with every fault that it has."""
+def parse(text: bytes, *, name: str) -> Table:
+    """Make a table from the text of its file; raise TableError with every fault that it has.
+
+    The files that it names are looked for beside the one that `name` is the path of.
+    """
     faults = Faults()
     document = read(faults, text)
-    table = _table(faults, document, version) if document is not None else None
+    table = _table(faults, document, SourceFiles(name, text)) if document is not None else None
     if table is None or faults.found:
         raise TableError(name, faults.found)
     return table
 
 
-def _table(faults: Faults, document: Section, version: str) -> Table:
+def _table(faults: Faults, document: Section, files: SourceFiles) -> Table:
     """Read the whole document. The result is of use only when there are no faults."""
-    hublets = _hublets(faults, document.section("hublets"))
+    hublets = _hublets(faults, document.section("hublets"), files)
+    aliases = _aliases(faults, document.section("hublets"))
     policy = Policy(**{key: word.value for key, word in document.section("policy").items() if word})
     if "default" not in document and "default" in {policy.legacy, policy.anonymous, policy.unknown}:
         faults.add(
@@ -33,40 +40,46 @@ def _table(faults: Faults, document: Section, version: str) -> Table:
             "the table has no 'default'; name the Hublet of credentials older than Hublets,"
             " or set legacy and anonymous of 'policy' to refuse",
         )
+    names = {**aliases, **{name: name for name in hublets}}
+    accounts = parse_accounts(faults, document.get("accounts"), names, files)
     misdirected = document.section("misdirected")
     status, header, json = (misdirected.get(key) for key in ("status", "header", "json"))
     return Table(
-        version=version,
+        version=files.version,
         domains=_domains(faults, document.get("domains") or ()),
         hublets=hublets,
         default=_known(faults, document.get("default"), "default", hublets),
         policy=policy,
         rules=parse_rules(faults, document.get("credentials") or ()),
-        accounts=parse_accounts(faults, document.get("accounts"), hublets),
+        accounts=accounts,
         misdirected=Misdirected(
             status=int(status.value) if status else None,
             header=header.value.lower() if header else None,
             json=json.value if json else None,
         ),
         examples=tuple(_examples(faults, document.get("examples") or (), hublets)),
+        aliases=aliases,
+        files=files.named,
     )
 
 
 def _domains(faults: Faults, texts: Iterable[Text]) -> frozenset[str]:
     domains: set[str] = set()
     for text in texts:
-        domain = text.value.lower().removesuffix(".")
+        domain = host_name(text.value)
         if domain in domains:
             faults.add(text.at, f"domain '{text.value}' is defined twice; keep one")
+        if domain.startswith("[") and not ip_address(domain[1:-1]):
+            faults.add(text.at, f"domain '{text.value}' is no IPv6 address; fix it")
         domains.add(domain)
     return frozenset(domains)
 
 
-def _hublets(faults: Faults, sections: Section) -> dict[str, Upstream]:
+def _hublets(faults: Faults, sections: Section, files: SourceFiles) -> dict[str, Upstream]:
     hublets: dict[str, Upstream] = {}
     at_address: dict[tuple[str, int], str] = {}
     for name, section in sections.items():
-        upstream = _upstream(faults, section, name) if section is not None else None
+        upstream = _upstream(faults, section, name, files) if section is not None else None
         hublets[name] = upstream or _UNREAD
         if upstream is None:
             continue
@@ -74,18 +87,33 @@ def _hublets(faults: Faults, sections: Section) -> dict[str, Upstream]:
         if hublets[first] != upstream:
             faults.add(
                 section.at,
-                f"Hublets '{first}' and '{name}' have one address with different scheme or sni;"
-                " give each an address of its own, or both the same scheme and sni",
+                f"Hublets '{first}' and '{name}' have one address with different scheme, sni or"
+                " ca; give each an address of its own, or both the same scheme, sni and ca",
             )
     return hublets
 
 
-def _upstream(faults: Faults, section: Section, name: str) -> Upstream | None:
+def _aliases(faults: Faults, sections: Section) -> dict[str, str]:
+    """Return the Hublet for each other name that credentials use for one."""
+    aliases: dict[str, str] = {}
+    for name, section in sections.items():
+        for alias in (section and section.get("aliases")) or ():
+            owner = alias.value if alias.value in sections else aliases.get(alias.value)
+            if owner:
+                faults.add(alias.at, f"'{alias.value}' is a name of Hublet '{owner}'; keep one")
+            aliases.setdefault(alias.value, name)
+    return aliases
+
+
+def _upstream(faults: Faults, section: Section, name: str, files: SourceFiles) -> Upstream | None:
     text: Text | None = section.get("upstream")
     if text is None:
         return None
     sni: Text | None = section.get("sni")
+    ca: Text | None = section.get("ca")
     secure = text.value.startswith("https:")
+    if ca and not secure:
+        faults.add(ca.at, f"'ca' of Hublet '{name}' needs an upstream of https; remove it")
     try:
         parts = urlsplit(text.value)
         host, port = parts.hostname or "", parts.port
@@ -96,7 +124,9 @@ def _upstream(faults: Faults, section: Section, name: str) -> Upstream | None:
     is_name = not host.rpartition(".")[2].isdigit()
     if host and port and (is_name or ip_address(host)):
         name_for_tls = sni.value.lower() if sni else "client"
-        return Upstream("https" if secure else "http", host, port, name_for_tls, section.at)
+        certificates = read_certificates(faults, ca, files) if ca and secure else None
+        scheme: Literal["https", "http"] = "https" if secure else "http"
+        return Upstream(scheme, host, port, name_for_tls, certificates, section.at)
     faults.add(
         text.at,
         f"'upstream' of Hublet '{name}' is at no host and port that can be; write a host name, an"

@@ -5,38 +5,53 @@ import warnings
 from collections.abc import Callable, Iterable
 
 from ..core.lookup import Rule
-from ..core.places import Cookie, Form, Header, Json, Path, Place, Query
+from ..core.places import Cookie, Form, Header, Host, Json, Path, Place, Query
 from ..core.readers import Base64, Jwt, Protobuf, Reader, Regex
 from ..regex_bounds.cost import slow
 from ..regex_bounds.graph import literal_start
 from .errors import Faults
 from .structure import Section, Text
 
+_NO_HOST = (
+    "HTTP/2 has no header 'host', so this would miss some requests; write host: PATTERN instead of"
+    " header: host, which sees the host whatever the protocol"
+)
+
 
 def parse_rules(faults: Faults, sections: Iterable[Section]) -> tuple[Rule, ...]:
     """Return the rules of a list, in order."""
     rules: dict[str, Rule] = {}
     for section in sections:
-        where = section.section("in")
-        places = _places(faults, where)
-        reader = _reader(faults, section.section("hublet"))
-        paths = parse_pattern(faults, section.get("paths"), "'paths'")
-        if "paths" not in section and any(place.in_body for place in places):
-            faults.add(where.at, "a rule that reads a body needs 'paths'; say which have one")
+        reader = parse_reader(faults, section.section("hublet"))
         name: Text | None = section.get("name")
         if name and name.value in rules:
             faults.add(name.at, f"rule '{name.value}' is defined twice; rename one")
-        if name and places and reader:
-            prefix = literal_start(paths).lower() if paths else ""
-            paths = any_case(paths) if paths else None
-            rules[name.value] = Rule(name.value, places, reader, paths, prefix, section.at)
+        label = name.value if name else ""
+        rule = parse_rule(faults, label, section, section.section("in"), reader)
+        if rule and label:
+            rules[label] = rule
     return tuple(rules.values())
 
 
+def parse_rule(
+    faults: Faults, name: str, section: Section, where: Section, reader: Reader | None
+) -> Rule | None:
+    """Return the rule that looks at the places that `where` names, on the paths of a section."""
+    places = _places(faults, where)
+    paths = parse_pattern(faults, section.get("paths"), "'paths'")
+    if "paths" not in section and any(place.in_body for place in places):
+        faults.add(where.at, "a rule that reads a body needs 'paths'; say which have one")
+    if not (places and reader):
+        return None
+    prefix = literal_start(paths).lower() if paths else ""
+    return Rule(name, places, reader, paths and any_case(paths), prefix, section.at)
+
+
 def _places(faults: Faults, where: Section) -> tuple[Place, ...]:
-    if "path" in where:
-        path = parse_path(faults, where["path"])
-        return (path,) if path else ()
+    if path := parse_pattern(faults, where.get("path"), "'path'", groups=1):
+        return (Path(any_case(path), literal_start(path).lower()),)
+    if host := parse_pattern(faults, where.get("host"), "'host'", groups=1):
+        return (Host(host),)
     scheme: Text | None = where.get("scheme")
     named: dict[str, Callable[[str], Place]] = {
         "header": lambda name: Header(name.lower(), scheme.value.lower() if scheme else None),
@@ -48,6 +63,8 @@ def _places(faults: Faults, where: Section) -> tuple[Place, ...]:
     places: list[Place] = []
     for kind, place_of in named.items():
         for name in where.get(kind) or ():
+            if kind == "header" and name.value.lower() == "host":
+                faults.add(name.at, _NO_HOST)
             place = place_of(name.value)
             if place in places:
                 faults.add(name.at, f"'{name.value}' is named twice; keep one")
@@ -55,7 +72,8 @@ def _places(faults: Faults, where: Section) -> tuple[Place, ...]:
     return tuple(places)
 
 
-def _reader(faults: Faults, how: Section) -> Reader | None:
+def parse_reader(faults: Faults, how: Section) -> Reader | None:
+    """Return the reader that a mapping has."""
     if field := how.get("protobuf"):
         return Protobuf(int(field.value))
     if claim := how.get("jwt"):
@@ -65,12 +83,6 @@ def _reader(faults: Faults, how: Section) -> Reader | None:
     of = parse_pattern(faults, how.get("of"), "'of'", groups=1)
     base64 = parse_pattern(faults, how.get("base64"), "'base64'", groups=1)
     return Base64(base64, of) if base64 else None
-
-
-def parse_path(faults: Faults, text: Text | None) -> Path | None:
-    """Return the place that a pattern on the path finds."""
-    pattern = parse_pattern(faults, text, "'path'", groups=1)
-    return Path(any_case(pattern), literal_start(pattern).lower()) if pattern else None
 
 
 def any_case(pattern: re.Pattern[str]) -> re.Pattern[str]:

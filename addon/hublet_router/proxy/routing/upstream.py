@@ -15,25 +15,33 @@ class UpstreamHost(str):
     place where a decision can leave something that both will see.
 
     - Hosts with different server names are not equal. They are pooled apart, each with its SNI.
+      The same holds for the CA that their certificate is verified with.
     - An `UpstreamHost` never equals a plain `str`. So a request without a decision cannot reuse a
       pooled connection; mitmproxy must open one, and the upstream guard refuses it.
     - Streams of HTTP/3 are pooled apart by their flow's id: mitmproxy would send two of them over
       one HTTP/1 connection at a time, and crash.
     """
 
-    __slots__ = ("port", "server_name", "stream")
+    __slots__ = ("ca", "port", "server_name", "stream")
     port: int
     server_name: str | None
     stream: str | None
+    ca: str | None
 
     def __new__(
-        cls, host: str, port: int = 0, server_name: str | None = None, stream: str | None = None
+        cls,
+        host: str,
+        port: int = 0,
+        server_name: str | None = None,
+        stream: str | None = None,
+        ca: str | None = None,
     ) -> "UpstreamHost":
         """Stamp a host; `server_name` is None where there is no TLS, or mitmproxy may choose."""
         self = super().__new__(cls, host)
         self.port = port
         self.server_name = server_name
         self.stream = stream
+        self.ca = ca
         return self
 
     def __eq__(self, other: object) -> bool:
@@ -42,6 +50,7 @@ class UpstreamHost(str):
             and self.port == other.port
             and self.server_name == other.server_name
             and self.stream == other.stream
+            and self.ca == other.ca
             and str.__eq__(self, other)
         )
 
@@ -63,7 +72,7 @@ def retarget(flow: http.HTTPFlow, upstream: Upstream, host: str) -> None:
     if upstream.scheme == "https":
         name = upstream.server_name(flow.client_conn.sni, host)
     stream = flow.id if request.is_http3 else None
-    request.data.host = UpstreamHost(upstream.host, upstream.port, name, stream)
+    request.data.host = UpstreamHost(upstream.host, upstream.port, name, stream, upstream.ca)
     request.data.port = upstream.port
     request.scheme = upstream.scheme
     if flow.server_conn.transport_protocol != "tcp":  # HTTP/3 in front; no QUIC to the upstream

@@ -1,0 +1,126 @@
+"""A CSV file of the accounts that have moved, as people and spreadsheets write it."""
+
+import csv
+import re
+from collections.abc import Mapping, Sequence
+from io import BytesIO, TextIOWrapper
+
+from ..core.table import Move, account_id
+from .errors import Faults
+
+type Moved = dict[str, Move]
+"""An account's id, in the one spelling of `account_id` -> where it lives now, and lived before."""
+
+_COLUMNS = "the columns are account,to or account,from,to"
+_HEADS = {("hublet",), ("to",), ("from", "to"), ("from", "hublet")}
+_HEAD_WORDS = {word for head in _HEADS for word in head}
+_COMMA = re.compile(r'"(?:[^"]|"")*"|,')
+_MAX_FAULTS = 20  # of a file; a wrong export has one in each line
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+
+# What spreadsheets make of a number -> what to do. `{}` is the number, as far as it can be read.
+_CURES = {
+    r"[0-9.,]+[eE][+-]?[0-9]+": "its digits are lost; format the column as text, and export again",
+    r"""[='"+\u2018\u2019`].*""": "a spreadsheet put a sign before it; write {}",
+    r"[0-9]{1,3}(?:[.,'\u2019\s][0-9]{3})+": "write it without separators, as {}",
+    r"[0-9]+[.,][0-9.,]*": "write it without a fraction",
+    r"(?![0-9]+$)\d+": "write it with the digits 0 to 9, as {}",
+    r".*\s.*": "remove the white space",
+}
+_ODD = re.compile("|".join(_CURES), re.DOTALL)
+
+
+def read_moved(
+    faults: Faults, path: str, text: bytes, moved: Moved, names: Mapping[str, str]
+) -> None:
+    """Add the lines `account,to` or `account,from,to` of a file to what has moved.
+
+    `names` gives the Hublet for each name. Blank lines and a first line of headings are skipped.
+    The first faults of the file are reported. A million lines take about a second.
+    """
+    same: dict[tuple[str, ...], Move] = {}  # one value for all lines that say the same
+    wrong: list[tuple[int, list[str], bool]] = []
+    is_first = True
+    rows = csv.reader(TextIOWrapper(BytesIO(text), "utf-8-sig", newline=""))
+    try:
+        text.decode()
+        for row in rows:
+            homes = tuple(row[1:])
+            if move := same.get(homes) or _move(homes, names):
+                same[homes] = move
+                account = account_id(row[0].strip())
+                is_plain = account and not _ODD.fullmatch(account)
+                if is_plain and moved.setdefault(account, move) == move:
+                    is_first = False
+                    continue
+            elif not any(map(str.strip, row)):
+                continue
+            if not (is_first and _plain(homes) in _HEADS):
+                wrong.append((rows.line_num, row, is_first))
+                if len(wrong) == _MAX_FAULTS or _separator(row):
+                    break
+            is_first = False
+    except UnicodeDecodeError as error:
+        at = text.count(b"\n", 0, error.start) + 1, error.start - text.rfind(b"\n", 0, error.start)
+        faults.add(at, "not UTF-8; save the file as CSV in UTF-8", path)
+    except csv.Error as error:
+        faults.add((rows.line_num, 1), f"not CSV: {error}; fix the line", path)
+    lines = re.split("\r\n|\r|\n", text.decode("utf-8-sig", "replace")) if wrong else []
+    for line, row, is_head in wrong:
+        cell, sentence = _explain(row, names, is_head=is_head)
+        faults.add((line, _column(lines[line - 1], cell)), sentence, path)
+
+
+def _move(homes: Sequence[str], names: Mapping[str, str]) -> Move | None:
+    """Return what the columns after the account say, None if that is no move."""
+    known = [names.get(home.strip()) for home in homes]
+    if len(known) not in {1, 2} or not all(known):
+        return None
+    return Move(known[-1] or "", known[0] if known[1:] else None)
+
+
+def _explain(row: list[str], names: Mapping[str, str], *, is_head: bool) -> tuple[int, str]:
+    """Return which cell of a row is wrong, and what it is and what to do."""
+    if separator := _separator(row):
+        return 0, f"the columns stand between {separator}; write commas between them"
+    if is_head and {*_plain(row)} & _HEAD_WORDS:
+        return 0, f"headings in another order; {_COLUMNS}, so put them in that order"
+    *numbers, home = row
+    if len(numbers) > 1 and home.strip() in names and all(map(str.isdecimal, numbers)):
+        return 0, f"the account has separators; write it as {''.join(numbers)}"
+    if len(row) not in {2, 3} or not row[0].strip():
+        return 0, f"{_COLUMNS}; fix the line"
+    for cell, home in enumerate(row[1:], 1):
+        if home.strip() not in names:
+            return cell, _unlisted(home.strip(), names)
+    account = row[0].strip()
+    for pattern, cure in _CURES.items():
+        if re.fullmatch(pattern, account, re.DOTALL):
+            number = "".join(
+                str(int(it)) if it.isdecimal() else it for it in account if it.isalnum()
+            )
+            return 0, f"no request names an account '{account}'; {cure.format(number)}"
+    return 0, f"account {account} is there twice, with different Hublets; keep one"
+
+
+def _unlisted(home: str, names: Mapping[str, str]) -> str:
+    if not home:
+        return "the Hublet is missing; fill it in, or remove the comma before it"
+    near = next((name for name in names if name.lower() == home.lower()), None)
+    fix = f"did you mean '{near}'?" if near else "add it or fix the name"
+    return f"'{home}' is not listed in 'hublets'; {fix}"
+
+
+def _separator(row: list[str]) -> str | None:
+    """Return what stands between the columns in the place of commas, None if it is nothing."""
+    return next((_SEPARATORS[it] for it in row[0] if it in _SEPARATORS and not row[1:]), None)
+
+
+def _plain(cells: Sequence[str]) -> tuple[str, ...]:
+    return tuple([cell.strip().lower() for cell in cells])
+
+
+def _column(line: str, cell: int) -> int:
+    """Return the column, counted from 1, in which a cell of a line begins."""
+    commas = [it.end() for it in _COMMA.finditer(line) if it[0] == ","]
+    return [0, *commas, 0][cell] + 1
