@@ -137,3 +137,17 @@ def test_what_haproxy_cannot_do_is_a_sentence(hublet: str, policy: str, sentence
     with pytest.raises(ExportError) as caught:
         made(hublet, policy=policy)
     assert str(caught.value) == sentence
+
+
+def test_the_ca_of_a_hublet_counts_for_its_server_alone(tmp_path: Path) -> None:
+    (tmp_path / "eu.pem").write_bytes(authority().read_bytes())
+    text = TABLE.format(hublet='upstream: "https://10.0.0.1", ca: eu.pem', policy="")
+    text = text.replace("credentials:", '  na1: {upstream: "https://10.0.0.2"}\ncredentials:')
+    table = loads(text.encode(), name=str(tmp_path / "t.yaml"))
+    files = bundle(table, SETTING)
+
+    assert files["ca-eu1.pem"].decode() == table.hublets["eu1"].ca
+    assert "ca-na1.pem" not in files
+    lines = [it for it in files["haproxy.cfg"].decode().splitlines() if "server upstream" in it]
+    assert ["ca-eu1.pem" in it for it in lines] == [True, False]
+    assert ["@system-ca" in it for it in lines] == [False, True]

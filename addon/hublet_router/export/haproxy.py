@@ -63,6 +63,7 @@ def bundle(table: Table, setting: Setting) -> Bundle:
     files["spoe.conf"] = _filled("spoe.conf", room=size - _RESERVED).encode()
     if setting.authority:
         files["ca.pem"] = setting.authority.read_bytes()
+    files |= {f"ca-{name}.pem": it.ca.encode() for name, it in upstreams if it.ca}
     return files
 
 
@@ -132,6 +133,7 @@ def _backend(name: str, upstream: Upstream, setting: Setting) -> str:
         words.append("resolvers system init-addr last,libc,none")
     if upstream.scheme == "https":
         authority = "ca.pem" if setting.authority else "@system-ca"
+        authority = f"ca-{name}.pem" if upstream.ca else authority
         # HAProxy verifies the certificate against the SNI, and without one against `verifyhost`.
         names = {"client": ("var(txn.hublet.sni)", "unrouted.invalid")}
         fixed = upstream.server_name(None, "")
