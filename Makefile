@@ -9,7 +9,7 @@ MINUTES ?= 10
 NEEDS := promtool=prometheus tmux=tmux chromium=chromium haproxy=haproxy
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help install run console web demo test readme coverage fuzz soak bench check format
+.PHONY: help install run console web demo test readme differential coverage fuzz soak bench check format
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -59,6 +59,15 @@ readme: $(VENV)/tests  ## write what is generated in the docs, and take the pict
 	$(BIN)/python tests/metric_list.py
 	$(BIN)/python tests/refresh_docs.py
 	PICTURE=1 $(BIN)/python -m pytest -q tests/test_web.py
+
+# Stock servers that `make differential` asks, as PROGRAM=PACKAGES of Debian.
+SERVERS := go=golang-go php=php-cli "puma=puma ruby-actionpack" \
+	"javac=default-jdk-headless libtomcat10-java libtomcat10-embed-java libjackson2-databind-java"
+
+differential: $(VENV)/tests  ## what stock servers read in 20,000 requests, and where those go
+	@tests/needs $(NEEDS) $(SERVERS)
+	@npm install --silent --no-fund --prefix $(VENV)/node express@5 cookie-parser@1
+	NODE_PATH=$(VENV)/node/node_modules PYTHONPATH=tests $(BIN)/python -m differential
 
 coverage: $(VENV)/tests  ## each module, covered to the last branch by its own test file
 	$(BIN)/python tests/module_coverage.py
