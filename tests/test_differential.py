@@ -15,7 +15,7 @@ from differential.dialects import dialects
 from differential.stock import running
 from hublet_router.core.table import Policy
 
-SERVERS = {"Werkzeug", "Django", "Tornado", "Node"}
+SERVERS = ("Werkzeug", "Django", "Tornado", "Node")
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +25,9 @@ def ports() -> Iterator[dict[str, int]]:
 
 
 def test_no_server_reads_a_credential_of_another_hublet(ports: dict[str, int]) -> None:
-    result = compare(attempts(4000), ports)
+    result = compare(attempts(3000), ports)
 
-    assert result.routed > 500
+    assert result.routed > 300
     assert [(it.server, it.attempt) for it in result.findings] == []
     rows = dialect_table(result, [*ports]).splitlines()[2:]
     assert "| query | escaped name | " not in "\n".join(rows), "all read it"
@@ -49,7 +49,7 @@ def test_each_guard_is_needed(
     loose = replace(table(), policy=policy)
     monkeypatch.setattr(comparison, "table", lambda: loose)
 
-    assert compare(attempts(2500), ports).findings
+    assert compare(attempts(3000)[-1000:], ports).findings
 
 
 def test_dialects_are_what_their_tables_say() -> None:

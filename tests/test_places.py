@@ -153,9 +153,6 @@ TOKEN_PATH = Path(re.compile("^/oauth/v1/refresh-tokens/([^/]+)"))
         pytest.param(
             BEARER, request(headers=(("authorization", "Bearer"),)), [], id="only the scheme"
         ),
-        pytest.param(
-            BEARER, request(headers=(("authorization", "Bearert"),)), [], id="no white space"
-        ),
         pytest.param(BEARER, request(headers=(("authorization", ""),)), [], id="empty"),
         pytest.param(
             BEARER,
@@ -275,6 +272,7 @@ CODE, KEY, SID = Form("code"), Json("key"), Cookie("sid")
         pytest.param(BEARER, authorization("Bearer token=t"), id="a parameter"),
         pytest.param(BEARER, authorization("Bearer t, Bearer u"), id="a list"),
         pytest.param(BEARER, authorization("Bearer: t"), id="a colon"),
+        pytest.param(BEARER, authorization("Bearert"), id="no white space"),
         pytest.param(BEARER, authorization("bearer=t"), id="an equals sign"),
         pytest.param(Query("key"), request("/?key=%2565"), id="query, encoded twice"),
         pytest.param(Query("key"), request("/?key=%u0065"), id="query, %u"),

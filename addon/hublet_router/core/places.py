@@ -11,7 +11,6 @@ from .request import Pairs, Request, fold_name
 # Text without what servers part a value at: the token68 of RFC 9110 section 11.2, and `:` or `@`
 # as in `fra:…` and in URLs.
 _UNDIVIDED = re.compile(r"""[^\x00-\x20"'(),;<=>\\\x7f-\xff]+=*""")
-_DELIMITERS = """"'(),:;=\\"""
 _CODED = re.compile(r"""[%"\\]""")
 
 
@@ -54,12 +53,9 @@ class Header:
                 text = rest.strip()
                 if not text:
                     continue
-                if rest[0] in " \t":
-                    if not _UNDIVIDED.fullmatch(text):
-                        return None
-                    found.append(text)
-                elif rest[0] in _DELIMITERS:  # some servers read `Bearer: …`, too
-                    return None
+                if rest[0] not in " \t" or not _UNDIVIDED.fullmatch(text):
+                    return None  # some servers read `Bearer: …` and `Bearerpat-…`, too
+                found.append(text)
         return found
 
 
