@@ -30,6 +30,7 @@ ALLOWED = {
     "verify": {"core", "tablefile", "flows", "analysis", "redaction"},
 }
 ALLOWED["cli"] = {*ALLOWED}
+ALLOWED["testing"] = {*ALLOWED}
 """What each room may import beside itself; the demo's traffic is a script for mitmproxy."""
 
 

@@ -1,0 +1,205 @@
+"""A router in a process of its own, whose Hublets are here and record what reaches them."""
+
+import json
+import os
+import socketserver
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any, Self
+
+import h11
+import yaml
+
+from ..cli.run import UNROUTED
+from ..core.request import Request
+from ..demo.shipped import free_port
+from ..tablefile import load
+
+SECONDS = 30
+"""How long the start, and any answer, may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A request that reached a Hublet; its `repr` shows no credential."""
+
+    hublet: str
+    method: str
+    target: str = field(repr=False)
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
+    body: bytes = field(repr=False)
+
+    def header(self, name: str) -> list[str]:
+        """Return the value of each field with that name, in any case."""
+        return [value for field_, value in self.headers if field_.lower() == name.lower()]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the router answered: `hublet` is None where no Hublet did."""
+
+    status: int
+    hublet: str | None
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class RecordingRouter:
+    """`hublet-router run` with a table, for as long as a `with` block lasts.
+
+    `url` is its address as a reverse proxy, `proxy_url` as an explicit one, and `authority` the
+    file of the CA that clients have to trust. `requests` are those that reached a Hublet, in order.
+    """
+
+    def __init__(self, table: Path, folder: Path) -> None:
+        self.requests: list[Received] = []
+        self._folder = folder
+        self._servers = {
+            name: _serve(name, self.requests) for name in load(table).hublets
+        }  # a bad table raises its faults here
+        ports = {name: server.server_address[1] for name, server in self._servers.items()}
+        self._table = folder / "hublets.yaml"
+        self._table.write_text(yaml.safe_dump(_with_upstreams(table, ports)), "utf-8")
+        self._port, self._proxy_port = free_port(), free_port()
+        self.url = f"http://127.0.0.1:{self._port}"
+        self.proxy_url = f"http://127.0.0.1:{self._proxy_port}"
+        self.authority = folder / "mitmproxy-ca-cert.pem"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        """Start the process; raise RuntimeError with what it said if it does not listen."""
+        log = self._folder / "log"
+        command = [
+            sys.executable, "-m", "hublet_router", "run", str(self._table),
+            "--mode", f"{UNROUTED}@{self._port}", "--mode", f"regular@{self._proxy_port}",
+            "--set", f"confdir={self._folder}",
+        ]  # fmt: skip
+        at_once = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        with log.open("wb") as file:
+            self._process = subprocess.Popen(  # noqa: S603  # all words are ours
+                command, stdout=file, stderr=file, env=at_once
+            )
+        deadline = time.monotonic() + SECONDS
+        while (said := log.read_text("utf-8")).count(" listening at ") < 2:
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.__exit__()
+                raise RuntimeError(f"the router does not listen:\n{said}")
+            time.sleep(0.05)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the process and the Hublets."""
+        if self._process:
+            self._process.terminate()
+            try:
+                self._process.wait(SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        for server in self._servers.values():
+            server.shutdown()
+            server.server_close()
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        body: bytes | str = b"",
+    ) -> Answer:
+        """Send a request for a URL to the router as a reverse proxy, and return its answer."""
+        request = Request.of(method, url, headers, body)
+        sent = body.encode() if isinstance(body, str) else body
+        fields = [(name, value) for name, value in request.headers if name != "host"]
+        connection = HTTPConnection("127.0.0.1", self._port, timeout=SECONDS)
+        connection.putrequest(method, request.target, skip_host=True, skip_accept_encoding=True)
+        for name, value in (("Host", request.hosts[0]), *fields):
+            connection.putheader(name, value)
+        if sent and not request.header("content-length"):
+            connection.putheader("Content-Length", str(len(sent)))
+        connection.endheaders(sent)
+        try:
+            with connection.getresponse() as response:
+                got = {name.lower(): value for name, value in response.getheaders()}
+                return Answer(response.status, got.get(_NAME), got, response.read())
+        finally:
+            connection.close()
+
+
+_NAME = "hublet"
+"""The header in which a recording Hublet says its name."""
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+
+
+def _serve(name: str, requests: list[Received]) -> _Server:
+    """Start a Hublet on a free port, in threads of its own."""
+    server = _Server(("127.0.0.1", 0), partial(_Hublet, name, requests))
+    threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+    ).start()
+    return server
+
+
+class _Hublet(socketserver.BaseRequestHandler):
+    def __init__(self, name: str, requests: list[Received], *arguments: Any) -> None:
+        self.name = name
+        self.requests = requests
+        super().__init__(*arguments)
+
+    def handle(self) -> None:
+        """Record each request of a connection, and answer 200 with the Hublet's name."""
+        http = h11.Connection(h11.SERVER)
+        with suppress(OSError, h11.RemoteProtocolError):
+            while isinstance(head := self._next(http), h11.Request):
+                body = b""
+                while isinstance(event := self._next(http), h11.Data):
+                    body += bytes(event.data)
+                text = [(name.decode(), value.decode("latin-1")) for name, value in head.headers]
+                target = head.target.decode("latin-1")
+                self.requests.append(
+                    Received(self.name, head.method.decode(), target, tuple(text), body)
+                )
+                self._answer(http, is_head=head.method == b"HEAD")
+                if http.our_state is not h11.DONE:
+                    return
+                http.start_next_cycle()
+
+    def _next(self, http: h11.Connection) -> object:
+        while (event := http.next_event()) is h11.NEED_DATA:
+            http.receive_data(self.request.recv(65536))
+        return event
+
+    def _answer(self, http: h11.Connection, *, is_head: bool) -> None:
+        content = json.dumps({_NAME: self.name}).encode()
+        fields = [
+            ("Content-Type", "application/json"),
+            ("Content-Length", str(len(content))),
+            (_NAME, self.name),
+        ]
+        answer = http.send(h11.Response(status_code=200, reason=b"OK", headers=fields)) or b""
+        if not is_head:
+            answer += http.send(h11.Data(data=content)) or b""
+        self.request.sendall(answer + (http.send(h11.EndOfMessage()) or b""))
+
+
+def _with_upstreams(table: Path, ports: Mapping[str, int]) -> Any:
+    """Return the document of a table with the recording Hublets in the place of its upstreams."""
+    document = yaml.safe_load(table.read_bytes())
+    for name, hublet in document["hublets"].items():
+        kept = {key: value for key, value in hublet.items() if key == "aliases"}
+        document["hublets"][name] = {"upstream": f"http://127.0.0.1:{ports[name]}", **kept}
+    accounts = document.get("accounts") or {}
+    if file := accounts.get("file"):
+        accounts["file"] = str((table.parent / file).absolute())
+    return document
