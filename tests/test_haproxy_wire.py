@@ -11,7 +11,7 @@ from hublet_router.core.problem import problem
 from hublet_router.core.request import Request
 from hublet_router.core.table import Table
 from hublet_router.tablefile import load
-from hublet_router.verify.exchange import Answer, exchange, request_bytes
+from hublet_router.verify.exchange import exchange, sendable
 
 ROOT = Path(__file__).parents[1]
 TABLES = [ROOT / "hublets.yaml", *sorted(Path(__file__).parent.glob("tables/*.yaml"))]
@@ -30,11 +30,6 @@ def staged(stage: Stage, path: Path) -> Path:
         it.url for it in stage.upstreams.values()
     }
     return copy
-
-
-def sent(edge: HAProxy, request: Request, *, in_chunks: bool = False) -> Answer:
-    raw = request_bytes(request, in_chunks=in_chunks)
-    return exchange(("127.0.0.1", edge.port), raw, request.method, None, "")
 
 
 def received(raw: bytes) -> Request:
@@ -56,11 +51,13 @@ def received(raw: bytes) -> Request:
 
 
 def assert_decided(
-    stage: Stage, table: Table, edge: HAProxy, request: Request, *, in_chunks: bool
+    stage: Stage, table: Table, edge: HAProxy, example: Request, *, in_chunks: bool
 ) -> None:
     """The upstream of the decision got it and no other one did, or the answer is the core's."""
+    request = sendable(example, in_chunks=in_chunks)
+    assert request
     before = {name: len(it.requests) for name, it in stage.upstreams.items()}
-    answer = sent(edge, request, in_chunks=in_chunks)
+    answer = exchange(("127.0.0.1", edge.port), request, None, "")
     arrived = [
         (it, raw) for name, it in stage.upstreams.items() for raw in it.requests[before[name] :]
     ]

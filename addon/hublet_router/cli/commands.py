@@ -9,7 +9,19 @@ from importlib.metadata import PackageNotFoundError, version
 
 from ..flows.files import FlowFileError
 from ..tablefile import TableError
-from . import agent, check, completion, demo, diff, explain, export, fingerprint, redact, run
+from . import (
+    agent,
+    check,
+    completion,
+    demo,
+    diff,
+    explain,
+    export,
+    fingerprint,
+    redact,
+    run,
+    verify,
+)
 
 # Their words are those of another program, so argparse does not look at them.
 _PASSED_ON: dict[str, Callable[[Sequence[str]], int]] = {
@@ -49,7 +61,7 @@ def _call(arguments: Sequence[str]) -> int:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     commands.add_parser("run", help=run.SUMMARY)
     commands.add_parser("explain", help=explain.SUMMARY)
-    for module in (check, diff, redact, export, agent, fingerprint, demo, completion):
+    for module in (check, diff, redact, export, agent, verify, fingerprint, demo, completion):
         module.declare(commands)
     options, unknown = parser.parse_known_args(arguments)
     if unknown:  # argparse would show the usage of all commands instead of this one's

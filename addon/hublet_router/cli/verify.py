@@ -1,0 +1,255 @@
+"""`hublet-router verify`: does a running router or edge decide as the table says?"""
+
+import argparse
+import json
+import ssl
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from secrets import token_bytes
+from typing import NamedTuple
+from urllib.parse import urlsplit
+from xml.etree import ElementTree
+
+from ..analysis.harmless import known_words
+from ..analysis.masking import counted, mask_foreign_url, mask_url, printable
+from ..core.decision import Decision, Reason
+from ..core.judge import decide
+from ..core.request import Request
+from ..core.table import Table
+from ..tablefile import load, table_path
+from ..verify.exchange import exchange, sendable
+from ..verify.verdict import Said, agrees, said_by
+from .progress import watched_flows
+from .shared_options import add_filter, add_format, add_table
+
+DESCRIPTION = """\
+Send the table's examples, and recorded requests with synthetic credentials, to a running router or
+edge, and compare what its Proxy-Status says with what the table decides. A router says it with
+--set hublet_proxy_status=true, an agent with --proxy-status, a Worker always; or name a header in
+which the Hublets say who they are. Each request goes to URL's address with its own Host.
+
+A recorded request is sent as `redact` would write it. One that could change something, for its
+method is not GET, HEAD or OPTIONS and it carries no synthetic credential, is not sent.
+Exit status: 0 all agree, 1 one does not, 2 an error, or an answer that did not come."""
+
+_SAFE = {"GET", "HEAD", "OPTIONS"}
+
+
+class Asked(NamedTuple):
+    """A request to send, where it is from, and whether the credentials in it are synthetic."""
+
+    request: Request
+    origin: str
+    is_synthetic: bool = True
+
+
+class Result(NamedTuple):
+    """What came of a request: what the answer said, or why there was none."""
+
+    asked: Asked
+    url: str
+    decision: Decision
+    said: Said | None
+    error: str | None
+    agrees: bool
+
+    @property
+    def shown(self) -> str:
+        """What the edge said, in a line."""
+        return self.said.summary if self.said else f"error: {self.error}"
+
+    def as_json(self) -> dict[str, object]:
+        """The object that `--format json` writes."""
+        return {
+            "request": self.asked.origin,
+            "method": self.asked.request.method,
+            "url": self.url,
+            "table": self.decision.as_json(),
+            "edge": self.said and self.said._asdict(),
+            "error": self.error,
+        }
+
+
+def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "verify", help="whether a running router or edge decides as the table says",
+        description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("url", metavar="URL", help="http(s)://host[:port] of the router or edge")
+    parser.add_argument(
+        "flows", metavar="FLOWS", nargs="*", type=Path, help="flow files of mitmproxy, or HAR"
+    )
+    add_table(parser)
+    parser.add_argument("--header", metavar="NAME", help="of answers: it names the Hublet")
+    parser.add_argument(
+        "--rate", metavar="N", type=float, default=10, help="requests a second (default: 10)"
+    )
+    parser.add_argument(
+        "--total", metavar="N", type=int, default=1000, help="of requests (default: 1000)"
+    )
+    parser.add_argument("--ca", metavar="FILE", help="the CA of the edge (default: the system's)")
+    parser.add_argument(
+        "--as-recorded", action="store_true",
+        help="send recorded requests with their real credentials, those that change nothing",
+    )  # fmt: skip
+    add_filter(parser)
+    add_format(parser, "junit", json="a request on which they do not agree")
+    parser.set_defaults(call=verify)
+
+
+def verify(options: argparse.Namespace) -> int:
+    """Print what does not agree; return 1 for that, and 2 for answers that did not come."""
+    try:
+        parts = urlsplit(options.url)
+        host, port = parts.hostname, parts.port or {"http": 80, "https": 443}[parts.scheme]
+        context = ssl.create_default_context(cafile=options.ca) if parts.scheme == "https" else None
+        if not host or parts.path.strip("/") or options.rate <= 0:
+            raise ValueError
+    except (ValueError, KeyError):
+        print(
+            "hublet-router verify: write URL as http(s)://host[:port], and --rate over 0",
+            file=sys.stderr,
+        )
+        return 2
+    table = load(table_path(options.table), option="--table FILE")
+    verifier = _Verifier(table, (host, port), context, options.header)
+    results: list[Result] = []
+    for asked in _asked(table, options):
+        if len(results) == options.total:
+            print(f"only the first {options.total:,} are sent (--total)", file=sys.stderr)
+            break
+        if results:
+            time.sleep(1 / options.rate)
+        if result := verifier.result(asked):
+            results.append(result)
+    _print(results, verifier.left_out, options.format)
+    if any(it.error for it in results) or not results:
+        return 2
+    return int(not all(it.agrees for it in results))
+
+
+class _Verifier:
+    """Sends one request after another."""
+
+    def __init__(
+        self,
+        table: Table,
+        address: tuple[str, int],
+        context: ssl.SSLContext | None,
+        header: str | None,
+    ) -> None:
+        self.table = table
+        self.address = address
+        self.context = context
+        self.header = header
+        self.left_out = 0
+        self._known = known_words(table)
+
+    def result(self, asked: Asked) -> Result | None:
+        """Return what came of a request, None for one that is not sent."""
+        table, request = self.table, sendable(asked.request)
+        if request is None:
+            self.left_out += 1
+            return None
+        decision = decide(table, request)
+        if request.method not in _SAFE and not (asked.is_synthetic and decision.credential):
+            self.left_out += 1
+            return None
+        is_foreign = decision.reason is Reason.FOREIGN_HOST
+        url = (
+            mask_foreign_url("https", request)
+            if is_foreign
+            else mask_url("https", request, self._known)
+        )
+        # As a client that looks the host up: but nobody has a certificate for a foreign one.
+        name = self.address[0] if is_foreign else request.host or self.address[0]
+        try:
+            answer = exchange(self.address, request, self.context, name)
+        except (OSError, ValueError) as error:
+            return Result(asked, url, decision, None, _reason(error), agrees=False)
+        said = said_by(answer, self.header)
+        return Result(asked, url, decision, said, None, agrees(said, decision, table, self.header))
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return printable(getattr(error, "strerror", None) or str(error) or type(error).__name__)
+
+
+def _asked(table: Table, options: argparse.Namespace) -> Iterator[Asked]:
+    """Yield the examples, whose credentials are the table's own, and the recorded requests."""
+    for example in table.examples:
+        line, column = example.at
+        yield Asked(example.request, f"example at {line}:{column}")
+    if not options.flows:
+        return
+    from ..flows.requests import request_with_body  # noqa: PLC0415  # mitmproxy: half a second
+    from ..redaction.redact_flow import FlowRedactor  # noqa: PLC0415
+
+    redactor = FlowRedactor(table, token_bytes(32))
+    for flow in watched_flows(options.flows, options.filter):
+        origin = f"flow {flow.id}"
+        if options.as_recorded:
+            yield Asked(request_with_body(flow), origin, is_synthetic=False)
+        elif new := redactor.redacted(flow):
+            yield Asked(request_with_body(new), origin)
+        else:
+            print(f"{origin} would be decided differently once redacted", file=sys.stderr)
+
+
+def _print(results: list[Result], left_out: int, format_: str) -> None:
+    different = [it for it in results if not it.agrees]
+    match format_:
+        case "json":
+            for it in different:
+                print(json.dumps(it.as_json()))
+        case "junit":
+            print(_junit(results))
+        case _:
+            rows = [(it.decision.summary, it.shown, _request(it)) for it in different]
+            if rows:
+                _print_table([("the table", "the edge", "request"), *rows])
+    errors = sum(it.error is not None for it in results)
+    parts = [f"{len(results) - len(different):,} as the table says"]
+    parts += [f"{len(different) - errors:,} not"] if len(different) > errors else []
+    parts += [f"{errors:,} without an answer"] if errors else []
+    parts += [f"{left_out:,} not sent"] if left_out else []
+    print(f"{counted(len(results), 'request')}: {', '.join(parts)}", file=sys.stderr)
+    if results and all(it.said and it.said.is_silent for it in results):
+        print(
+            "no answer says anything: start the router with --set hublet_proxy_status=true or the"
+            " agent with --proxy-status, or name a header of the Hublets with --header",
+            file=sys.stderr,
+        )
+
+
+def _request(it: Result) -> str:
+    return printable(f"{it.asked.request.method} {it.url} ({it.asked.origin})")
+
+
+def _print_table(rows: list[tuple[str, str, str]]) -> None:
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    for first, second, third in rows:
+        print(f"{first:{widths[0]}}  {second:{widths[1]}}  {third}")
+
+
+def _junit(results: list[Result]) -> str:
+    errors = sum(it.error is not None for it in results)
+    suite = ElementTree.Element(
+        "testsuite",
+        name="hublet-router verify",
+        tests=str(len(results)),
+        failures=str(sum(not it.agrees for it in results) - errors),
+        errors=str(errors),
+    )
+    for it in results:
+        case = ElementTree.SubElement(
+            suite, "testcase", classname="hublet-router.verify", name=_request(it)
+        )
+        if not it.agrees:
+            kind = "error" if it.error else "failure"
+            said = f"the table: {it.decision.summary}; the edge: {it.shown}"
+            ElementTree.SubElement(case, kind, message=said)
+    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True)

@@ -1,0 +1,102 @@
+"""A request as HTTP/1 bytes, and the exchange with a server."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from harness import Stage
+from hublet_router.core.request import Request
+from hublet_router.verify.exchange import as_bytes, exchange, sendable
+
+GET = Request("GET", ("a",), "/x?y", (("host", "a"), ("x", "1: \xe9"), ("te", "trailers")))
+
+
+def written(request: Request, *, in_chunks: bool = False) -> bytes:
+    whole = sendable(request, in_chunks=in_chunks)
+    assert whole
+    return as_bytes(whole)
+
+
+@pytest.mark.parametrize(
+    ("request_", "in_chunks", "raw"),
+    [
+        (GET, False, b"GET /x?y HTTP/1.1\r\nhost: a\r\nx: 1: \xe9\r\n"),
+        (replace(GET, headers=()), False, b"GET /x?y HTTP/1.1\r\nhost: a\r\n"),
+        (replace(GET, hosts=(), headers=()), False, b"GET /x?y HTTP/1.1\r\n"),
+        (
+            replace(GET, method="POST", headers=(("content-length", "9"),), body=b"b"),
+            False,
+            b"POST /x?y HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\n",
+        ),
+        (
+            replace(GET, method="POST", headers=()),
+            False,
+            b"POST /x?y HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n",
+        ),
+        (
+            replace(GET, headers=(), body=b"bc"),
+            True,
+            b"GET /x?y HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n",
+        ),
+    ],
+    ids=["as it is", "a Host", "no Host", "a length", "no body", "chunks"],
+)
+def test_a_request_is_written_with_its_own_framing(
+    request_: Request, in_chunks: bool, raw: bytes
+) -> None:
+    body = request_.body or b""
+    end = b"2\r\nbc\r\n0\r\n\r\n" if in_chunks else body
+    assert written(request_, in_chunks=in_chunks) == raw + b"connection: close\r\n\r\n" + end
+
+
+def test_an_empty_body_in_chunks_has_only_its_end() -> None:
+    assert written(replace(GET, headers=()), in_chunks=True).endswith(b"\r\n\r\n0\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        replace(GET, body=None),
+        replace(GET, target="/a b"),
+        replace(GET, target=""),
+        replace(GET, method="GET /"),
+        replace(GET, headers=(("x", "a\r\nhost: b"),)),
+        replace(GET, headers=((":path", "/"),)),
+        replace(GET, headers=(), hosts=("a\r\nx: b",)),
+        replace(GET, headers=(), hosts=("a\nx",)),
+    ],
+    ids=[
+        "a long body", "a blank", "no target", "a method", "two lines", "a pseudo field",
+        "a host of two lines", "a line feed",
+    ],
+)  # fmt: skip
+def test_what_http_1_cannot_carry_is_not_sent(request_: Request) -> None:
+    assert sendable(request_) is None
+
+
+def test_an_answer_has_its_fields_and_body(stage: Stage) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 201 OK\r\nX: a\r\nx: b\r\nContent-Length: 2\r\n\r\nhi")
+
+    upstream = stage.upstream("na1", behaviour=answer)
+    whole = sendable(GET)
+    assert whole
+    got = exchange(("127.0.0.1", upstream.port), whole, None, "")
+    assert got == (201, {"x": "a, b", "content-length": "2"}, b"hi")
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"), [(b"", "RemoteDisconnected"), (b"SSH-2.0\r\n", "BadStatusLine")]
+)
+def test_an_answer_that_is_no_http_is_an_error(stage: Stage, raw: bytes, text: str) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(raw)
+
+    upstream = stage.upstream("na1", behaviour=answer)
+    whole = sendable(GET)
+    assert whole
+    with pytest.raises(ValueError, match=rf"no answer in HTTP \({text}\)"):
+        exchange(("127.0.0.1", upstream.port), whole, None, "")
