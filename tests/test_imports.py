@@ -28,6 +28,7 @@ ALLOWED = {
     "agent": {"core", "tablefile", "proxy"},
     "export": {"core", "regex_bounds", "tablefile"},
     "verify": {"core", "tablefile", "flows", "analysis", "redaction"},
+    "prove": {"core", "tablefile", "agent", "demo", "export", "verify"},
 }
 ALLOWED["cli"] = {*ALLOWED}
 ALLOWED["testing"] = {*ALLOWED}

@@ -1,75 +1,128 @@
-"""`hublet-router demo`: what it proves, and that it can fail."""
+"""`export haproxy --prove`: the bundle of a folder, as HAProxy runs it."""
 
-from dataclasses import replace
+import re
 from pathlib import Path
 
 import pytest
 
-from harness import free_port
-from hublet_router.cli.run import script
-from hublet_router.core.table import Table
-from hublet_router.demo import proof
+from hublet_router.cli.commands import command_line
+from hublet_router.core.request import Request
+from hublet_router.export.bundle import ExportError
+from hublet_router.prove.haproxy_engine import haproxy
+from hublet_router.prove.proof import prove
 from hublet_router.tablefile import load
+from test_spoa import TABLE
+from test_verify import FLOWS, recording
 
-ROOT = Path(__file__).parents[1]
-
-
-def test_the_proof_holds(capfd: pytest.CaptureFixture[str]) -> None:
-    assert proof.prove(script()) == 0
-    lines = capfd.readouterr().out.splitlines()
-    examples = load(ROOT / "hublets.yaml").examples
-    assert lines[0].split() == [
-        "credential,", "request", "over", "Hublet", "reason", "Host", "seen", "signature",
-    ]  # fmt: skip
-    assert len(lines) == 1 + 2 * len(examples) + 1 + 2
-    assert all(line.endswith("  ok") for line in lines[1:-2])
-    assert lines[-3].startswith("the first one, by a proxy that rewrites Host")
-    assert "INVALID" in lines[-3]
-    assert lines[-1] == f"{2 * len(examples) + 1} of {2 * len(examples) + 1} as they must be"
-    assert "0000-0000" not in "".join(lines)
-
-
-def test_a_wrong_row_is_called_wrong_and_fails(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    def with_wrong_examples(path: Path) -> Table:
-        table = load(path)
-        first, *rest = table.examples
-        refused = next(example for example in rest if example.refused)
-        wrong = replace(first, hublet="ap1"), replace(refused, refused="conflict")
-        return replace(table, examples=wrong)
-
-    monkeypatch.setattr(proof, "load", with_wrong_examples)
-    assert proof.prove(script()) == 1
-    lines = capfd.readouterr().out.splitlines()
-    assert [line.endswith("  WRONG") for line in lines[1:-2]] == [True, True, True, True, False]
-    assert lines[-1] == "1 of 5 as they must be"
+EXAMPLES = """
+examples:
+  - request: {url: "https://api.hubapi.com/x", headers: {authorization: "Bearer pat-eu1-0"}}
+    hublet: eu1
+  - request: {url: "https://a.api.example.com/x", headers: {authorization: "Bearer pat-na1-0"}}
+    hublet: na1
+  - request: {url: "https://api.hubapi.com/x", headers: {authorization: "Bearer pat-ap1-0"}}
+    hublet: ap1
+  - request: {url: "https://api.hubapi.com/oauth/v1/token", body: "refresh_token=eu1-0",
+              headers: {content-type: application/x-www-form-urlencoded}}
+    hublet: eu1
+  - request: {url: "https://other.example/x"}
+    refused: foreign-host
+"""
 
 
-def test_a_region_that_is_down_is_a_wrong_row(tmp_path: Path) -> None:
-    """The answer is mitmproxy's own page then, and no JSON."""
-    text = (ROOT / "hublets.yaml").read_text()
-    table_path = tmp_path / "hublets.yaml"
-    for demo in ("9441", "9442", "9443"):
-        text = text.replace(f"127.0.0.1:{demo}", f"127.0.0.1:{free_port()}")
-    table_path.write_text(text)
-    table = load(table_path)
-    arguments = ("-s", str(script()), "--set", f"hublets={table_path}")
-    with proof._mitmdump(tmp_path, *arguments, "--mode", "reverse:https://x.invalid") as port:
-        row = proof._row(tmp_path, port, table, table.examples[0], "http")
-    assert not row.is_right
-    assert row.reason == "status 502"
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "hublets.yaml"
+    path.write_text(TABLE.replace("10.0.0.2", "eu1.invalid") + EXAMPLES)
+    return path
+
+
+@pytest.fixture
+def folder(table: Path, tmp_path: Path) -> Path:
+    """A bundle with several agents and binds, whose upstreams nobody can reach."""
+    folder = tmp_path / "edge"
+    words = ["--agent", "10.9.9.9:1", "--agent", "10.9.9.9:2", "--bind", ":1 ssl crt none.pem"]
+    assert command_line(["export", "haproxy", str(folder), "--table", str(table), *words]) == 0
+    return folder
+
+
+def run(table: Path, folder: Path) -> tuple[int, list[str]]:
+    loaded = load(table)
+    asked = [(f"example {n}", it.request) for n, it in enumerate(loaded.examples, 1)]
+    asked.append(("too long", Request("GET", (), "/", (), None)))
+    return prove(haproxy, loaded, table, folder, asked)
+
+
+def test_a_bundle_decides_as_its_table(table: Path, folder: Path) -> None:
+    assert run(table, folder) == (6, [])
 
 
 @pytest.mark.parametrize(
-    ("mode", "seconds"), [("no-such-mode", 30), ("regular", 0)], ids=["ended", "slow"]
+    ("old", "new", "faults"),
+    [
+        (
+            "use_backend hublet_%[var(txn.hublet.hublet)]",
+            "use_backend hublet_ap1",
+            ["example 1: arrived at http://10.0.0.3:80, but it is eu1 ← private-app-token"],
+        ),
+        (
+            "sni str(eu1.internal.example)",
+            "sni var(txn.hublet.sni)",
+            ["example 1: arrived with another server name"],
+        ),
+        (
+            "use_backend hublet_",
+            "http-request set-header x-added y\\n  use_backend hublet_",
+            ["example 1: arrived with another fields"],
+        ),
+        (
+            "  http-request wait-for-body time 30s if waits\\n",
+            "  http-request deny if waits\\n",
+            ["example 4: answered with 403, but it is eu1 ← refresh-token"],
+        ),
+        (
+            "default_backend refused",
+            "default_backend hublet_ap1",
+            ["example 5: arrived at http://10.0.0.3:80, but it is refused: foreign-host"],
+        ),
+    ],
+    ids=["one Hublet for all", "another SNI", "a field", "no body", "an open default"],
 )
-def test_a_proxy_that_does_not_start_ends_the_proof(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, seconds: int
+def test_a_bundle_that_was_changed_does_not(
+    table: Path, folder: Path, old: str, new: str, faults: list[str]
 ) -> None:
-    monkeypatch.setattr(proof, "START_SECONDS", seconds)
-    with (
-        pytest.raises(SystemExit, match="mitmdump does not listen; what it said stands above"),
-        proof._mitmdump(tmp_path, "--mode", mode),
-    ):
-        pass
+    path = folder / "haproxy.cfg"
+    text = path.read_text()
+    old, new = old.replace("\\n", "\n"), new.replace("\\n", "\n")
+    assert old in text
+    path.write_text(text.replace(old, new))
+    assert run(table, folder)[1][: len(faults)] == faults
+
+
+def test_a_haproxy_that_does_not_start_says_why(table: Path, folder: Path) -> None:
+    (folder / "spoe.conf").unlink()
+    with pytest.raises(ExportError, match=r"HAProxy does not start: (?s:.*)spoe\.conf"):
+        run(table, folder)
+
+
+def test_without_haproxy_it_is_said_how_to_get_it(
+    table: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(ExportError, match="apt-get install haproxy"):
+        run(table, folder)
+
+
+def test_the_command_proves_examples_and_recordings(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "edge"
+    words = ["export", "haproxy", str(folder), "--table", str(table)]
+    assert command_line([*words, "--prove"]) == 1  # there is no bundle
+    assert f"{folder}/haproxy.cfg is missing" in capsys.readouterr().out
+    assert command_line(words) == 0
+    assert command_line([*words, "--prove", str(recording(tmp_path, *FLOWS))]) == 0
+    said = capsys.readouterr().err
+    assert re.search(r"^9 requests, each decided and forwarded as the table says$", said, re.M)
+    (folder / "haproxy.cfg").write_text("")
+    assert command_line([*words, "--prove"]) == 1

@@ -2,18 +2,28 @@
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from ..analysis.masking import counted
+from ..core.request import Request
+from ..core.table import Table
 from ..export import haproxy
 from ..export.bundle import Bundle, ExportError, differences, write
 from ..tablefile import load, table_path
 from .agent import LISTEN
+from .progress import watched_flows
 from .shared_options import add_table
+
+if TYPE_CHECKING:
+    from ..prove.proof import Engine
 
 DESCRIPTION = """\
 Write the files with which another engine routes by the table. Nothing in them depends on anything
 but the table and these options: made twice, they are the same.
-Exit status: 0 done, 1 DIR is not what the table makes (--check), 2 an error."""
+Exit status: 0 done, 1 DIR is not what the table makes (--check), or does not decide and forward as
+the table says (--prove), 2 an error."""
 
 
 def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -35,6 +45,11 @@ def _declare_engine(
     parser.add_argument(
         "--check", action="store_true", help="write nothing; compare DIR with what the table makes"
     )
+    parser.add_argument(
+        "--prove", metavar="FLOWS", type=Path, nargs="*",
+        help="compare, start the engine on loopback with what DIR holds, and send the table's"
+        " examples and these recordings through it",
+    )  # fmt: skip
     parser.set_defaults(call=export)
     return parser
 
@@ -58,7 +73,7 @@ def _declare_haproxy(engines: "argparse._SubParsersAction[argparse.ArgumentParse
     parser.add_argument(
         "--ca", metavar="FILE", type=Path, help="the CA of the upstreams (default: the system's)"
     )
-    parser.set_defaults(bundle=_haproxy)
+    parser.set_defaults(bundle=_haproxy, engine=_haproxy_engine)
 
 
 def _haproxy(options: argparse.Namespace) -> Bundle:
@@ -71,6 +86,12 @@ def _haproxy(options: argparse.Namespace) -> Bundle:
     return haproxy.bundle(load(table_path(options.table), option="--table FILE"), setting)
 
 
+def _haproxy_engine() -> "Engine":
+    from ..prove.haproxy_engine import haproxy as engine  # noqa: PLC0415  # mitmproxy
+
+    return engine
+
+
 def export(options: argparse.Namespace) -> int:
     """Write the bundle, or compare it."""
     try:
@@ -79,10 +100,41 @@ def export(options: argparse.Namespace) -> int:
         for sentence in str(error).splitlines():
             print(f"hublet-router export: {options.table}: {sentence}", file=sys.stderr)
         return 2
-    if not options.check:
+    if not options.check and options.prove is None:
         write(bundle, options.folder)
         return 0
     different = list(differences(bundle, options.folder))
     for sentence in different:
         print(sentence)
-    return 1 if different else 0
+    if different or options.prove is None:
+        return 1 if different else 0
+    return _prove(options)
+
+
+def _prove(options: argparse.Namespace) -> int:
+    """Print what the engine does not decide as the table says; return 1 where there is any."""
+    from ..prove.proof import prove  # noqa: PLC0415  # mitmproxy: half a second
+
+    file = table_path(options.table)
+    table = load(file, option="--table FILE")
+    try:
+        count, faults = prove(options.engine(), table, file, options.folder, _asked(table, options))
+    except ExportError as error:
+        print(f"hublet-router export: {error}", file=sys.stderr)
+        return 2
+    for fault in faults:
+        print(fault)
+    if not faults:
+        said = "each decided and forwarded as the table says"
+        print(f"{counted(count, 'request')}, {said}", file=sys.stderr)
+    return 1 if faults else 0
+
+
+def _asked(table: Table, options: argparse.Namespace) -> Iterator[tuple[str, Request]]:
+    """Yield the examples and the recorded requests, each with its name."""
+    from ..flows.requests import request_with_body  # noqa: PLC0415
+
+    for example in table.examples:
+        yield "example at {}:{}".format(*example.at), example.request
+    for flow in watched_flows(options.prove):
+        yield f"flow {flow.id}", request_with_body(flow)

@@ -1,16 +1,14 @@
 """`hublet-router verify`: does a running router or edge decide as the table says?"""
 
 import argparse
-import json
 import ssl
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from secrets import token_bytes
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
-from xml.etree import ElementTree
 
 from ..analysis.harmless import known_words
 from ..analysis.masking import counted, mask_foreign_url, mask_url, printable
@@ -22,6 +20,7 @@ from ..tablefile import load, table_path
 from ..verify.exchange import exchange, sendable
 from ..verify.verdict import Said, agrees, said_by
 from .progress import watched_flows
+from .report import CI_FORMATS, Report
 from .shared_options import add_filter, add_format, add_table
 
 DESCRIPTION = """\
@@ -60,8 +59,8 @@ class Result(NamedTuple):
         """What the edge said, in a line."""
         return self.said.summary if self.said else f"error: {self.error}"
 
-    def as_json(self) -> dict[str, object]:
-        """The object that `--format json` writes."""
+    def as_json(self) -> dict[str, Any]:
+        """What `--format json` writes beside a sentence."""
         return {
             "request": self.asked.origin,
             "method": self.asked.request.method,
@@ -96,7 +95,7 @@ def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         help="send recorded requests with their real credentials, those that change nothing",
     )  # fmt: skip
     add_filter(parser)
-    add_format(parser, "junit", json="a request on which they do not agree")
+    add_format(parser, *CI_FORMATS, json="a request on which they do not agree")
     parser.set_defaults(call=verify)
 
 
@@ -201,16 +200,24 @@ def _asked(table: Table, options: argparse.Namespace) -> Iterator[Asked]:
 
 def _print(results: list[Result], left_out: int, format_: str) -> None:
     different = [it for it in results if not it.agrees]
-    match format_:
-        case "json":
-            for it in different:
-                print(json.dumps(it.as_json()))
-        case "junit":
-            print(_junit(results))
-        case _:
-            rows = [(it.decision.summary, it.shown, _request(it)) for it in different]
-            if rows:
-                _print_table([("the table", "the edge", "request"), *rows])
+    widths = [max([len(it.decision.summary) for it in different], default=0)]
+    widths.append(max([len(it.shown) for it in different], default=0))
+    report = Report("hublet-router verify", format_)
+    if different:
+        report.text(f"{'the table':{widths[0]}}  {'the edge':{widths[1]}}  request")
+    for it in results:
+        asked = printable(f"{it.asked.request.method} {it.url} ({it.asked.origin})")
+        summary = it.decision.summary
+        if it.agrees:
+            report.passed(asked)
+        else:
+            report.found(
+                "difference" if it.said else "error",
+                f"{asked}: the table: {summary}; the edge: {it.shown}",
+                shown=f"{summary:{widths[0]}}  {it.shown:{widths[1]}}  {asked}",
+                **it.as_json(),
+            )
+    report.end()
     errors = sum(it.error is not None for it in results)
     parts = [f"{len(results) - len(different):,} as the table says"]
     parts += [f"{len(different) - errors:,} not"] if len(different) > errors else []
@@ -223,33 +230,3 @@ def _print(results: list[Result], left_out: int, format_: str) -> None:
             " agent with --proxy-status, or name a header of the Hublets with --header",
             file=sys.stderr,
         )
-
-
-def _request(it: Result) -> str:
-    return printable(f"{it.asked.request.method} {it.url} ({it.asked.origin})")
-
-
-def _print_table(rows: list[tuple[str, str, str]]) -> None:
-    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
-    for first, second, third in rows:
-        print(f"{first:{widths[0]}}  {second:{widths[1]}}  {third}")
-
-
-def _junit(results: list[Result]) -> str:
-    errors = sum(it.error is not None for it in results)
-    suite = ElementTree.Element(
-        "testsuite",
-        name="hublet-router verify",
-        tests=str(len(results)),
-        failures=str(sum(not it.agrees for it in results) - errors),
-        errors=str(errors),
-    )
-    for it in results:
-        case = ElementTree.SubElement(
-            suite, "testcase", classname="hublet-router.verify", name=_request(it)
-        )
-        if not it.agrees:
-            kind = "error" if it.error else "failure"
-            said = f"the table: {it.decision.summary}; the edge: {it.shown}"
-            ElementTree.SubElement(case, kind, message=said)
-    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True)

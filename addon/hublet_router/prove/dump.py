@@ -1,0 +1,93 @@
+"""Upstreams on loopback that keep what arrives, one in the place of each address of a table."""
+
+import asyncio
+import ssl
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import h11
+from mitmproxy.certs import CertStore
+
+from ..core.request import Request
+from ..core.table import Table
+from ..demo.hublets import server_context
+
+
+class Arrival(NamedTuple):
+    """A request that arrived: at which upstream, and under which name TLS was asked for."""
+
+    upstream: str
+    request: Request
+    server_name: str | None
+
+
+class Dumps:
+    """The upstreams of a table. `arrivals` grows; `ports` has the port of each address."""
+
+    def __init__(self, table: Table, folder: Path) -> None:
+        self.arrivals: list[Arrival] = []
+        self.ports: dict[str, int] = {}
+        self.authority = folder / "mitmproxy-ca-cert.pem"
+        self._table = table
+        self._store = CertStore.from_store(folder, "mitmproxy", 2048)
+        self._servers: list[asyncio.Server] = []
+
+    async def start(self) -> None:
+        """Listen on free ports."""
+        upstreams = self._table.hublets.values()
+        names = {*self._table.domains, *(it.server_name(None, it.host) for it in upstreams)}
+        for upstream in {str(it): it for it in upstreams}.values():
+            context = None
+            if upstream.scheme == "https":
+                context = server_context(self._store, names)
+                context.sni_callback = _keep_name
+            server = await asyncio.start_server(
+                partial(self._serve, str(upstream)), "127.0.0.1", 0, ssl=context
+            )
+            self._servers.append(server)
+            self.ports[str(upstream)] = server.sockets[0].getsockname()[1]
+
+    def close(self) -> None:
+        """Stop listening."""
+        for server in self._servers:
+            server.close()
+
+    async def _serve(
+        self, upstream: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        name = getattr(writer.get_extra_info("ssl_object"), "asked_name", None)
+        http = h11.Connection(h11.SERVER)
+        with suppress(OSError, h11.RemoteProtocolError):
+            while isinstance(head := await _next(http, reader), h11.Request):
+                body = b""
+                while isinstance(part := await _next(http, reader), h11.Data):
+                    body += bytes(part.data)
+                self.arrivals.append(Arrival(upstream, _request(head, body), name))
+                answer = h11.Response(status_code=200, headers=[("Content-Length", "0")])
+                writer.write((http.send(answer) or b"") + (http.send(h11.EndOfMessage()) or b""))
+                await writer.drain()
+                if http.our_state is not h11.DONE:
+                    break
+                http.start_next_cycle()
+        writer.close()
+
+
+def _keep_name(tls: ssl.SSLSocket | ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
+    tls.asked_name = name  # type: ignore[union-attr]
+
+
+async def _next(http: h11.Connection, reader: asyncio.StreamReader) -> object:
+    while (event := http.next_event()) is h11.NEED_DATA:
+        http.receive_data(await reader.read(65536))
+    return event
+
+
+def _request(head: h11.Request, body: bytes) -> Request:
+    headers = tuple(
+        (name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers
+    )
+    hosts = tuple(value for name, value in headers if name == "host")
+    method, target = head.method.decode("latin-1"), head.target.decode("latin-1")
+    return Request(method, hosts, target, headers, body)

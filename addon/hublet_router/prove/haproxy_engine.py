@@ -1,0 +1,116 @@
+"""HAProxy on loopback, with the bundle of a folder and an agent inside this process."""
+
+import asyncio
+import re
+import shutil
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ..agent.connection import Connection
+from ..agent.spoa import Agent
+from ..core.table import Table
+from ..export.bundle import ExportError
+from .dump import Dumps
+
+_UPSTREAM = re.compile(r"server upstream \S+( resolvers system init-addr last,libc,none)?")
+_ELSEWHERE = re.compile(r"  (bind|server agent\d+) ")
+_AUTHORITY = re.compile(r"ca-file \S+")
+SECONDS = 20
+"""That HAProxy may take to start."""
+
+
+@asynccontextmanager
+async def haproxy(table: Table, file: Path, bundle: Path, dumps: Dumps) -> AsyncIterator[int]:
+    """Run HAProxy with a bundle before the dumps; yield its port.
+
+    Only addresses are others than in the bundle: those of Hublets, agents and HAProxy itself, and
+    the CA. Raises ExportError where it does not start.
+    """
+    program = shutil.which("haproxy")
+    if not program:
+        raise ExportError("HAProxy is not installed; on Debian: apt-get install haproxy")
+    agent = Agent()
+    agent.live.use(file)
+    connections: set[Connection] = set()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Connection(agent.answer, connections), "127.0.0.1", 0)
+    agent_port, port = server.sockets[0].getsockname()[1], _free_port()
+    try:
+        with TemporaryDirectory(prefix="hublet-router-prove-") as folder:
+            copy = Path(folder, "bundle")
+            shutil.copytree(bundle, copy)
+            configuration = copy / "haproxy.cfg"
+            text = configuration.read_text("utf-8")
+            text = _on_loopback(text, table, dumps, agent_port, port)
+            configuration.write_text(text, "utf-8")
+            async with _process(program, configuration, port):
+                yield port
+    finally:
+        server.close()
+        for connection in list(connections):
+            connection.close()
+        await asyncio.sleep(0)  # the transports are closed one turn later
+
+
+@asynccontextmanager
+async def _process(program: str, configuration: Path, port: int) -> AsyncIterator[None]:
+    process = await asyncio.create_subprocess_exec(
+        program, "-db", "-f", configuration,
+        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        await _listening(process, port)
+        yield
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+def _on_loopback(text: str, table: Table, dumps: Dumps, agent: int, port: int) -> str:
+    """Return a configuration with the addresses of a proof."""
+    lines: list[str] = []
+    hublet = ""
+    own = {
+        "bind": f"  bind 127.0.0.1:{port}",
+        "server": f"  server agent1 127.0.0.1:{agent}",
+    }
+    for line in text.splitlines():
+        if line.startswith("backend hublet_"):
+            hublet = line.removeprefix("backend hublet_")
+        if match := _ELSEWHERE.match(line):
+            if replacement := own.pop(match[1].split()[0], None):
+                lines.append(replacement)
+            continue
+        if "server upstream " in line:
+            address = f"server upstream 127.0.0.1:{dumps.ports[str(table.hublets[hublet])]}"
+            here = _UPSTREAM.sub(address, line)
+            lines.append(_AUTHORITY.sub(f"ca-file {dumps.authority}", here))
+        else:
+            lines.append(line)
+    return "\n".join([*lines, ""])
+
+
+async def _listening(process: asyncio.subprocess.Process, port: int) -> None:
+    for _ in range(SECONDS * 50):
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(0.02)
+        else:
+            writer.close()
+            return
+        if process.returncode is not None:
+            break
+    _, said = await process.communicate()
+    raise ExportError(f"HAProxy does not start: {said.decode(errors='replace')}")
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+    return port

@@ -1,0 +1,67 @@
+"""Each request through an engine, and what became of it beside what the table decides."""
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
+
+from ..core.request import Request
+from ..core.table import Table
+from ..verify.exchange import exchange, sendable
+from .difference import difference
+from .dump import Dumps
+
+type Asked = tuple[str, Request]
+"""A request, and the words that name it."""
+
+
+class Engine(Protocol):
+    """Runs a bundle before the dumps of a table, whose file it is given, and yields its port."""
+
+    def __call__(
+        self, table: Table, file: Path, bundle: Path, dumps: Dumps
+    ) -> AbstractAsyncContextManager[int]:
+        """Start it; raise ExportError where it does not start."""
+
+
+def prove(
+    engine: Engine, table: Table, file: Path, bundle: Path, asked: Iterable[Asked]
+) -> tuple[int, list[str]]:
+    """Send requests through a bundle, each with its length, and those with a body in chunks, too.
+
+    Returns how many were sent, and a sentence for each that is not decided as by the table. One
+    that HTTP/1.1 cannot carry is left out.
+    """
+    return asyncio.run(_prove(engine, table, file, bundle, asked))
+
+
+async def _prove(
+    engine: Engine, table: Table, file: Path, bundle: Path, asked: Iterable[Asked]
+) -> tuple[int, list[str]]:
+    faults: list[str] = []
+    count = 0
+    with TemporaryDirectory(prefix="hublet-router-prove-") as folder:
+        dumps = Dumps(table, Path(folder))
+        try:
+            await dumps.start()
+            async with engine(table, file, bundle, dumps) as port:
+                for name, request in asked:
+                    for in_chunks in (False, True) if request.body else (False,):
+                        if sent := sendable(request, in_chunks=in_chunks):
+                            count += 1
+                            if fault := await _fault(table, sent, dumps, port):
+                                faults.append(f"{name}{' in chunks' if in_chunks else ''}: {fault}")
+        finally:
+            dumps.close()
+    return count, faults
+
+
+async def _fault(table: Table, request: Request, dumps: Dumps, port: int) -> str | None:
+    dumps.arrivals.clear()
+    try:
+        answer = await asyncio.to_thread(exchange, ("127.0.0.1", port), request, None, "")
+    except (OSError, ValueError) as error:
+        return f"no answer ({type(error).__name__})"
+    return difference(table, request, answer, dumps.arrivals)
