@@ -3,6 +3,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8080
+GIVEN_PORT = $(if $(filter file,$(origin PORT)),,--port $(PORT))
 SECONDS ?= 60
 MINUTES ?= 10
 # Programs that tests run and that pip cannot install: PROGRAM=PACKAGE of Debian.
@@ -43,10 +44,10 @@ run: $(VENV)/runs  ## route on 127.0.0.1:8080 (PORT=) with hublets.yaml, and ser
 	$(BIN)/hublet-router run --listen-port $(PORT) --set hublet_demo=true $(ARGS)
 
 console: $(VENV)/runs  ## the same proxy in mitmproxy's console, with a request of every kind
-	$(BIN)/hublet-router demo --console --port $(PORT) -- $(ARGS)
+	$(BIN)/hublet-router demo --console $(GIVEN_PORT) -- $(ARGS)
 
 web: $(VENV)/runs  ## the same in mitmweb
-	$(BIN)/hublet-router demo --web --port $(PORT) -- $(ARGS)
+	$(BIN)/hublet-router demo --web $(GIVEN_PORT) -- $(ARGS)
 
 demo: $(VENV)/runs  ## send a signed request of every kind, and print where each went
 	@$(BIN)/hublet-router demo

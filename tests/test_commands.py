@@ -2,6 +2,7 @@
 
 import os
 import platform
+import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -109,6 +110,15 @@ def test_a_failed_write_is_printed(
         assert command_line(["explain", "--help"]) == 2
     error = capsys.readouterr().err
     assert error == "hublet-router: standard input or output: Bad file descriptor\n"
+
+
+def test_a_terminal_without_an_arrow_gets_an_escape() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "hublet_router", "explain", "https://api.hubapi.com/"],
+        capture_output=True, text=True, timeout=60, check=True, cwd=HERE.parent,
+        env={**os.environ, "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii", "LC_ALL": "C"},
+    )  # fmt: skip
+    assert ended.stdout.startswith("na1 \\u2190 anonymous\n")
 
 
 def test_standard_output_may_be_closed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,6 +44,24 @@ def test_what_the_user_sets_is_not_set_twice(ran: dict[str, list[str]], tmp_path
     assert [word for word in ran["mitmweb"] if word.startswith("hublets=")] == [f"hublets={table}"]
 
 
+def port_of(arguments: list[str]) -> str:
+    return arguments[arguments.index("--listen-port") + 1]
+
+
+def test_where_the_usual_ports_are_taken_it_uses_free_ones(
+    ran: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hublet_router.demo.shipped.free_port", lambda usual=0: usual + 1)
+    command_line(["demo", "--console"])
+    assert port_of(ran["mitmproxy"]) == "8081"
+    command_line(["demo", "--web"])
+    assert port_of(ran["mitmweb"]) == "8081"
+    assert "web_port=8082" in ran["mitmweb"]
+    command_line(["demo", "--web", "--port", "7", "--", "--web-port", "9"])
+    assert port_of(ran["mitmweb"]) == "7"
+    assert not [word for word in ran["mitmweb"] if word.startswith("web_port")]
+
+
 def test_without_a_tool_it_is_the_proof(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proof, "prove", lambda script: 1 if script.name == "router.py" else 2)
     assert command_line(["demo"]) == 1

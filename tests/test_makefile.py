@@ -62,3 +62,12 @@ def test_a_python_that_does_not_fit_is_refused(checkout: Path, python: str) -> N
 
 def test_help_names_the_port(checkout: Path) -> None:
     assert "(PORT=)" in make(checkout, "help").stdout
+
+
+@pytest.mark.parametrize("target", ["console", "web"])
+def test_a_port_is_passed_on_only_where_it_is_given(checkout: Path, target: str) -> None:
+    assert make(checkout, target, f"PYTHON={checkout}/python").returncode == 0
+    assert make(checkout, target, "PORT=7").returncode == 0
+    *_, free, given = (checkout / "calls").read_text().splitlines()
+    assert free.split() == ["demo", f"--{target}", "--"]
+    assert given.split() == ["demo", f"--{target}", "--port", "7", "--"]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hublet_router.demo.shipped import shipped_table, write_demo_table
+from hublet_router.demo.shipped import free_port, shipped_table, write_demo_table
 from hublet_router.tablefile import load
 
 ROOT = Path(__file__).parents[1]
@@ -19,3 +19,9 @@ def test_a_copy_differs_in_its_ports_alone(tmp_path: Path) -> None:
     ports = {upstream.port for upstream in copy.hublets.values()}
     assert len(ports) == len(copy.hublets)
     assert not ports & {upstream.port for upstream in shipped.hublets.values()}
+
+
+def test_the_usual_port_is_taken_if_it_is_free(taken: int) -> None:
+    usual = free_port()
+    assert free_port(usual) == usual
+    assert free_port(taken) != taken

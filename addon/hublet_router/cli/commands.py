@@ -6,6 +6,7 @@ import platform
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from io import TextIOWrapper
 
 from ..flows.files import FlowFileError
 from ..tablefile import TableError
@@ -33,6 +34,9 @@ _PASSED_ON: dict[str, Callable[[Sequence[str]], int]] = {
 def command_line(arguments: Sequence[str]) -> int:
     """Run one command and return its exit status."""
     name, *words = arguments or [""]
+    for stream in (sys.stdout, sys.stderr):  # None where it is closed
+        if isinstance(stream, TextIOWrapper):  # whose encoding may have no arrow
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = _PASSED_ON[name](words) if name in _PASSED_ON else _call(arguments)
         print(end="", flush=True)  # where standard output is closed, it does nothing

@@ -29,7 +29,10 @@ def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--console", action="store_true", help="look at it in mitmproxy's console")
     where.add_argument("--web", action="store_true", help="look at it in mitmweb")
-    parser.add_argument("--port", type=int, default=8080, help="of the proxy that you look at")
+    parser.add_argument(
+        "--port", type=int,
+        help="of the proxy that you look at (default: 8080, or a free one if that is taken)",
+    )  # fmt: skip
     parser.add_argument("more", nargs="*", help="after --: arguments of mitmproxy or mitmweb")
     parser.set_defaults(call=demo)
 
@@ -40,16 +43,19 @@ def demo(options: argparse.Namespace) -> int:
 
     from ..demo import traffic  # noqa: PLC0415
     from ..demo.proof import prove  # noqa: PLC0415
-    from ..demo.shipped import write_demo_table  # noqa: PLC0415
+    from ..demo.shipped import free_port, write_demo_table  # noqa: PLC0415
 
     if not (options.console or options.web):
         return prove(script())
     tool, look = (main.mitmproxy, CONSOLE) if options.console else (main.mitmweb, {})
+    if options.web and not any(word.startswith("--web-port") for word in options.more):
+        look = {"web_port": str(free_port(8081))}
+    port = free_port(8080) if options.port is None else options.port
     with TemporaryDirectory(prefix="hublet-router-demo-") as folder:
         ours = {"hublet_demo": "true", "hublets": str(write_demo_table(Path(folder))), **look}
         arguments = [
             "-s", str(script()), "-s", traffic.__file__, "--mode", UNROUTED,
-            "--listen-host", "127.0.0.1", "--listen-port", str(options.port),
+            "--listen-host", "127.0.0.1", "--listen-port", str(port),
             *defaults(ours, options.more),
         ]  # fmt: skip
         tool([*arguments, *options.more])

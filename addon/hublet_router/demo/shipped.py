@@ -24,9 +24,16 @@ def write_demo_table(folder: Path) -> Path:
     return table
 
 
-def free_port() -> int:
-    """Return a port that nothing listens on, for a process that cannot report which it took."""
+def free_port(usual: int = 0) -> int:
+    """Return a port that nothing listens on, the usual one if it is free.
+
+    It is for a process that cannot report which port it took.
+    """
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", usual))
+        except OSError:
+            listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
     return port
