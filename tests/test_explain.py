@@ -2,17 +2,20 @@
 
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
 from mitmproxy.io import FlowReader
 
 from hublet_router.analysis.explanation import explain
+from hublet_router.analysis.masking import mask_request
 from hublet_router.cli.commands import command_line
 from hublet_router.core.judge import decide
 from hublet_router.flows.requests import request_with_body
 from hublet_router.tablefile import load
 from synthetic import UUID, access_token, api_key, personal_access_key, private_app_token
+from test_har import PRODUCERS, with_request
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = load(ROOT / "hublets.yaml")
@@ -55,7 +58,7 @@ def feed(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
           f"{API}/localdevauth/v1/auth/refresh"], 0, "ap1 ← personal-access-key"),
         (["--json", f'{{"tokenKey": "{UUID}"}}', "-H", "Content-Encoding: gzip",
           f"{API}/oauth/v2/private-apps/get/access-token-info"], 3,
-         "refused: too-large (private-app-token-in-json)"),
+         "refused: unreadable (private-app-token-in-json)"),
     ],
 )  # fmt: skip
 def test_curl_commands(words: list[str], code: int, first: str, capsys: Said) -> None:
@@ -106,7 +109,165 @@ def test_a_recording_as_json_is_the_live_decision_of_each_request(capsys: Said) 
         decision = decide(SHIPPED, seen).as_json()
         assert {key: line[key] for key in decision} == decision
         status = flow.response.status_code if flow.response else None  # type: ignore[attr-defined]
+        then = line.pop("recorded")
+        assert (then["hublet"], then["reason"], then["credential"], then["table"]) == tuple(
+            flow.metadata.get(f"hublet{key}") for key in ("", "_reason", "_credential", "_table")
+        )
+        assert (then["action"] == "route") is ("hublet" in flow.metadata)
+        assert (line.pop("flow"), line.pop("status")) == (flow.id, status)
+        url = f"{line.pop('method')} {line.pop('url')}"
+        assert url == mask_request(SHIPPED, seen, flow.request.scheme)  # type: ignore[attr-defined]
         assert line == explain(SHIPPED, seen, status).as_json()
+
+
+def test_a_recording_shows_what_was_decided_then_and_what_would_be_now(
+    tmp_path: Path, capsys: Said
+) -> None:
+    text = Path("hublets.yaml").read_text().partition("\nexamples:")[0]
+    other = tmp_path / "other.yaml"
+    other.write_text(text.replace("\ndefault: na1", "\ndefault: eu1"))
+    command_line(["explain", "--table", str(other), "--filter", "~c 200", str(RECORDING)])
+    blocks = [block.splitlines() for block in capsys.readouterr().out.split("\n\n")[:-1]]
+    then = {tuple(line.partition(", table ")[0] for line in block[1:3]) for block in blocks}
+    assert ("recorded: na1 ← anonymous", "eu1 ← anonymous") in then
+    assert ("recorded: eu1 ← private-app-token", "eu1 ← private-app-token") in then
+    head = r"[A-Z]+ https://api\.hub(?:api|spot)\.com/\S* → 200 \(flow [0-9a-f-]{36}\)"
+    assert [block[0] for block in blocks if not re.fullmatch(head, block[0])] == []
+
+
+def test_a_filter_selects(capsys: Said) -> None:
+    assert command_line(["explain", "--format=json", "--filter=~c 421", str(RECORDING)]) == 3
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert lines
+    assert {line["status"] for line in lines} == {421}
+    assert command_line(["explain", "--filter", f"~{SECRET}", str(RECORDING)]) == 2
+    assert SECRET not in capsys.readouterr().err
+
+
+def test_entries_of_a_har_file_are_named_by_their_numbers(tmp_path: Path, capsys: Said) -> None:
+    path = tmp_path / "x.har"
+    path.write_text(json.dumps({"log": {"entries": [{}, PRODUCERS["Insomnia"][0]]}}))
+    assert command_line(["explain", str(path)]) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("GET https://api.hubapi.com/integrations/v1/me?hapikey=***&***=***")
+    assert said.out.splitlines()[0].endswith(" (entry 2)")
+    assert said.err.startswith(f"{path}: entry 1 is left out: it has no request\n")
+    command_line(["explain", "--format=json", str(path)])
+    line = json.loads(capsys.readouterr().out)
+    assert (line["flow"], line["status"], line["recorded"]) == ("entry 2", None, None)
+
+
+def test_what_a_recording_lacks_is_a_hint(tmp_path: Path, capsys: Said) -> None:
+    path = tmp_path / "x.har"
+    lacks_body = with_request(f"{API}/oauth/v1/token", "POST", bodySize=90)
+    answer = {"response": {"status": 401}}
+    sanitised = with_request(f"{API}/crm/v3") | answer
+    path.write_text(json.dumps({"log": {"entries": [lacks_body, sanitised]}}))
+    assert command_line(["explain", "--format=json", str(path)]) == 3
+    body, credential = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert body["reason"] == "too-large"
+    assert body["hint"].startswith("The recording lacks its body, which a rule reads:")
+    assert credential["reason"] == "anonymous"
+    assert credential["hint"] == (
+        "Nothing named a Hublet, so na1 was a guess: 401 may mean another. Browsers leave"
+        " credentials out of HAR files, unless told to save sensitive data: it may have had one."
+    )
+
+
+LOGGED = {
+    "time": "2026-01-31T12:00:00.000+00:00", "flow": "5b2ccbbd-c0f6-4f0c-b0f4-0f6ac0b8e2a4",
+    "domain": "api.hubapi.com", "method": "GET", "path": "/crm/***", "action": "refuse",
+    "hublet": None, "upstream": None, "reason": "unknown-hublet",
+    "credential": "private-app-token", "table": "ffffffffffff", "named": "zz9", "accounts": ["1"],
+    "fingerprint": "77d0f9f0a8b5", "status": 421,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", ["file", "standard input"])
+def test_lines_of_the_decision_log(
+    way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said
+) -> None:
+    path = tmp_path / "decisions.jsonl"
+    text = f"{json.dumps(LOGGED)}\nno line\n{json.dumps(LOGGED | {'status': 200})}\n"
+    path.write_text(text)
+    feed(monkeypatch, text)
+    word = str(path) if way == "file" else "-"
+    assert command_line(["explain", "--filter", "~c 421", word]) == 3
+    said = capsys.readouterr()
+    assert said.out.splitlines() == [
+        "GET https://api.hubapi.com/crm/*** → 421 (flow 5b2ccbbd-c0f6-4f0c-b0f4-0f6ac0b8e2a4)",
+        "recorded: refused: unknown-hublet (private-app-token), table ffffffffffff",
+        "refused: unknown-hublet (private-app-token)",
+        "  private-app-token  in the log  names zz9, which is not listed",
+        "  accounts           in the log  1: not among those that moved",
+        "table ffffffffffff",
+        "Another table decided than this one: a log has no credential to decide anew.",
+        "",
+    ]
+    name = str(path) if way == "file" else "standard input"
+    assert said.err.startswith(f"{name}: line 2 is left out: it is none of a decision log\n")
+
+
+@pytest.mark.parametrize("command", ["diff", "redact"])
+def test_other_commands_refuse_a_decision_log(command: str, tmp_path: Path, capsys: Said) -> None:
+    path = tmp_path / "decisions.jsonl"
+    path.write_text(json.dumps(LOGGED) + "\n")
+    words = ["hublets.yaml", "hublets.yaml", str(path)] if command == "diff" else [str(path), "out"]
+    assert command_line([command, *words]) == 2
+    assert f"{path}: a decision log, which has no credential to" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        (f"curl '{API}/crm' \\\n  -H '{EU1}' | jq .", "eu1 ← private-app-token"),
+        (f"$ curl -s {API} -H $'{EU1}'", "eu1 ← private-app-token"),
+        (f'curl ^"{API}/?a=b^&c^" ^\r\n  -H ^"{EU1}^"', "eu1 ← private-app-token"),
+        (json.dumps({"log": {"entries": [PRODUCERS["Charles"][0]]}}), "GET https://api.hubapi"),
+    ],
+    ids=["of a POSIX shell", "at a prompt", "of Windows", "HAR"],
+)
+def test_whole_commands_and_recordings_on_standard_input(
+    text: str, first: str, monkeypatch: pytest.MonkeyPatch, capsys: Said
+) -> None:
+    feed(monkeypatch, text)
+    assert command_line(["explain", "-"]) == 0
+    assert capsys.readouterr().out.startswith(first)
+
+
+def test_flows_on_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: Said) -> None:
+    raw = io.TextIOWrapper(io.BytesIO(RECORDING.read_bytes()))
+    monkeypatch.setattr("sys.stdin", raw)
+    command_line(["explain", "--filter", "~m POST", "-"])
+    assert set(re.findall(r"^(\w+) https:", capsys.readouterr().out, re.MULTILINE)) == {"POST"}
+
+
+def test_requests_of_one_command_have_options_of_their_own(capsys: Said) -> None:
+    assert command_line(["explain", "-H", EU1, API, "--next", API]) == 0
+    said = capsys.readouterr().out
+    assert [block.splitlines()[1] for block in said.split("\n\n")[:-1]] == [
+        "eu1 ← private-app-token",
+        "na1 ← anonymous",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "end"),
+    [
+        (["--frob", "-H", EU1, API], ". Without it: eu1 ← private-app-token\n"),
+        (["-H", EU1, "--frob", "x", API], ". Without it: eu1 ← private-app-token\n"),
+        (["-H", EU1, "--frob", "x"], "with its value if it has one\n"),
+        (["--frob", "--frub", API], "with its value if it has one\n"),
+        (["--frob", "-d", "@nothing", API], "with its value if it has one\n"),
+    ],
+)
+def test_an_unknown_word_says_what_would_be_decided_without_it(
+    words: list[str], end: str, capsys: Said
+) -> None:
+    assert command_line(["explain", *words]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.endswith(end)
 
 
 @pytest.mark.parametrize(("is_terminal", "reports"), [(True, False), (False, True)])
@@ -126,10 +287,10 @@ def test_each_of_several_requests_has_a_heading(
     assert command_line(["explain", *words]) == 3
     blocks = capsys.readouterr().out.split("\n\n")
     assert [block.splitlines()[:2] for block in blocks[:-1]] == [
-        ["PUT api.hubapi.com/oauth/v1/access-tokens/***",
+        ["PUT api.hubapi.com/oauth/v1/access-tokens/***?a=***",
          "na1 ← legacy (oauth-access-token-in-path)"],
         ["GET to a foreign host", "refused: foreign-host"],
-        ["GET api.hubapi.com/***/", "na1 ← legacy (api-key)"],
+        ["GET api.hubapi.com/***/?hapikey=***", "na1 ← legacy (api-key)"],
     ]  # fmt: skip
     assert SECRET not in "".join(blocks)
 
@@ -137,8 +298,8 @@ def test_each_of_several_requests_has_a_heading(
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ([], f"{NAME}: name a URL, a recording, or - for a request on standard input"),
-        (["--tabel", "x"], f"{NAME}: word 1 is not a known option; did you mean"),
+        ([], f"{NAME}: name a URL, a recording, or - for what is on standard input"),
+        (["--tabel", "x"], f"{NAME}: word 1 is no option of curl 8; did you mean"),
         (["-H", EU1, str(RECORDING)], f"{NAME}: curl's options belong to a URL, not to a request"),
         (["-H", EU1, "-"], f"{NAME}: curl's options belong to a URL, not to a request"),
         (["-"], f"{NAME}: not an HTTP request: the first line must be like"),

@@ -1,6 +1,5 @@
 """Why a request went where it went: the decision, and what became of each rule on the way."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -15,7 +14,7 @@ from ..core.readers import AccountReader, Jwt, Protobuf
 from ..core.request import Request
 from ..core.stray import find_stray
 from ..core.table import Table
-from .masking import describe_shape, place_name
+from .masking import describe_shape, is_like_a_hublet, place_name
 
 NOT_LISTED = "a name that is not listed"
 """Shown instead of a name that is not a Hublet's: it could be anything at all."""
@@ -43,8 +42,7 @@ NOT_HERE = Outcome.NOT_HERE.value
 """The `why` of a rule that does not apply to the path."""
 
 _DECIDED = ": decided"
-_LIKE_A_HUBLET = re.compile(r"[a-z]{2,4}[0-9]{0,3}")
-_POLICY_KEYS = {
+POLICY_KEYS = {
     Reason.LEGACY: "legacy",
     Reason.ANONYMOUS: "anonymous",
     Reason.UNKNOWN_HUBLET: "unknown",
@@ -52,6 +50,8 @@ _POLICY_KEYS = {
     Reason.UNREADABLE: "unreadable",
     Reason.STRAY: "stray",
 }
+"""The key of the policy that a reason follows."""
+
 _GUESSED = {Reason.LEGACY, Reason.ANONYMOUS}
 _WRONG_PLACE = {401, 403, 404}  # what a Hublet may answer for a customer that it does not know
 
@@ -130,7 +130,7 @@ def explain(table: Table, request: Request, status: int | None = None) -> Explan
     decision, settled = judge(table, request, found)
     report = _Report(table, request, found, decision, settled)
     tried = (*report.rules(), *report.accounts(), *report.stray())
-    return Explanation(decision, tried, report.policy(), _guess(decision, status))
+    return Explanation(decision, tried, report.policy(), guess(decision, status))
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +178,7 @@ class _Report:
         if name in self.table.hublets:
             return Outcome.NAMES
         if name:
-            is_shown = _LIKE_A_HUBLET.fullmatch(name)
+            is_shown = is_like_a_hublet(name)
             return Outcome.NAMES_UNLISTED if is_shown else Outcome.NAMES_ANYTHING
         if it.hublets and it.rule in self.table.rules[: self.table.rules.index(rule)]:
             return Outcome.TAKEN
@@ -264,7 +264,7 @@ class _Report:
     def policy(self) -> str | None:
         """Return what the table says where no single known Hublet was named."""
         policy = self.table.policy
-        if key := _POLICY_KEYS.get(self.decision.reason):
+        if key := POLICY_KEYS.get(self.decision.reason):
             return f"{key}: {getattr(policy, key)}"
         strict = replace(self.table, policy=replace(policy, conflict="refuse"))
         is_conflict = judge(strict, self.request, self.found)[0].reason is Reason.CONFLICT
@@ -309,7 +309,7 @@ def _obstacle(request: Request, decision: Decision) -> str:
     return "Its host is not in 'domains'." if request.host else "It names hosts that differ."
 
 
-def _guess(decision: Decision, status: int | None) -> str | None:
+def guess(decision: Decision, status: int | None) -> str | None:
     """Return a sentence where an answer may be due to a guess."""
     if status in _WRONG_PLACE and decision.reason in _GUESSED and decision.hublet:
         return (

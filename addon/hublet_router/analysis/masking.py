@@ -13,6 +13,7 @@ from ..core.request import Request
 from ..core.table import Table
 from .harmless import is_harmless, known_words, shows_value
 
+_LIKE_A_HUBLET = re.compile(r"[a-z]{2,4}[0-9]{0,3}")
 _CLASSES = {"A-Z": "[A-Z]", "a-z": "[a-z]", "0-9": "[0-9]"}
 _SYMBOLS = "-_.:=/+~"
 _PREFIX = re.compile(r"([A-Za-z0-9]{1,5})[-_.:](?=.{16})")
@@ -94,6 +95,11 @@ def _cut(text: str, separator: str) -> tuple[str, str]:
         return text, ""
     shown, mark, _ = text[:MAX_SHOWN].rpartition(separator)
     return shown, mark + "…"
+
+
+def is_like_a_hublet(name: str) -> bool:
+    """Return whether a name that a credential gave is shown: it is too short for a secret."""
+    return _LIKE_A_HUBLET.fullmatch(name) is not None
 
 
 def printable(text: str) -> str:

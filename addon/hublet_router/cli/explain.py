@@ -1,50 +1,69 @@
 """`hublet-router explain`: where a request goes, and why."""
 
+import io
 import json
 import os
+import re
 import sys
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import chain, groupby
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..analysis.explanation import explain
+from ..analysis.explanation import Explanation, explain
 from ..analysis.harmless import known_words
-from ..analysis.masking import mask_host, mask_path, printable
-from ..core.decision import Action, Reason
+from ..analysis.logged import explain_logged
+from ..analysis.masking import mask_host, mask_request, mask_target, printable
+from ..core.decision import Action, Decision
+from ..core.judge import decide
 from ..core.request import Request
+from ..core.table import Table
 from ..tablefile import load, table_path
-from .curl import CurlError, Given, options, request
+from .curl import request
+from .curl_words import CurlError, Given, UnknownWordError, requests
 from .progress import watched_flows
+from .shared_options import FORMATS
+from .shell import is_command, split_command
+
+if TYPE_CHECKING:
+    from mitmproxy.http import HTTPFlow
 
 SUMMARY = "where a request goes, and why: in curl's own words, or from recorded flows"
 HELP = """\
 usage: hublet-router explain [OPTIONS] [curl] [CURL'S OPTIONS] URL...
        hublet-router explain [OPTIONS] RECORDING...
-       hublet-router explain [OPTIONS] - < REQUEST
+       hublet-router explain [OPTIONS] - < COMMAND, REQUEST OR RECORDING
 
 Print where a request goes and why, with every rule that was tried. Nothing is sent.
 
-URL        Put `hublet-router explain` before a curl command, or in the place of `curl`. What shapes
-           the request is read: -X -H -d --data-raw --data-binary --data-ascii --data-urlencode
-           --json --url-query -G -I -u -b -A -e --oauth2-bearer; what changes no decision
+URL        Put `hublet-router explain` before a curl command, or in the place of `curl`. Every
+           option of curl 8 is known: what shapes the request is read, what changes no decision
            (-s -k -o FILE ...) is ignored.
-RECORDING  A flow file of mitmproxy or a HAR file: a word without :// that is a file.
--          A raw HTTP/1 request on standard input. Unlike a command, it leaves no credential in
-           the history of your shell.
+RECORDING  A flow file of mitmproxy, a HAR file, or a decision log: a word without :// that is a
+           file. What was decided then is printed beside what would be decided now.
+-          A whole curl command as a browser copies it, a raw HTTP/1 request, or a recording, on
+           standard input. Unlike a command, it leaves no credential in the history of your shell.
 
 OPTIONS, before all others:
   --table FILE          the table (default: hublets.yaml)
   --format text|json    json writes one object a line for each request, in order
+  --filter EXPR         read only the flows of RECORDING that match a filter expression of
+                        mitmproxy, such as '~c 401'
   -h, --help            print this
 
 Exit status: 0 each request is routed, or passes to the host that it names; 3 one is refused;
 2 an error."""
 
-_RECORDINGS = (".dump", ".flow", ".flows", ".har", ".mitm", ".mitmproxy")
-_FORMATS = ("text", "json")
+_RECORDINGS = (".dump", ".flow", ".flows", ".har", ".jsonl", ".mitm", ".mitmproxy", ".zhar")
+_RECORDED = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*\{|[0-9]+:|\x1f\x8b")
 
-type Asked = tuple[Request, int | None]
-"""A request, and the status of its answer where one was recorded."""
+
+class Asked(NamedTuple):
+    """A request that is explained, with the flow that it was recorded in, if it was."""
+
+    request: Request
+    flow: "HTTPFlow | None" = None
 
 
 def explain_words(words: Sequence[str]) -> int:
@@ -56,17 +75,19 @@ def explain_words(words: Sequence[str]) -> int:
         return 0
     try:
         ours, rest = _our_options(words)
-        if ours["--format"] not in _FORMATS:
-            raise CurlError(f"--format is {' or '.join(_FORMATS)}")
-        return _explain(ours, options(rest[1:] if rest[:1] == ["curl"] else rest))
+        if ours["--format"] not in FORMATS:
+            raise CurlError(f"--format is {' or '.join(FORMATS)}")
+        table = load(table_path(ours["--table"] or "hublets.yaml"), option="--table FILE")
+        return _explain(table, ours, rest[1:] if rest[:1] == ["curl"] else rest)
     except (CurlError, RequestError) as error:
         print(f"hublet-router explain: {error}", file=sys.stderr)
         return 2
 
 
-def _our_options(words: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+def _our_options(words: Sequence[str]) -> tuple[dict[str, str | None], list[str]]:
     """Return our own options, which come first, and curl's words."""
-    ours, rest = {"--format": "text", "--table": "hublets.yaml"}, list(words)
+    ours: dict[str, str | None] = {"--format": "text", "--table": None, "--filter": None}
+    rest = list(words)
     while rest and (name := rest[0].partition("=")[0]) in ours:
         _, equals, value = rest.pop(0).partition("=")
         if not equals and not rest:
@@ -75,49 +96,143 @@ def _our_options(words: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     return ours, rest
 
 
-def _explain(ours: dict[str, str], given: list[Given]) -> int:
-    inputs = [value for name, value in given if name == "url"]
-    if not inputs:
-        raise CurlError("name a URL, a recording, or - for a request on standard input")
-    table = load(table_path(ours["--table"]), option="--table FILE")
-    several = len(inputs) > 1 or _is_recording(inputs[0])
+def _explain(table: Table, ours: dict[str, str | None], words: list[str]) -> int:
+    parts = [*_parts(table, words, ours["--filter"])]
+    is_several = len(parts) > 1 or not all(isinstance(part, Asked) for part in parts)
     code = 0
-    for seen, status in _asked(given, inputs):
-        explanation = explain(table, seen, status)
+    for asked in chain.from_iterable([it] if isinstance(it, Asked) else it for it in parts):
+        explanation, recorded = _explained(table, asked)
         if explanation.decision.action is Action.REFUSE:
             code = 3
         if ours["--format"] == "json":
-            print(json.dumps(explanation.as_json()))
+            print(json.dumps(explanation.as_json() | _flow_json(table, asked, recorded)))
             continue
-        if several:
-            is_foreign = explanation.decision.reason is Reason.FOREIGN_HOST
-            path = mask_path(seen, known_words(table))
-            where = "to a foreign host" if is_foreign else f"{mask_host(seen.host or '')}{path}"
-            print(printable(f"{seen.method} {where}"))
-        print(explanation.as_text(), end="\n\n" if several else "\n")
+        if is_several:
+            print(*_heading(table, asked, recorded), sep="\n")
+        print(explanation.as_text(), end="\n\n" if is_several else "\n")
     return code
 
 
-def _asked(given: list[Given], inputs: list[str]) -> Iterator[Asked]:
-    """Yield each request, in order."""
-    from ..flows.files import read_flows  # noqa: PLC0415
+def _parts(
+    table: Table, words: list[str], where: str | None
+) -> Iterator["Asked | Iterable[Asked]"]:
+    """Yield each request of curl's words, and the requests of recordings that stand together."""
+    try:
+        groups = requests(words)
+    except UnknownWordError as error:
+        raise CurlError(f"{error}{_without(table, error.rest)}") from None
+    if not any(name == "url" for given in groups for name, _ in given):
+        raise CurlError("name a URL, a recording, or - for what is on standard input")
+    for given in groups:
+        inputs = [value for name, value in given if name == "url"]
+        for are_recordings, names in groupby(inputs, _is_recording):
+            if are_recordings:
+                _refuse_options(given)
+                # On one terminal, a progress bar would stand in the middle of the explanations.
+                yield _recorded([Path(name) for name in names], where)
+                continue
+            for name in names:
+                if name == "-":
+                    _refuse_options(given)
+                    yield from _standard_input(table, where)
+                else:
+                    yield Asked(request(given, name, table))
+
+
+def _without(table: Table, words: list[str]) -> str:
+    """Return a sentence with what would be decided without a word that is unknown."""
+    try:
+        asked = [
+            request(given, url, table)
+            for given in requests(words)
+            for name, url in given
+            if name == "url" and url != "-" and not _is_recording(url)
+        ]
+    except CurlError:
+        return ""
+    decisions = [decide(table, it) for it in asked if it.host and table.owns(it.host)]
+    summaries = dict.fromkeys(it.summary for it in decisions)
+    return f". Without it: {', '.join(summaries)}" if summaries else ""
+
+
+def _standard_input(table: Table, where: str | None) -> Iterator["Asked | Iterable[Asked]"]:
+    """Yield what standard input holds: a curl command, a recording, or a raw request."""
+    from ..flows.files import flows_of, matching  # noqa: PLC0415
     from ..flows.raw import read_request  # noqa: PLC0415
+
+    raw = sys.stdin.buffer.read()
+    if is_command(text := os.fsdecode(raw)):
+        yield from _parts(table, split_command(text), where)
+    elif _RECORDED.match(raw):
+        flows = flows_of(io.BytesIO(raw), "standard input", takes_log=True)
+        yield map(_of_flow, filter(matching(where), flows))
+    else:
+        yield Asked(read_request(raw))
+
+
+def _recorded(paths: list[Path], where: str | None) -> Iterator[Asked]:
+    from ..flows.files import read_flows  # noqa: PLC0415
+
+    read = read_flows if sys.stdout.isatty() else watched_flows
+    return map(_of_flow, read(paths, where=where, takes_log=True))
+
+
+def _of_flow(flow: "HTTPFlow") -> Asked:
     from ..flows.requests import request_with_body  # noqa: PLC0415
 
-    # On one terminal, a progress bar would stand in the middle of the explanations.
-    read = read_flows if sys.stdout.isatty() else watched_flows
-    for are_recordings, words in groupby(inputs, _is_recording):
-        if are_recordings:
-            _refuse_options(given)
-            for flow in read([Path(word) for word in words]):
-                yield request_with_body(flow), flow.response.status_code if flow.response else None
-            continue
-        for word in words:
-            if word == "-":
-                _refuse_options(given)
-                yield read_request(sys.stdin.buffer.read()), None
-            else:
-                yield request(given, word), None
+    return Asked(request_with_body(flow), flow)
+
+
+def _explained(table: Table, asked: Asked) -> tuple[Explanation, Decision | None]:
+    """Return why, and what was decided when the request was recorded."""
+    from ..flows.log_lines import LINE  # noqa: PLC0415
+    from ..flows.recorded import decision_then, gap  # noqa: PLC0415
+
+    if not (flow := asked.flow):
+        return explain(table, asked.request), None
+    then = decision_then(flow)
+    if then and LINE in flow.metadata:
+        return explain_logged(table, then, flow.metadata[LINE]), then
+    status = flow.response.status_code if flow.response else None
+    explanation = explain(table, asked.request, status)
+    hints = [it for it in (explanation.hint, gap(flow, explanation.decision)) if it]
+    return replace(explanation, hint=" ".join(hints) or None), then
+
+
+def _heading(table: Table, asked: Asked, then: Decision | None) -> Iterator[str]:
+    """Yield what is printed above an explanation: the request, and what was decided then."""
+    flow = asked.flow
+    if not flow:
+        seen = asked.request
+        is_foreign = not (seen.host and table.owns(seen.host))  # a host may be anything at all
+        where = f"{mask_host(seen.host or '')}{mask_target(seen, known_words(table))}"
+        yield printable(f"{seen.method} {'to a foreign host' if is_foreign else where}")
+        return
+    from ..flows.recorded import flow_name  # noqa: PLC0415
+
+    status = f" → {flow.response.status_code}" if flow.response else ""
+    name = flow_name(flow)
+    shown = name if " " in name else f"flow {name}"
+    yield f"{mask_request(table, asked.request, flow.request.scheme)}{status} ({printable(shown)})"
+    if then:
+        yield f"recorded: {then.summary}, table {then.table}"
+
+
+def _flow_json(table: Table, asked: Asked, then: Decision | None) -> dict[str, Any]:
+    """Return the keys that say which flow of a recording it is."""
+    flow = asked.flow
+    if not flow:
+        return {}
+    from ..flows.recorded import flow_name  # noqa: PLC0415
+
+    method, url = mask_request(table, asked.request, flow.request.scheme).split(" ", 1)
+    return {
+        "flow": flow_name(flow),
+        "method": method,
+        "url": url,
+        "status": flow.response.status_code if flow.response else None,
+        "recorded": then.as_json() if then else None,
+    }
 
 
 def _refuse_options(given: list[Given]) -> None:

@@ -19,16 +19,24 @@ INTERVAL = 0.1
 _ERASE = "\r\x1b[K"
 
 
-def watched_flows(paths: Sequence[Path], where: str | None = None) -> Iterator["HTTPFlow"]:
-    """Yield each flow of the files that a filter expression (`where`) takes.
+def watched_flows(
+    paths: Sequence[Path], where: str | None = None, *, takes_log: bool = False
+) -> Iterator["HTTPFlow"]:
+    """Yield each flow of the files as `read_flows` does.
 
     Draw a bar on a terminal, and print the rate at the end.
     """
     started = time.monotonic()
     bar = _Bar(paths) if sys.stderr.isatty() else None
     count = 0
+
+    def report(sentence: str) -> None:
+        print(f"{_ERASE if bar else ''}{sentence}", file=sys.stderr)
+
     try:
-        for flow in read_flows(paths, bar.draw if bar else None, where):
+        for flow in read_flows(
+            paths, bar.draw if bar else None, where, report, takes_log=takes_log
+        ):
             count += 1
             yield flow
     finally:

@@ -30,19 +30,23 @@ def read_flows(
     progress: Callable[[int], object] | None = None,
     where: str | None = None,
     report: Report = print_report,
+    *,
+    takes_log: bool = False,
 ) -> Iterator["HTTPFlow"]:
     """Yield each HTTP flow of the files, in order, without keeping any; raise FlowFileError.
 
     Before each flow, `progress` is called with the bytes read so far, if the file can be sought.
     `where` is a filter expression of mitmproxy: other flows are left out. `report` gets a sentence
-    for what a HAR file holds that is no flow.
+    for what a HAR file holds that is no flow. A decision log is refused, unless it is taken: no
+    request of it can be decided anew.
     """
-    is_asked = _filter(where)
+    is_asked = matching(where)
     before = 0
     for path in paths:
         try:
             with path.open("rb") as file:
-                for flow in flows_of(file, str(path), report):
+                flows = flows_of(file, str(path), report, takes_log=takes_log)
+                for flow in flows:
                     if progress and file.seekable():
                         progress(before + file.tell())
                     if is_asked(flow):
@@ -52,24 +56,38 @@ def read_flows(
             raise FlowFileError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def flows_of(file: BinaryIO, name: str, report: Report = print_report) -> Iterator["HTTPFlow"]:
+def flows_of(
+    file: BinaryIO, name: str, report: Report = print_report, *, takes_log: bool = False
+) -> Iterator["HTTPFlow"]:
     """Yield each HTTP flow of an open file, which may be compressed; raise FlowFileError."""
     from mitmproxy.http import HTTPFlow  # noqa: PLC0415  # as all of mitmproxy: half a second
     from mitmproxy.io import FlowReader  # noqa: PLC0415
 
     from .har import har_flows  # noqa: PLC0415
+    from .log_lines import is_decision_log, log_flows  # noqa: PLC0415
+
+    def named(sentence: str) -> None:
+        report(f"{name}: {sentence}")
 
     file = peekable(file)
     try:
+        if is_decision_log(file):
+            if not takes_log:
+                raise FlowFileError(
+                    f"{name}: a decision log, which has no credential to decide anew; read it with"
+                    " hublet-router explain"
+                )
+            yield from log_flows(file, named)
+            return
         if encoding := json_encoding(file):
-            yield from har_flows(file, lambda text: report(f"{name}: {text}"), encoding)
+            yield from har_flows(file, named, encoding)
             return
         for flow in FlowReader(file).stream():
             if isinstance(flow, HTTPFlow):
                 yield flow
     except HarError as error:
         raise FlowFileError(f"{name}: {error}") from None
-    except OSError:
+    except (FlowFileError, OSError):
         raise
     except Exception as error:  # what a corrupt file makes mitmproxy raise is not one type
         is_old = "cannot read files with flow format version" in str(error)
@@ -77,7 +95,8 @@ def flows_of(file: BinaryIO, name: str, report: Report = print_report) -> Iterat
         raise FlowFileError(f"{name}: {what}; record it again") from error
 
 
-def _filter(where: str | None) -> Callable[["HTTPFlow"], object]:
+def matching(where: str | None) -> Callable[["HTTPFlow"], object]:
+    """Return whether a flow matches a filter expression, None for each; raise FlowFileError."""
     from mitmproxy import flowfilter  # noqa: PLC0415
 
     if where is None:

@@ -1,0 +1,47 @@
+"""What a recording says of a flow beside its request, and what it does not hold."""
+
+from mitmproxy.http import HTTPFlow
+
+from ..core.decision import Action, Decision, Reason
+from ..core.request import MAX_BODY
+from .har import ENTRY
+
+
+def flow_name(flow: HTTPFlow) -> str:
+    """Return what finds a flow again in its file: its id, or the number of its entry in HAR."""
+    entry = flow.metadata.get(ENTRY)
+    return f"entry {entry}" if entry else flow.id
+
+
+def decision_then(flow: HTTPFlow) -> Decision | None:
+    """Return what was decided when the flow was recorded; None if it was not, or is not known."""
+    values = flow.metadata
+    try:
+        reason = Reason(values["hublet_reason"])
+    except (KeyError, ValueError):
+        return None
+    hublet = values.get("hublet")
+    unsent = Action.PASS if flow.comment.startswith("passed: ") else Action.REFUSE
+    return Decision(
+        Action.ROUTE if hublet else unsent,
+        hublet,
+        None,
+        reason,
+        values.get("hublet_credential"),
+        values.get("hublet_table"),
+    )
+
+
+def gap(flow: HTTPFlow, decision: Decision) -> str | None:
+    """Return a sentence about what the recording lacks, where it may have changed a decision."""
+    headers = flow.request.headers
+    length = headers.get("content-length", "")
+    is_long = length.isdecimal() and int(length) > MAX_BODY
+    if decision.reason is Reason.TOO_LARGE and flow.request.raw_content is None and not is_long:
+        return "The recording lacks its body, which a rule reads: it may have been decided by that."
+    if decision.reason is Reason.ANONYMOUS and ENTRY in flow.metadata:
+        return (
+            "Browsers leave credentials out of HAR files, unless told to save sensitive data: it"
+            " may have had one."
+        )
+    return None
