@@ -38,8 +38,10 @@ usage: hublet-router explain [OPTIONS] [curl] [CURL'S OPTIONS] URL...
 Print where a request goes and why, with every rule that was tried. Nothing is sent.
 
 URL        Put `hublet-router explain` before a curl command, or in the place of `curl`. Every
-           option of curl 8 is known: what shapes the request is read, what changes no decision
-           (-s -k -o FILE ...) is ignored.
+           option of curl 8 is known. What shapes the request is read: -X -H -d --data-raw
+           --data-binary --data-ascii --data-urlencode --json --form --form-string --url-query
+           --request-target --next --config -G -I -T -u -b -A -e --oauth2-bearer; what changes no
+           decision (-s -k -o FILE ...) is ignored.
 RECORDING  A flow file of mitmproxy, a HAR file, or a decision log: a word without :// that is a
            file. What was decided then is printed beside what would be decided now.
 -          A whole curl command as a browser copies it, a raw HTTP/1 request, or a recording, on
