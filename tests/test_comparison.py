@@ -20,6 +20,7 @@ REFUSED = refuse(Reason.UNKNOWN_HUBLET, "api-key", "ba9876543210")
         LIVE._replace(hublet="na1"),
         LIVE._replace(upstream=replace(EU1, port=443)),
         LIVE._replace(upstream=replace(EU1, sni="upstream")),
+        LIVE._replace(upstream=replace(EU1, http2=False)),
         LIVE._replace(reason=Reason.MOVED),
         LIVE._replace(credential="old-key"),
     ],
@@ -35,10 +36,10 @@ def test_the_version_of_the_table_is_none_nor_is_where_it_says_so() -> None:
 
 def test_an_upstream_is_told_where_nothing_else_would_show_the_change() -> None:
     assert described(LIVE, REFUSED) == ("eu1 ← api-key", "refused: unknown-hublet (api-key)")
-    moved = LIVE._replace(upstream=replace(EU1, host="10.20.0.5", sni="upstream"))
+    moved = LIVE._replace(upstream=replace(EU1, host="10.20.0.5", sni="upstream", http2=False))
     assert described(LIVE, moved) == (
         "eu1 ← api-key at https://10.20.0.4:8443 (sni: client)",
-        "eu1 ← api-key at https://10.20.0.5:8443 (sni: upstream)",
+        "eu1 ← api-key at https://10.20.0.5:8443 (sni: upstream, http2: false)",
     )
     elsewhere = moved._replace(hublet="na1")
     assert described(LIVE, elsewhere) == ("eu1 ← api-key", "na1 ← api-key")

@@ -155,6 +155,8 @@ def test_domains(text: str, domain: str) -> None:
         ("{upstream: https://a.test, sni: client}", Upstream("https", "a.test", 443, "client")),
         ("{upstream: https://a.test, sni: upstream}", Upstream("https", "a.test", 443, "upstream")),
         ("{upstream: https://a.test, sni: B.Test}", Upstream("https", "a.test", 443, "b.test")),
+        ("{upstream: https://a.test, http2: true}", Upstream("https", "a.test", 443)),
+        ("{upstream: https://a.test, http2: false}", Upstream("https", "a.test", 443, http2=False)),
     ],
 )
 def test_upstreams(text: str, upstream: Upstream) -> None:
@@ -442,6 +444,14 @@ def test_faults_of_domains(text: str, sentences: list[str]) -> None:
         ),
         *(
             pytest.param(
+                f"{{upstream: https://a.test, http2: {written}}}",
+                ["2:50: 'http2' of Hublet 'eu1' must be true or false"],
+                id=f"http2 {written}",
+            )
+            for written in ("no", '"false"', "1", "[false]")
+        ),
+        *(
+            pytest.param(
                 f"{{upstream: https://a.test, sni: {sni!r}}}",
                 [f"2:48: {NO_SNI}"],
                 id=f"sni {sni}",
@@ -539,8 +549,8 @@ def test_faults_of_one_hublet(text: str, sentences: list[str]) -> None:
             pytest.param(
                 f'{{na1: {{upstream: "https://a.test"}}, eu1: {other}}}',
                 [
-                    "1:51: Hublets 'na1' and 'eu1' have one address with different scheme, sni"
-                    " or ca; give each an address of its own, or both the same scheme, sni and ca"
+                    "1:51: Hublets 'na1' and 'eu1' have one address with different scheme, sni,"
+                    " ca or http2; give each an address of its own, or both the same"
                 ],
                 id=other,
             )

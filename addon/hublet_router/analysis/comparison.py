@@ -26,7 +26,7 @@ def described(old: Decision, new: Decision) -> tuple[str, str]:
 
 
 def _whole(upstream: Upstream) -> str:
-    return f"{upstream} (sni: {upstream.sni})"
+    return f"{upstream} (sni: {upstream.sni}{'' if upstream.http2 else ', http2: false'})"
 
 
 @dataclass(slots=True)

@@ -27,8 +27,8 @@ class Upstream:
 
     `host` is a lower-case name, or an IP address without brackets. `sni` is `client`, `upstream`,
     or the server name itself. `ca` has the certificates, in PEM, of which one must have issued the
-    upstream's own; None for those that mitmproxy trusts. `at` is where the table says so: line and
-    column.
+    upstream's own; None for those that mitmproxy trusts. With `http2`, a client's HTTP/2 is spoken
+    where the upstream offers it. `at` is where the table says so: line and column.
     """
 
     scheme: Literal["http", "https"]
@@ -36,6 +36,7 @@ class Upstream:
     port: int
     sni: str = "client"
     ca: str | None = field(default=None, repr=False)
+    http2: bool = True
     at: tuple[int, int] = field(default=(1, 1), compare=False, repr=False)
 
     def __str__(self) -> str:

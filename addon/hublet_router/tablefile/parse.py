@@ -87,8 +87,8 @@ def _hublets(faults: Faults, sections: Section, files: SourceFiles) -> dict[str,
         if hublets[first] != upstream:
             faults.add(
                 section.at,
-                f"Hublets '{first}' and '{name}' have one address with different scheme, sni or"
-                " ca; give each an address of its own, or both the same scheme, sni and ca",
+                f"Hublets '{first}' and '{name}' have one address with different scheme, sni,"
+                " ca or http2; give each an address of its own, or both the same",
             )
     return hublets
 
@@ -125,8 +125,9 @@ def _upstream(faults: Faults, section: Section, name: str, files: SourceFiles) -
     if host and port and (is_name or ip_address(host)):
         name_for_tls = sni.value.lower() if sni else "client"
         certificates = read_certificates(faults, ca, files) if ca and secure else None
+        http2 = section.get("http2") is None or section["http2"].value == "true"
         scheme: Literal["https", "http"] = "https" if secure else "http"
-        return Upstream(scheme, host, port, name_for_tls, certificates, section.at)
+        return Upstream(scheme, host, port, name_for_tls, certificates, http2, section.at)
     faults.add(
         text.at,
         f"'upstream' of Hublet '{name}' is at no host and port that can be; write a host name, an"

@@ -25,6 +25,7 @@ type Part = dict[str, Any]
 
 SCHEMA: Part = json.loads(Path(__file__).with_name("hublets.schema.json").read_text("utf-8"))
 _STRING = "tag:yaml.org,2002:str"
+_BOOLEAN = "tag:yaml.org,2002:bool"
 _READ_AS = {
     "bool": "a truth value",
     "int": "a number",
@@ -129,6 +130,8 @@ class _Check:
                 return self._mapping(node, part, what)
             case "array":
                 return self._list(node, part, what)
+            case "boolean":
+                return self._boolean(node, what)
             case _:
                 return self._text(node, part, what)
 
@@ -204,6 +207,13 @@ class _Check:
             self._add(node, f"{what} must be {part['description']}")
         else:
             return Text(str(node.value), _position(node))
+        return None
+
+    def _boolean(self, node: yaml.Node, what: str) -> Text | None:
+        """Read true or false; `no` and `off` are truth values to some readers of YAML only."""
+        if node.tag == _BOOLEAN and node.value in {"true", "false"}:
+            return Text(str(node.value), _position(node))
+        self._add(node, f"{what} must be true or false")
         return None
 
     def _add(self, node: yaml.Node, text: str) -> None:
