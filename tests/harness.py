@@ -309,11 +309,18 @@ class Stage:
         await asyncio.sleep(0)  # what was closed is gone one turn later
 
     def upstream(
-        self, name: str, *certified: str, behaviour: Behaviour | None = None, port: int = 0
+        self,
+        name: str,
+        *certified: str,
+        behaviour: Behaviour | None = None,
+        port: int = 0,
+        alpn: Sequence[str] = (),
     ) -> Upstream:
         """Start an upstream; with names, one that speaks TLS and has a certificate for them."""
         upstream = self.upstreams[name] = Upstream(name, port, behaviour=behaviour)
         context = server_context(certificates(), certified) if certified else None
+        if context and alpn:
+            context.set_alpn_protocols(list(alpn))
         self.call(upstream.start(context))
         return upstream
 

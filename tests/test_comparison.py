@@ -24,7 +24,7 @@ REFUSED = refuse(Reason.UNKNOWN_HUBLET, "api-key", "ba9876543210")
         LIVE._replace(reason=Reason.MOVED),
         LIVE._replace(credential="old-key"),
     ],
-    ids=["action", "Hublet", "upstream", "server name", "reason", "rule"],
+    ids=["action", "Hublet", "upstream", "server name", "HTTP/2", "reason", "rule"],
 )
 def test_whatever_a_request_would_notice_is_a_change(new: Decision) -> None:
     assert differ(LIVE, new)

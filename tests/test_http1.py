@@ -5,10 +5,12 @@ import inspect
 
 import pytest
 from h11._receivebuffer import ReceiveBuffer
+from mitmproxy.http import Headers
 from mitmproxy.proxy.layers.http import _http1
+from mitmproxy.test import tflow
 
 from harness import Stage, Upstream, bearer, read_request, request
-from hublet_router.proxy.engine.http1 import BodyReader, HeadBuffer, Http1Cures
+from hublet_router.proxy.engine.http1 import BodyReader, HeadBuffer, Http1Cures, framed
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s"
 EARLY_HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n"
@@ -101,6 +103,31 @@ def test_an_answer_that_ends_with_its_connection_is_whole(stage: Stage) -> None:
     stage.proxy()
     with stage.client() as client:
         assert client.get("/", bearer("eu1")).body == b"ok"
+
+
+@pytest.mark.parametrize(
+    ("version", "fields", "body", "stream", "added"),
+    [
+        ("HTTP/2.0", {}, b"body", False, {"content-length": "4"}),
+        ("HTTP/2.0", {}, None, True, {"transfer-encoding": "chunked"}),
+        ("HTTP/2.0", {}, b"kept", True, {"transfer-encoding": "chunked"}),
+        ("HTTP/3", {}, None, True, {"transfer-encoding": "chunked"}),
+        ("HTTP/2.0", {"content-length": "9"}, None, True, {}),
+        ("HTTP/1.1", {}, b"", False, {}),
+    ],
+    ids=["whole", "streamed", "streamed and kept", "h3", "with a length", "HTTP/1"],
+)
+def test_a_request_gets_the_framing_that_it_lacks_and_its_flow_does_not(
+    version: str, fields: dict[str, str], body: bytes | None, stream: bool, added: dict[str, str]
+) -> None:
+    request = tflow.tflow().request
+    request.http_version = version
+    request.headers = Headers([(b"x", b"1")])
+    request.headers.update(fields)
+    request.data.content = body
+    request.stream = stream
+    assert dict(framed(request).headers) == {"x": "1", **fields, **added}
+    assert dict(request.headers) == {"x": "1", **fields}
 
 
 def test_mitmproxy_is_left_as_it_was() -> None:

@@ -9,7 +9,7 @@ from mitmproxy.connection import Server
 from mitmproxy.test import tflow
 
 from hublet_router.core.table import Upstream
-from hublet_router.proxy.routing.upstream import UpstreamHost, frame, retarget
+from hublet_router.proxy.routing.upstream import UpstreamHost, retarget
 
 HOST = "api.hubapi.com"
 
@@ -44,6 +44,7 @@ def test_hosts_with_different_server_names_are_pooled_apart() -> None:
     assert not operator.ne(one, UpstreamHost("10.20.0.4", 443, "api.hubapi.com"))
     assert one != UpstreamHost("10.20.0.5", 443, "api.hubapi.com")
     assert one != UpstreamHost("10.20.0.4", 444, "api.hubapi.com")
+    assert one != UpstreamHost("10.20.0.4", 443, "api.hubapi.com", http2=False)
     assert hash(one) == hash(other)
 
 
@@ -61,6 +62,20 @@ def test_law_3_retargeting_touches_neither_host_nor_authority(version: str) -> N
     assert flow.request.data.path == b"//x/../y;p?q=%2f"
 
 
+def test_a_connection_that_is_retired_is_lent_no_more() -> None:
+    host = UpstreamHost("10.20.0.4", 443, "api.hubapi.com")
+    host.retire()
+    assert host != UpstreamHost("10.20.0.4", 443, "api.hubapi.com")
+
+
+def test_an_upstream_that_is_not_to_speak_http2_is_stamped_so() -> None:
+    for http2 in (True, False):
+        flow = flow_of()
+        retarget(flow, Upstream("https", "10.20.0.4", 8443, http2=http2), HOST)
+        assert isinstance(flow.request.host, UpstreamHost)
+        assert flow.request.host.http2 is http2
+
+
 def test_an_upstream_without_tls_gets_no_server_name() -> None:
     flow = flow_of()
     retarget(flow, Upstream("http", "10.20.0.4", 80), HOST)
@@ -76,39 +91,9 @@ def test_http3_in_front_means_tcp_behind() -> None:
     assert shared.transport_protocol == "udp"  # the client's own stays as it was
 
 
-def test_what_http2_did_not_frame_is_chunked_until_its_length_is_known() -> None:
-    flow = flow_of("HTTP/2.0")
-    retarget(flow, Upstream("https", "10.20.0.4", 8443), HOST)
-    assert flow.request.headers.fields == ((b"transfer-encoding", b"chunked"),)
-
-
 def test_a_retargeted_flow_can_be_saved_and_loaded() -> None:
     flow = flow_of()
     retarget(flow, Upstream("https", "10.20.0.4", 8443), HOST)
     loaded = http.HTTPFlow.from_state(flow.get_state())
     assert isinstance(loaded, http.HTTPFlow)
     assert str(loaded.request.host) == "10.20.0.4"
-
-
-@pytest.mark.parametrize(
-    ("version", "body", "stream", "length", "encoding"),
-    [
-        ("HTTP/2.0", b"body", False, "4", None),
-        ("HTTP/2.0", b"", False, None, None),
-        ("HTTP/2.0", b"", True, None, "chunked"),
-        ("HTTP/1.1", b"body", False, None, "chunked"),
-    ],
-    ids=["whole", "none", "streamed", "not ours"],
-)
-def test_framing_is_added_where_it_is_missing(
-    version: str, body: bytes, stream: bool, length: str | None, encoding: str | None
-) -> None:
-    request = flow_of(version, transfer_encoding="chunked").request
-    request.data.content = body
-    request.data.trailers = http.Headers([(b"checksum", b"1")])
-    request.stream = stream
-    frame(request)
-    assert request.headers.get("content-length") == length
-    assert request.headers.get("transfer-encoding") == encoding
-    assert (request.trailers is None) is (version != "HTTP/1.1")
-    assert request.raw_content == body

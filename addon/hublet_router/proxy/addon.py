@@ -27,6 +27,7 @@ from .engine.client_limits import make_certificate_store
 from .engine.dispatch import Dispatch
 from .engine.har_files import HarFiles
 from .engine.http1 import Http1Cures
+from .engine.http2 import Http2Cures
 from .engine.unload_guard import Standby
 from .engine.upstream_ca import UpstreamCa
 from .engine.upstream_guard import UpstreamGuard
@@ -41,10 +42,11 @@ from .observe.usage import Usage
 from .options import GivenOptions, be_faithful, declare, is_interactive, reports_errors
 from .overrides import Overrides
 from .routing.annotate import Decided, Ledger, annotate, is_annotated
-from .routing.passing import keep_copy, pass_on
+from .routing.grpc_status import grpc_answer, is_grpc
+from .routing.passing import keep_copy, pass_on, pass_request_on
 from .routing.proxy_status import ProxyStatus
 from .routing.refusal import send_refusal
-from .routing.upstream import UpstreamHost, frame, retarget
+from .routing.upstream import UpstreamHost, retarget
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +83,7 @@ class HubletRouter:
             self.commands,
             UpstreamCa(),
             Http1Cures(),
+            Http2Cures(),
             HarFiles(),
             Standby(),
             GivenOptions(),  # after all that a given option can configure
@@ -143,6 +146,7 @@ class HubletRouter:
             size = body_size(flow.request) if table and table.reads_body(request) else 0
             if size == 0:
                 self._decide_now(flow, request)
+                pass_request_on(flow)
             elif flow.request.stream or (size or 0) > MAX_BODY:
                 self._decide_now(flow, replace(request, body=None))  # the body is never whole
             # Else wait for the body: `request` decides. One whose length is not known may turn out
@@ -152,12 +156,12 @@ class HubletRouter:
 
     def request(self, flow: http.HTTPFlow) -> None:
         """Decide what waited for its body, and whatever else bears no stamp of this addon."""
+        keep_copy(flow.request)
         if flow.error or flow.response or not flow.live:
             return
         try:
             if not isinstance(flow.request.host, UpstreamHost):
                 self._decide_now(flow, request_with_body(flow))
-            frame(flow.request)
         except Exception as error:
             self._fail(flow, error)
 
@@ -178,6 +182,8 @@ class HubletRouter:
         """Keep the body of a short answer that was passed on, for logs, recordings and views."""
         if flow.response:
             keep_copy(flow.response)
+
+    error = response
 
     # one way to do each thing
 
@@ -204,6 +210,8 @@ class HubletRouter:
         else:
             send_refusal(flow, decision, table)
         self._keep(flow, Decided(decision, table, seconds, request))
+        if flow.response and decision.action is Action.REFUSE and is_grpc(flow.request):
+            flow.response = grpc_answer(flow)
 
     def _keep(self, flow: http.HTTPFlow, decided: Decided) -> None:
         annotate(flow, decided.decision)

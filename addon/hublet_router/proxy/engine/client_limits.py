@@ -9,11 +9,13 @@ from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import ClientTLSLayer, HttpLayer
 from mitmproxy.proxy.layers.http._http1 import Http1Server
 
+from .backpressure import PausableReader
+
 MAX_UNREAD = 64 * 1024
 """Bytes of a client that are kept before they are understood; h2 takes no longer head either."""
 
 
-class BoundedReader:
+class BoundedReader(PausableReader):
     """Reads a client for mitmproxy, whose own buffers of unread bytes have no limit.
 
     They grow with a ClientHello or a head that never ends (the FIXME of `Http1Server.read_headers`
@@ -23,29 +25,17 @@ class BoundedReader:
     """
 
     def __init__(self, reader: asyncio.StreamReader, unread: Callable[[], int]) -> None:
-        self._reader = reader
+        super().__init__(reader)
         self._unread = unread
         self._unread_at_most = 0
-        self._may_read = asyncio.Event()
-        self.go_on()
-
-    def wait(self) -> None:
-        """Read no more for now."""
-        self._may_read.clear()
-
-    def go_on(self) -> None:
-        """Read again."""
-        self._may_read.set()
 
     async def read(self, size: int) -> bytes:
-        """Return what has come, or b"" at the end: the one method that mitmproxy calls."""
-        if not self._may_read.is_set():
-            await self._may_read.wait()
+        """Return what has come, or b"" at the end, or where too much is unread."""
         if self._unread_at_most > MAX_UNREAD:  # else there is no need to look
             self._unread_at_most = self._unread()
             if self._unread_at_most > MAX_UNREAD:
                 return b""
-        data = await self._reader.read(size)
+        data = await super().read(size)
         self._unread_at_most += len(data)
         return data
 

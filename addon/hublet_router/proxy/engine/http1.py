@@ -1,4 +1,4 @@
-"""What mitmproxy's HTTP/1 does not understand: interim answers, trailers, a blank line first.
+"""What mitmproxy's HTTP/1 does not understand: interim answers, trailers, a blank line first, h2.
 
 It takes every 1xx for the final answer (`Http1Client.read_headers`, its issue 2229), so that the
 real one is lost or answers the next request. A trailer raises `NotImplementedError` in `read_body`
@@ -14,7 +14,13 @@ import re
 
 import h11
 from h11._receivebuffer import ReceiveBuffer
+from mitmproxy.http import Request
+from mitmproxy.proxy.layer import CommandGenerator
 from mitmproxy.proxy.layers.http import _http1
+from mitmproxy.proxy.layers.http._events import HttpEvent, RequestHeaders, RequestTrailers
+
+from ...flows.requests import is_framed
+from .backpressure import pace_reader
 
 _INTERIM = re.compile(rb"HTTP/1\.[01] 1(?!01)[0-9]{2}(?: |$)")  # 101 is a final answer
 
@@ -54,6 +60,36 @@ class BodyReader:
     def read_eof(self) -> object:
         """Return the end of a body that ends with its connection, or raise h11.ProtocolError."""
         return self._reader.read_eof()
+
+
+class Http1Client(_http1.Http1Client):
+    """Speaks HTTP/1 to an upstream for a client of HTTP/2 or HTTP/3 too.
+
+    mitmproxy writes a request without a length as it came, so that the upstream reads the body as
+    a second request. It cannot write trailers, which RFC 9110 section 6.5.1 lets it leave out.
+    """
+
+    def send(self, event: HttpEvent) -> CommandGenerator[None]:
+        """Write a part of a request."""
+        if pace := getattr(event, "pace", None):
+            pace_reader(self.context.client, self.conn, pace)
+        elif not isinstance(event, RequestTrailers):
+            if isinstance(event, RequestHeaders) and not event.end_stream:
+                event.request = framed(event.request)
+            yield from super().send(event)
+
+
+def framed(request: Request) -> Request:
+    """Return a request that has a body with the framing that HTTP/1 needs."""
+    if is_framed(request):
+        return request
+    body = None if request.stream else request.raw_content
+    request = request.copy()
+    if body is None:
+        request.headers["transfer-encoding"] = "chunked"
+    else:
+        request.headers["content-length"] = str(len(body))
+    return request
 
 
 class Http1Cures:

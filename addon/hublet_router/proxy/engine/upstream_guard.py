@@ -6,7 +6,6 @@ Each method that makes up for something in mitmproxy names the place or the issu
 import asyncio
 import logging
 import time
-from collections.abc import MutableMapping
 from typing import cast
 
 from mitmproxy import ctx, http
@@ -16,12 +15,12 @@ from mitmproxy.exceptions import OptionsError
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layer import NextLayer
 from mitmproxy.proxy.layers import HttpLayer
-from mitmproxy.proxy.server import ConnectionIO
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.tls import TlsData
 
 from ..options import reports_errors
 from ..routing.upstream import UpstreamHost
+from .backpressure import make_pausable, transports
 from .client_limits import BoundedReader, unread
 from .log_filter import LogRedactor, lower_streaming_record
 
@@ -67,7 +66,7 @@ class UpstreamGuard:
 
     def client_connected(self, client: Client) -> None:
         """Limit what is kept of the client (see `BoundedReader`)."""
-        io = _transports(client).get(client)
+        io = transports(client).get(client)
         if io and isinstance(io.reader, asyncio.StreamReader):  # which QUIC has not
             reader = self.readers[client.id] = BoundedReader(
                 io.reader, lambda: unread(self.contexts.get(client.id), client)
@@ -112,8 +111,8 @@ class UpstreamGuard:
             data.server.error = LOOP
             return
         data.server.sni = host.server_name or data.server.sni
-        # One protocol whatever the client speaks, so that `frame` knows what framing is needed.
-        data.server.alpn_offers = [b"http/1.1"]
+        speaks_http2 = data.client.alpn == b"h2" and host.http2
+        data.server.alpn_offers = [b"h2", b"http/1.1"] if speaks_http2 else [b"http/1.1"]
         self._drop_dead_connections(data.client)
         reader = self.readers.get(data.client.id)
         if reader and data.client.alpn != b"h2":  # whose other streams go on
@@ -126,7 +125,9 @@ class UpstreamGuard:
         )
 
     def server_connected(self, data: ServerConnectionHookData) -> None:
-        """Stop the clock of an upstream without TLS."""
+        """Stop the clock of an upstream without TLS, and let one stream of HTTP/2 pause it."""
+        if data.client.alpn == b"h2":
+            make_pausable(data.client, data.server)
         if not data.server.tls:
             self._arrived(data.server, data.client)
 
@@ -193,18 +194,12 @@ def _own_addresses() -> set[tuple[str, int]]:
     }
 
 
-def _transports(client: Client) -> MutableMapping[Connection, ConnectionIO]:
-    proxyserver = ctx.master.addons.get("proxyserver")
-    handler = proxyserver.connections.get(client.id) if proxyserver else None
-    return handler.transports if handler else {}
-
-
 def _close(client: Client, connection: Connection) -> None:
     """Close the socket of a connection that is over.
 
     mitmproxy leaves it open if it cancels the connection's task while that waits for a lock with
     data in hand (`handle_connection` in proxy/server.py). The peer would hang for ever.
     """
-    io = _transports(client).get(connection)
+    io = transports(client).get(connection)
     if io and io.writer:
         io.writer.close()

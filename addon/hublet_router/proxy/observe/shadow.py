@@ -75,7 +75,7 @@ class Shadow:
             return
 
         def body() -> bytes | None:
-            return None if flow.request.stream else request_with_body(flow).body
+            return None if flow.request.stream is True else request_with_body(flow).body
 
         if new := self.compare(*noted, body):
             remark(flow, "shadow", new, SHADOW_MARK)

@@ -1,15 +1,16 @@
-"""Answers that go on as they come: an event stream or a long poll reaches its client at once."""
+"""Bodies that go on as they come: an event stream reaches its client at once."""
 
 from mitmproxy import http
 
 from ...core.request import MAX_BODY
 from ...core.table import Table
+from ...flows.requests import body_size
 
 
 class Passing:
-    """Hands on each part of an answer, and keeps a copy of one of up to 64 KiB.
+    """Hands on each part of a body, and keeps a copy of one of up to 64 KiB.
 
-    mitmproxy itself holds an answer until it ends, or until it is long (`stream_large_bodies`).
+    mitmproxy itself holds a body until it ends, or until it is long (`stream_large_bodies`).
     """
 
     def __init__(self) -> None:
@@ -27,8 +28,17 @@ class Passing:
 
     @property
     def content(self) -> bytes | None:
-        """The whole answer so far, or None where it is too long to be kept."""
+        """The whole body so far, or None where it is too long to be kept."""
         return bytes(self._copy) if self.size <= MAX_BODY else None
+
+
+def pass_request_on(flow: http.HTTPFlow) -> None:
+    """Have a request of unknown length passed on as it comes: its answer may come before its end.
+
+    With an answer by another addon mitmproxy would crash (its issue 1115).
+    """
+    if not (flow.request.stream or flow.response) and body_size(flow.request) is None:
+        flow.request.stream = Passing()
 
 
 def pass_on(response: http.Response, table: Table | None) -> None:
@@ -37,7 +47,7 @@ def pass_on(response: http.Response, table: Table | None) -> None:
         response.stream = Passing()
 
 
-def keep_copy(response: http.Response) -> None:
-    """Give a short answer that was passed on its body, for views and recordings."""
-    if isinstance(response.stream, Passing) and response.raw_content is None:
-        response.data.content = response.stream.content
+def keep_copy(message: http.Message) -> None:
+    """Give a short body that was passed on to its message, for views and recordings."""
+    if isinstance(message.stream, Passing) and message.raw_content is None:
+        message.data.content = message.stream.content

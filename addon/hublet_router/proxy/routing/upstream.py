@@ -4,7 +4,6 @@ from mitmproxy import http
 from mitmproxy.connection import Server
 
 from ...core.table import Upstream
-from ...flows.requests import is_framed
 
 
 class UpstreamHost(str):
@@ -22,11 +21,12 @@ class UpstreamHost(str):
       one HTTP/1 connection at a time, and crash.
     """
 
-    __slots__ = ("ca", "port", "server_name", "stream")
+    __slots__ = ("ca", "http2", "port", "server_name", "stream")
     port: int
     server_name: str | None
     stream: str | None
     ca: str | None
+    http2: bool
 
     def __new__(
         cls,
@@ -35,6 +35,8 @@ class UpstreamHost(str):
         server_name: str | None = None,
         stream: str | None = None,
         ca: str | None = None,
+        *,
+        http2: bool = True,
     ) -> "UpstreamHost":
         """Stamp a host; `server_name` is None where there is no TLS, or mitmproxy may choose."""
         self = super().__new__(cls, host)
@@ -42,7 +44,12 @@ class UpstreamHost(str):
         self.server_name = server_name
         self.stream = stream
         self.ca = ca
+        self.http2 = http2
         return self
+
+    def retire(self) -> None:
+        """Have the connection to this host, which goes on, reused by no other request."""
+        self.stream = ""
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -51,6 +58,7 @@ class UpstreamHost(str):
             and self.server_name == other.server_name
             and self.stream == other.stream
             and self.ca == other.ca
+            and self.http2 == other.http2
             and str.__eq__(self, other)
         )
 
@@ -72,25 +80,10 @@ def retarget(flow: http.HTTPFlow, upstream: Upstream, host: str) -> None:
     if upstream.scheme == "https":
         name = upstream.server_name(flow.client_conn.sni, host)
     stream = flow.id if request.is_http3 else None
-    request.data.host = UpstreamHost(upstream.host, upstream.port, name, stream, upstream.ca)
+    request.data.host = UpstreamHost(
+        upstream.host, upstream.port, name, stream, upstream.ca, http2=upstream.http2
+    )
     request.data.port = upstream.port
     request.scheme = upstream.scheme
     if flow.server_conn.transport_protocol != "tcp":  # HTTP/3 in front; no QUIC to the upstream
         flow.server_conn = Server(address=flow.server_conn.address, transport_protocol="tcp")
-    if not is_framed(request):
-        # If mitmproxy streams the body, it writes the head before it calls the next hook.
-        request.headers["transfer-encoding"] = "chunked"
-
-
-def frame(request: http.Request) -> None:
-    """Give a whole request of HTTP/2 or HTTP/3 the framing that its HTTP/1 upstream needs.
-
-    Without a length the upstream would read the body as a second request. Trailers, which
-    mitmproxy cannot write to HTTP/1, may be left out (RFC 9110 section 6.5.1).
-    """
-    if not (request.is_http2 or request.is_http3):
-        return
-    request.trailers = None
-    ours = None if request.stream else request.headers.pop("transfer-encoding", None)
-    if ours and request.raw_content:
-        request.headers["content-length"] = str(len(request.raw_content))

@@ -1,0 +1,161 @@
+"""HTTP/2 on both sides: streams that are paced, and connections that end without losing any.
+
+`mitmproxy.proxy.layers.http` looks its classes up in its own module for each connection, and
+`_http2.py` that of hyper-h2's connection. Those names are the seam.
+"""
+
+from h2.errors import ErrorCodes
+from h2.events import ConnectionTerminated
+from h2.events import Event as Http2Event
+from hyperframe.frame import Frame, GoAwayFrame
+from mitmproxy.connection import Connection
+from mitmproxy.proxy.commands import SendData
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.events import Event
+from mitmproxy.proxy.layer import CommandGenerator
+from mitmproxy.proxy.layers import http
+from mitmproxy.proxy.layers.http import HttpStream, _http1, _http2
+from mitmproxy.proxy.layers.http._base import ReceiveHttp
+from mitmproxy.proxy.layers.http._events import ErrorCode, ResponseProtocolError
+from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
+
+from ..routing.grpc_status import grpc_answer, is_grpc
+from ..routing.upstream import UpstreamHost
+from .backpressure import Paced, PacedConnection, PacedStream, http_layer
+from .http1 import Http1Client
+
+MAX_FORGOTTEN = 64
+"""Numbers of streams that are over and yet kept, before they are looked for."""
+
+GOING_AWAY = "the upstream closes its connection"
+
+
+class LastingConnection(PacedConnection):
+    """A connection that goes on after GOAWAY, as RFC 9113 section 6.8 wants it.
+
+    hyper-h2 takes no frame any more once one has come, and mitmproxy ends every stream, so that
+    each restart of an upstream would cost what it was answering.
+    """
+
+    def _receive_goaway_frame(self, frame: GoAwayFrame) -> tuple[list[Frame], list[Http2Event]]:
+        if frame.error_code != ErrorCodes.NO_ERROR:
+            return super()._receive_goaway_frame(frame)
+        event = ConnectionTerminated()
+        event.error_code = ErrorCodes.NO_ERROR
+        event.last_stream_id = frame.last_stream_id
+        return [], [event]
+
+
+def is_gentle(event: Http2Event) -> bool:
+    """Return whether a peer says that it takes no more streams, but finishes those that it has."""
+    return isinstance(event, ConnectionTerminated) and event.error_code == ErrorCodes.NO_ERROR
+
+
+class Http2Server(Paced, _http2.Http2Server):
+    """The client's side."""
+
+    def of_flow(self, stream_id: int) -> HttpStream | None:
+        """Return what mitmproxy makes of a stream: it has the client's number."""
+        return http_layer(self.context).streams.get(stream_id)
+
+    def of_peer(self, stream_id: int) -> int | None:
+        """Return the same number."""
+        return stream_id
+
+    def other_side(self, stream: HttpStream) -> Connection:
+        """Return the connection to the upstream."""
+        return stream.context.server
+
+    def _handle_event(self, event: Event) -> CommandGenerator[None]:
+        """Answer a call of gRPC that failed in its own way: mitmproxy has a page of HTML."""
+        if isinstance(event, ResponseProtocolError) and self.is_open_for_us(event.stream_id):
+            stream = self.of_flow(event.stream_id)
+            has_begun = self.h2_conn.streams[event.stream_id].state_machine.headers_sent
+            if stream and is_grpc(stream.flow.request) and not has_begun:
+                fields = grpc_answer(stream.flow).headers.fields
+                self.h2_conn.send_headers(event.stream_id, [(b":status", b"200"), *fields], True)
+                yield SendData(self.conn, self.h2_conn.data_to_send())
+                return
+        yield from super()._handle_event(event)
+
+    def handle_h2_event(self, event: Http2Event) -> CommandGenerator[bool]:
+        """Let a client leave gently."""
+        return False if is_gentle(event) else (yield from super().handle_h2_event(event))
+
+
+class Http2Client(Paced, _http2.Http2Client):
+    """The upstream's side."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.last_stream_id: int | None = None
+
+    def of_flow(self, stream_id: int) -> HttpStream | None:
+        """Return what mitmproxy makes of a stream, by the number that it had before."""
+        return http_layer(self.context).streams.get(self.their_stream_id.get(stream_id, 0))
+
+    def of_peer(self, stream_id: int) -> int | None:
+        """Return the number of a stream on this connection, None if it waits to be opened."""
+        return self.our_stream_id.get(stream_id)
+
+    def other_side(self, stream: HttpStream) -> Connection:
+        """Return the connection to the client."""
+        return stream.context.client
+
+    def _handle_event(self, event: Event) -> CommandGenerator[None]:
+        yield from super()._handle_event(event)
+        if self.last_stream_id is not None:
+            for stream_id in list(self.stream_queue):
+                del self.stream_queue[stream_id]
+                yield ReceiveHttp(_gone(stream_id))
+        if len(self.our_stream_id) > 2 * len(self.streams) + MAX_FORGOTTEN:
+            self._forget()
+
+    def handle_h2_event(self, event: Http2Event) -> CommandGenerator[bool]:
+        """Give up the streams that an upstream will not answer, and use it for no more."""
+        if not (isinstance(event, ConnectionTerminated) and is_gentle(event)):
+            return (yield from super().handle_h2_event(event))
+        self.last_stream_id = event.last_stream_id or 0
+        address = self.context.server.address
+        if address and isinstance(address[0], UpstreamHost):
+            address[0].retire()
+        for stream_id in [it for it in self.streams if it > self.last_stream_id]:
+            del self.streams[stream_id]
+            yield ReceiveHttp(_gone(stream_id))
+        return False
+
+    def _forget(self) -> None:
+        """Forget the numbers of streams that are over, which mitmproxy keeps."""
+        alive = http_layer(self.context).streams.keys()
+        self.our_stream_id = {it: ours for it, ours in self.our_stream_id.items() if it in alive}
+        self.their_stream_id = {ours: it for it, ours in self.our_stream_id.items()}
+
+
+def _gone(stream_id: int) -> ResponseProtocolError:
+    return ResponseProtocolError(stream_id, GOING_AWAY, ErrorCode.GENERIC_SERVER_ERROR)
+
+
+class Http2Cures:
+    """Puts the classes in their places while the router is loaded."""
+
+    name = "hublet-router-http2"
+
+    def load(self, _loader: object) -> None:
+        """Have each new connection use them."""
+        vars(_http2).update(BufferedH2Connection=LastingConnection)
+        vars(http).update(
+            Http1Client=Http1Client,
+            Http2Client=Http2Client,
+            Http2Server=Http2Server,
+            HttpStream=PacedStream,
+        )
+
+    def done(self) -> None:
+        """Leave mitmproxy as it was."""
+        vars(_http2).update(BufferedH2Connection=BufferedH2Connection)
+        vars(http).update(
+            Http1Client=_http1.Http1Client,
+            Http2Client=_http2.Http2Client,
+            Http2Server=_http2.Http2Server,
+            HttpStream=HttpStream,
+        )
