@@ -44,7 +44,9 @@ def test_hosts_with_different_server_names_are_pooled_apart() -> None:
     assert not operator.ne(one, UpstreamHost("10.20.0.4", 443, "api.hubapi.com"))
     assert one != UpstreamHost("10.20.0.5", 443, "api.hubapi.com")
     assert one != UpstreamHost("10.20.0.4", 444, "api.hubapi.com")
-    assert one != UpstreamHost("10.20.0.4", 443, "api.hubapi.com", http2=False)
+    alike = UpstreamHost("10.20.0.4", 443, "api.hubapi.com")
+    alike.http2 = False
+    assert one != alike
     assert hash(one) == hash(other)
 
 

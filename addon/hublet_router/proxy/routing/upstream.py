@@ -35,8 +35,6 @@ class UpstreamHost(str):
         server_name: str | None = None,
         stream: str | None = None,
         ca: str | None = None,
-        *,
-        http2: bool = True,
     ) -> "UpstreamHost":
         """Stamp a host; `server_name` is None where there is no TLS, or mitmproxy may choose."""
         self = super().__new__(cls, host)
@@ -44,7 +42,7 @@ class UpstreamHost(str):
         self.server_name = server_name
         self.stream = stream
         self.ca = ca
-        self.http2 = http2
+        self.http2 = True
         return self
 
     def retire(self) -> None:
@@ -80,9 +78,9 @@ def retarget(flow: http.HTTPFlow, upstream: Upstream, host: str) -> None:
     if upstream.scheme == "https":
         name = upstream.server_name(flow.client_conn.sni, host)
     stream = flow.id if request.is_http3 else None
-    request.data.host = UpstreamHost(
-        upstream.host, upstream.port, name, stream, upstream.ca, http2=upstream.http2
-    )
+    stamp = UpstreamHost(upstream.host, upstream.port, name, stream, upstream.ca)
+    stamp.http2 = upstream.http2
+    request.data.host = stamp
     request.data.port = upstream.port
     request.scheme = upstream.scheme
     if flow.server_conn.transport_protocol != "tcp":  # HTTP/3 in front; no QUIC to the upstream
