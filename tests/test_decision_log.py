@@ -67,6 +67,8 @@ def test_a_routed_request_is_a_line(stage: Stage, log: Path) -> None:
         "reason": "credential",
         "credential": "private-app-token",
         "table": flow.metadata["hublet_table"],
+        "named": None,
+        "accounts": [],
         "status": 200,
         "answered_by": "hublet",
         "misdirected": None,
@@ -236,7 +238,7 @@ def test_a_line_that_cannot_be_made_is_the_only_one_that_is_lost(
 ) -> None:
     made = iter(["1", "", "3"])
 
-    def line(*_: object) -> str:
+    def line(*_: object, **__: object) -> str:
         if not (text := next(made)):
             raise ValueError("no line")
         return text
@@ -299,3 +301,70 @@ def test_a_full_disk_delays_and_fails_nothing(
         assert client.get("/", bearer("na1")).status == 200
         assert client.get("/", bearer("na1")).status == 200
     wait_for(lambda: "cannot be written: No space left on device" in caplog.text)
+
+
+def test_the_client_is_named_only_if_that_is_asked_for(stage: Stage, log: Path) -> None:
+    with stage.client() as client:
+        client.get("/", bearer("eu1"))
+        lines(log, 1)
+        stage.set_option(hublet_log_client=True)
+        client.get("/", bearer("eu1"))
+    without, line = lines(log, 2)
+    assert "client" not in without
+    assert line["client"] == "127.0.0.1"
+
+
+ACCOUNTS = """
+accounts:
+  ids: [{query: portalId}]
+  moved: {acme: eu1}
+"""
+
+
+@pytest.mark.parametrize(
+    ("query", "accounts"),
+    [
+        ("", []),
+        ("?portalId=62515", ["62515"]),
+        ("?portalId=062515&portalId=62515", ["62515"]),
+        ("?portalId=2&portalId=1", ["1", "2"]),
+        ("?portalId=acme", ["acme"]),
+        ("?portalId=c0ffee5ec2e7", []),
+        ("?portalId=4111111111111111", []),
+        ("?portalId=\u0661", []),
+    ],
+)
+def test_law_4_an_account_is_a_number_or_one_of_the_table(query: str, accounts: list[str]) -> None:
+    table = loads((TABLE.replace("PORT", "9") + ACCOUNTS).encode())
+    request = Request("GET", ("api.hubapi.com",), f"/{query}")
+    text = line_of(tflow.tflow(), Decided(decide(table, request), table, 1e-6, request))
+    assert json.loads(text)["accounts"] == accounts
+
+
+ANY_NAME = """
+domains: [api.hubapi.com]
+hublets: {na1: {upstream: "http://127.0.0.1:9"}}
+default: na1
+credentials:
+  - {name: key, in: {header: x-key}, hublet: {regex: "^(.+)-key$"}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("key", "named"),
+    [
+        ("zz9-key", "zz9"),
+        ("na1-key", None),
+        ("c0ffee5ec2e7-key", None),
+        ("ZZ9-key", None),
+        ("x", None),
+    ],
+)
+def test_law_4_an_unknown_name_is_shown_where_it_is_like_a_hublets(
+    key: str, named: str | None
+) -> None:
+    table = loads(ANY_NAME.encode())
+    request = Request("GET", ("api.hubapi.com",), "/", (("x-key", key),))
+    text = line_of(tflow.tflow(), Decided(decide(table, request), table, 1e-6, request))
+    assert json.loads(text)["named"] == named
+    assert "c0ffee" not in text

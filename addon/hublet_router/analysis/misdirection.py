@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from ..core.decision import Decision, Reason
-from ..core.findings import findings
+from ..core.findings import Finding, findings
 from ..core.formats import json_strings
 from ..core.judge import decide
 from ..core.request import Request
@@ -111,12 +111,14 @@ def _is_named(decision: Decision) -> bool:
 
 def account_ids(table: Table, request: Request) -> set[str]:
     """Return the accounts that a request names; nothing that is a credential as well."""
-    if table.accounts is None:
-        return set()
-    read = findings(table, request)
-    found = [account for it in read for account in it.accounts]
-    secrets = {account_id(it.credential) for it in read if it.credential}
-    return {account_id(text) for text in found} - secrets
+    return accounts_in(findings(table, request)) if table.accounts else set()
+
+
+def accounts_in(found: Iterable[Finding]) -> set[str]:
+    """Return the accounts in findings; nothing that is a credential as well."""
+    found = list(found)
+    secrets = {account_id(it.credential) for it in found if it.credential}
+    return {account_id(account) for it in found for account in it.accounts} - secrets
 
 
 def _key(account: str) -> str:

@@ -67,6 +67,12 @@ OPTIONS = (
         " standard output.",
     ),
     Option(
+        "hublet_log_client",
+        bool,
+        False,
+        "Write the client's address in each line of hublet_log, too.",
+    ),
+    Option(
         "hublet_metrics",
         str | None,
         None,

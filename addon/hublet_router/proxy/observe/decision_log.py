@@ -1,6 +1,7 @@
 """The decision log: one JSON line for each request, when its answer has ended."""
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +10,8 @@ from mitmproxy import ctx, http
 
 from ...analysis.fingerprint import fingerprint
 from ...analysis.harmless import known_words
-from ...analysis.masking import MAX_SHOWN, mask_host, mask_path
+from ...analysis.masking import MAX_SHOWN, is_like_a_hublet, mask_host, mask_path
+from ...analysis.misdirection import accounts_in
 from ...core.decision import Decision
 from ...core.findings import findings
 from ...core.request import Request
@@ -22,6 +24,8 @@ from ..routing.passing import Passing
 from ..routing.proxy_status import is_forwarded
 from .log_file import LogFile
 from .measurement import Measurement
+
+_NUMBER = re.compile("[0-9]{1,15}")
 
 
 class DecisionLog:
@@ -69,7 +73,7 @@ class DecisionLog:
         Flows without a decision are left out: the client disconnected before it sent the body.
         """
         if self.file and (decided := self.ledger.get(flow)):
-            self.file.write(line(flow, decided))
+            self.file.write(line(flow, decided, names_client=ctx.options.hublet_log_client))
 
     error = response
 
@@ -88,12 +92,15 @@ def entry(started: float, flow: str, request: Request, decided: Decided) -> dict
         "method": request.method[:MAX_SHOWN],
         "path": mask_path(request, known_words(table) if table else ()),
         **decision.as_json(),
-        "fingerprint": _fingerprint(table, request, decision) if table else None,
+        **_identity(table, request, decision),
     }
 
 
-def line(flow: http.HTTPFlow, decided: Decided) -> str:
-    """Return the line of a request: what was decided, seconds, bytes, and no credential."""
+def line(flow: http.HTTPFlow, decided: Decided, *, names_client: bool = False) -> str:
+    """Return the line of a request: what was decided, seconds, bytes, and no credential.
+
+    The client's address is only in it if it is asked for.
+    """
     request = decided.request or request_with_body(flow)
     response, error = flow.response, flow.error
     started = flow.request.timestamp_start
@@ -101,6 +108,7 @@ def line(flow: http.HTTPFlow, decided: Decided) -> str:
     end = error.timestamp if error else response and response.timestamp_end
     return json.dumps(
         entry(started, flow.id, request, decided)
+        | ({"client": _address(flow)} if names_client else {})
         | {
             "status": response.status_code if response else None,
             "answered_by": _answered_by(flow, decided.decision),
@@ -115,12 +123,27 @@ def line(flow: http.HTTPFlow, decided: Decided) -> str:
     )
 
 
-def _fingerprint(table: Table, request: Request, decision: Decision) -> str | None:
-    """Return the fingerprint of the credential that decided."""
-    for it in findings(table, request):
-        if it.credential and it.rule.name == decision.credential:
-            return fingerprint(it.credential)
-    return None
+def _identity(table: Table | None, request: Request, decision: Decision) -> dict[str, object]:
+    """Return whose request it is: the unknown name, the accounts, the credential's fingerprint.
+
+    A name that a credential gave is shown if it is like a Hublet's, an account if it is a number or
+    stands in the table.
+    """
+    found = findings(table, request) if table else []
+    deciding = [it for it in found if it.credential and it.rule.name == decision.credential]
+    hublets = table.hublets if table else ()
+    unknown = [name for it in deciding for name in it.hublets if name not in hublets]
+    moved = table.accounts.moved if table and table.accounts else ()
+    return {
+        "named": next(filter(is_like_a_hublet, unknown), None),
+        "accounts": sorted(it for it in accounts_in(found) if it in moved or _NUMBER.fullmatch(it)),
+        "fingerprint": next((fingerprint(it.credential or "") for it in deciding), None),
+    }
+
+
+def _address(flow: http.HTTPFlow) -> str | None:
+    peer = flow.client_conn.peername
+    return peer[0] if peer else None
 
 
 def _answered_by(flow: http.HTTPFlow, decision: Decision) -> str:
