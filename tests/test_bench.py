@@ -4,12 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench import costs, decisions, redactions
+from bench import costs, decisions, edge, redactions
 from bench.load import Job
 from bench.rounds import Scenario, in_turn, measure
 from bench.subjects import Setting
 from hublet_router.core.judge import decide
 from hublet_router.tablefile import loads
+from system_programs import needed
 
 BRIEF = 0.2  # seconds
 
@@ -79,3 +80,21 @@ def test_log_and_metrics_have_every_other_turn(setting: Setting) -> None:
 
 def test_a_body_that_is_streamed_is_seen_whole(setting: Setting) -> None:
     assert costs.streamed(setting, up=3 << 20, down=5 << 20) < 50
+
+
+def test_haproxy_with_the_agent_is_measured_beside_what_is_written_by_hand(
+    setting: Setting,
+) -> None:
+    needed("haproxy")
+    needed("wrk")
+    subjects = edge.subjects(setting)
+    assert [it.name for it in subjects] == [edge.ROUTER, edge.AGENT, edge.LUA, edge.MAPS]
+    for subject in subjects[1:]:
+        once = edge.measure(subject)
+        assert once.wrong == 0
+        assert once.rate > 0
+        assert once.cpu > 0
+    agent = subjects[1]
+    assert isinstance(agent, edge.Pair)
+    agent.other.stop()
+    assert edge.wrong(agent) == len(edge.REQUESTS)

@@ -59,8 +59,8 @@ class Listener:
         self.server.sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         self.port = self.server.sockets[0].getsockname()[1]
 
-    def decide(self, name: str, arguments: Mapping[str, Value], stream: int) -> bytes:
-        return set_variable("said", f"{name} {arguments['n']!r} {stream}")
+    def decide(self, name: str, arguments: Mapping[str, Value], frame: spop.Frame) -> bytes:
+        return set_variable("said", f"{name} {arguments['n']!r} {frame.stream}")
 
     def peer(self) -> Peer:
         self.peers.append(Peer(self.port))

@@ -85,6 +85,32 @@ def test_what_http_2_can_say_and_http_1_cannot(stage: Stage) -> None:
         assert raw.startswith(f"{method} {sent} HTTP/1.1\r\nhost: {API}\r\n".encode())
 
 
+def test_haproxy_removes_a_default_port_and_no_other(stage: Stage) -> None:
+    """RFC 3986 section 6.2.3; it does so for HTTP/2, and where HTTP/1 has an absolute URL."""
+    table = two_regions(stage)
+    absolute = b"GET http://api.hubapi.com:80/a HTTP/1.1\r\nHost: api.hubapi.com:80\r\n"
+    with (
+        AgentInside(stage, table) as agent,
+        HAProxy(table, [agent.port], tls=certificate(stage.folder, API)) as edge,
+        Http2Client(edge.tls_port) as client,
+        Client(edge.port) as plain,
+    ):
+        for port in ("443", "8443"):
+            stream = client.http.get_next_available_stream_id()
+            pseudo = [(":method", "GET"), (":scheme", "https"), (":path", "/a")]
+            fields = [*pseudo, (":authority", f"{API}:{port}"), token("eu1")]
+            client.http.send_headers(stream, fields, end_stream=True)
+            client.flush()
+            assert client.answer(stream) == ("200", b"eu1")
+        assert plain.send(absolute + bearer("eu1").encode() + b"\r\n\r\n").hublet == "eu1"
+    starts = [raw.partition(b"\r\nauth")[0] for raw in stage.upstreams["eu1"].requests]
+    assert starts == [
+        b"GET /a HTTP/1.1\r\nhost: api.hubapi.com",
+        b"GET /a HTTP/1.1\r\nhost: api.hubapi.com:8443",
+        b"GET http://api.hubapi.com/a HTTP/1.1\r\nhost: api.hubapi.com",
+    ]
+
+
 def test_a_websocket_goes_where_its_upgrade_goes(stage: Stage) -> None:
     table = two_regions(stage)
     websocket = WSConnection(ConnectionType.CLIENT)
@@ -173,6 +199,20 @@ def test_a_body_is_read_whole_or_the_request_is_refused(
     assert stage.upstreams["na1"].requests == []
     arrived = [raw.count(b"&") for raw in stage.upstreams["eu1"].requests]
     assert arrived == [length - len(KEY) for length in read for _ in (False, True)]
+
+
+def test_a_client_that_waits_for_100_is_let_go_on_where_its_body_is_read(stage: Stage) -> None:
+    table = two_regions(stage)
+    raw = request("POST", "/oauth/v1/token", FORM, "Expect: 100-continue", body=KEY)
+    with (
+        AgentInside(stage, table) as agent,
+        HAProxy(table, [agent.port]) as edge,
+        Client(edge.port) as client,
+    ):
+        client.socket.sendall(raw.removesuffix(KEY))
+        assert client.receive_until(b"\r\n\r\n").startswith(b"HTTP/1.1 100 ")
+        assert client.send(KEY).hublet == "eu1"
+    assert stage.upstreams["eu1"].only.endswith(KEY)
 
 
 ODD = {

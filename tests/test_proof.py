@@ -66,6 +66,11 @@ def test_a_bundle_decides_as_its_table(table: Path, folder: Path) -> None:
             ["example 1: arrived at http://10.0.0.3:80, but it is eu1 ← private-app-token"],
         ),
         (
+            "use_backend hublet_%[var(txn.hublet.hublet)]",
+            "use_backend hublet_na1",
+            ["example 1: answered with 503, but it is eu1 ← private-app-token"],
+        ),
+        (
             "sni str(eu1.internal.example)",
             "sni var(txn.hublet.sni)",
             ["example 1: arrived with another server name"],
@@ -86,7 +91,14 @@ def test_a_bundle_decides_as_its_table(table: Path, folder: Path) -> None:
             ["example 5: arrived at http://10.0.0.3:80, but it is refused: foreign-host"],
         ),
     ],
-    ids=["one Hublet for all", "another SNI", "a field", "no body", "an open default"],
+    ids=[
+        "one Hublet for all",
+        "one without its server name",
+        "another SNI",
+        "a field",
+        "no body",
+        "an open default",
+    ],
 )
 def test_a_bundle_that_was_changed_does_not(
     table: Path, folder: Path, old: str, new: str, faults: list[str]

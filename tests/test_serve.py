@@ -5,7 +5,6 @@ import contextlib
 import logging
 import signal
 import socket
-import sys
 from collections.abc import Callable
 from http.client import HTTPConnection
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 from mitmproxy.exceptions import OptionsError
 
-from haproxy_stage import Process, agent_process
+from haproxy_stage import agent_process
 from harness import free_port, wait_for
 from hublet_router.agent import serve as module
 from hublet_router.agent.serve import Setting, serve
@@ -127,26 +126,6 @@ def test_it_is_not_ready_once_it_ends(table: Path, monkeypatch: pytest.MonkeyPat
 
     asyncio.run(run())
     assert states == ["", "it ends"]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["--listen", "/no/such/folder/s"], "hublet-router agent: the agent cannot listen at /no/"),
-        (["--table", "none.yaml"], "none.yaml:1:1: cannot be read"),
-        (["--metrics", "x"], "which is not [host]:port"),
-        (["--fingerprint-key", "/dev/null"], "/dev/null holds 0 bytes, too few for a key"),
-        (["--fingerprint-key", "none"], "none: No such file"),
-    ],
-)
-def test_the_command_ends_with_2_and_a_sentence(
-    table: Path, arguments: list[str], said: str
-) -> None:
-    words = ["--table", str(table), "--listen", ":0", *arguments]
-    with Process(sys.executable, "-m", "hublet_router", "agent", *words) as agent:
-        _, text = agent.process.communicate(timeout=20)
-        assert said in text
-        assert agent.process.returncode == 2
 
 
 def test_a_socket_that_a_dead_agent_left_is_taken_over(table: Path, tmp_path: Path) -> None:

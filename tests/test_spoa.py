@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hublet_router.agent import spoa
+from hublet_router.agent import spoa, spop
 from hublet_router.agent.asked import READS_BODY, actions
 from hublet_router.agent.spoa import Agent
 from hublet_router.agent.spop import Value
@@ -53,6 +53,10 @@ def head(*fields: str, url: str = "/x", host: str = "api.hubapi.com") -> dict[st
     return {"method": "GET", "url": url, "fields": lines + "\r\n", "sni": None}
 
 
+def frame(stream: int) -> spop.Frame:
+    return spop.Frame(spop.NOTIFY, spop.varint(stream) + b"\1", b"")
+
+
 def token(hublet: str) -> str:
     return f"authorization: Bearer {private_app_token(hublet)}"
 
@@ -96,7 +100,7 @@ EU1 = actions("credential", hublet="eu1")
     ],
 )  # fmt: skip
 def test_a_head_is_answered(agent: Agent, asked: dict[str, Value], answer: bytes) -> None:
-    assert agent.answer("decide", asked, 1) == answer
+    assert agent.answer("decide", asked, frame(1)) == answer
 
 
 FORM = "content-type: application/x-www-form-urlencoded"
@@ -113,17 +117,17 @@ FORM = "content-type: application/x-www-form-urlencoded"
 )
 def test_a_body_is_answered(agent: Agent, body: bytes, kind: str, answer: bytes) -> None:
     asked = head(kind, url="/oauth/token") | {"body": body, "room": 15360}
-    assert agent.answer("decide-body", asked, 1) == answer
+    assert agent.answer("decide-body", asked, frame(1)) == answer
 
 
 def test_a_body_that_no_rule_reads_any_more_is_not_read(agent: Agent) -> None:
     asked = head(token("eu1")) | {"body": b"x" * 99999, "room": 15360}
-    assert agent.answer("decide-body", asked, 1) == EU1
+    assert agent.answer("decide-body", asked, frame(1)) == EU1
 
 
 def test_without_a_table_nothing_is_routed(agent: Agent) -> None:
     agent.live.table = None
-    assert agent.answer("decide", head(token("eu1")), 1) == actions(
+    assert agent.answer("decide", head(token("eu1")), frame(1)) == actions(
         "no-table", answer="no-table-503"
     )
 
@@ -132,8 +136,8 @@ def test_a_question_without_a_head_is_refused(
     agent: Agent, caplog: pytest.LogCaptureFixture
 ) -> None:
     failed = actions("internal-error", answer="internal-error-503")
-    assert agent.answer("decide", {}, 1) == failed
-    assert agent.answer("decide", head(token("eu1")) | {"sni": b"x"}, 1) == failed
+    assert agent.answer("decide", {}, frame(1)) == failed
+    assert agent.answer("decide", head(token("eu1")) | {"sni": b"x"}, frame(1)) == failed
     assert "KeyError at asked.py:" in caplog.text
 
 
@@ -144,7 +148,7 @@ def test_a_failure_of_the_core_refuses_and_shows_no_credential(
         raise RuntimeError(private_app_token("eu1"))
 
     monkeypatch.setattr(spoa, "decide", fail)
-    assert agent.answer("decide", head(token("eu1")), 1) == actions(
+    assert agent.answer("decide", head(token("eu1")), frame(1)) == actions(
         "internal-error", answer="internal-error-503"
     )
     assert "RuntimeError at test_spoa.py:" in caplog.text
@@ -153,7 +157,7 @@ def test_a_failure_of_the_core_refuses_and_shows_no_credential(
 
 def test_forwarded_responses_get_a_proxy_status_on_demand(agent: Agent) -> None:
     agent.shows_status = True
-    assert agent.answer("decide", head(token("eu1")), 1) == actions(
+    assert agent.answer("decide", head(token("eu1")), frame(1)) == actions(
         "credential",
         hublet="eu1",
         proxy_status='hublet-router; next-hop="eu1"; details="credential"',
@@ -162,9 +166,9 @@ def test_forwarded_responses_get_a_proxy_status_on_demand(agent: Agent) -> None:
 
 def test_each_decision_is_a_line_of_the_log(agent: Agent, tmp_path: Path) -> None:
     agent.log = LogFile(tmp_path / "log")
-    agent.answer("decide", head(token("eu1"), url="/crm/v3?secret=abcdefgh12345"), 7)
-    agent.answer("decide", head(url="/oauth/token"), 8)  # no decision yet
-    agent.answer("decide", head(token("na2")), 9)
+    agent.answer("decide", head(token("eu1"), url="/crm/v3?secret=abcdefgh12345"), frame(7))
+    agent.answer("decide", head(url="/oauth/token"), frame(8))  # no decision yet
+    agent.answer("decide", head(token("na2")), frame(9))
     agent.log.close()
     text = (tmp_path / "log").read_text()
     routed, refused = map(json.loads, text.splitlines())
@@ -179,9 +183,9 @@ def test_each_decision_is_a_line_of_the_log(agent: Agent, tmp_path: Path) -> Non
 
 def test_each_decision_is_counted(agent: Agent) -> None:
     agent.counters = make_counters([agent.live, agent.shadow])
-    agent.answer("decide", head(token("eu1")), 1)
-    agent.answer("decide", head(token("na2")), 2)
-    agent.answer("decide", head(url="/oauth/token"), 3)
+    agent.answer("decide", head(token("eu1")), frame(1))
+    agent.answer("decide", head(token("na2")), frame(2))
+    agent.answer("decide", head(url="/oauth/token"), frame(3))
     text = agent.counters.exposition("")[0].decode()
     assert (
         'hublet_requests_total{hublet="eu1",reason="credential",rule="private-app-token",status="-"}'
@@ -199,14 +203,14 @@ def test_the_candidate_decides_as_well_where_it_sees_what_it_reads(
     changed = TABLE.replace("^pat-", "^tap-").replace('"^/oauth/"', '"^/(oauth|new)/"')
     candidate.write_text(changed)
     agent.shadow.candidate.use(candidate)
-    assert agent.answer("decide", head(token("eu1")), 1) == EU1
+    assert agent.answer("decide", head(token("eu1")), frame(1)) == EU1
     assert agent.shadow.counts == {("eu1", "credential", "na1", "legacy"): 1}
     assert "hublet_shadow: " in caplog.text
-    agent.answer("decide", head(token("eu1"), url="/new/"), 2)  # of which no body came
+    agent.answer("decide", head(token("eu1"), url="/new/"), frame(2))  # of which no body came
     assert agent.shadow.counts.total() == 1
     body = f"refresh_token={api_key('eu1')}".encode()
     asked = head(FORM, url="/oauth/") | {"body": body, "room": 15360}
-    assert agent.answer("decide-body", asked, 3) == EU1
+    assert agent.answer("decide-body", asked, frame(3)) == EU1
     assert agent.shadow.counts.total() == 1  # the candidate reads the form, too
 
 

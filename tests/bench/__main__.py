@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import costs, decisions, redactions, rounds
+from bench import costs, decisions, edge, redactions, rounds
 from bench.rounds import BARE, SCENARIOS, Round, Rounds
 from bench.subjects import Setting
 
@@ -28,11 +28,11 @@ def main() -> int:
     """Measure the sections that are asked for."""
     sections = {
         "requests": requests, "decisions": decide, "redaction": redact, "start": start,
-        "memory": memory,
+        "edge": edges, "memory": memory,
     }  # fmt: skip
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument(
-        "sections", nargs="*", default=["requests", "decisions", "redaction", "start"],
+        "sections", nargs="*", default=["requests", "decisions", "redaction", "start", "edge"],
         help=f"of {', '.join(sections)}; all but memory when none is named",
     )  # fmt: skip
     parser.add_argument("--json", type=Path, default=Path("bench.json"))
@@ -148,6 +148,27 @@ def start(setting: Setting) -> Figures:
     judge("metrics and decision log, of the CPU of a request", share * 100, 3, " %")
     print()
     return {"bare": bare, "router": router, "turns": taken}
+
+
+def edges(setting: Setting) -> Figures:
+    """Compare HAProxy that asks the agent with mitmdump, and with HAProxy by hand."""
+    if not edge.is_possible():
+        print("HAProxy is not measured: it needs haproxy and wrk, which Debian has\n")
+        return {}
+    found = edge.subjects(setting)
+    measured = edge.in_turn(found, edge.ROUNDS, tell)
+    tell()
+    print("".join(["".ljust(30), *(name.rjust(19) for name in measured)]))
+    cells = (cell(them) for them in measured.values())
+    print("".join(["three credentials, wrk".ljust(30), *(it.rjust(19) for it in cells)]))
+    pairs = zip(measured[edge.ROUTER], measured[edge.AGENT], strict=True)  # a bad time is for both
+    times = statistics.median(agent.rate / router.rate for router, agent in pairs)
+    print(f"{edge.AGENT}: {times:.1f} times the requests/s of {edge.ROUTER} (20 are asked for)")
+    cpu = statistics.median(one.cpu for one in measured[edge.AGENT])
+    judge("CPU of HAProxy and its agent for a request", cpu, 60, " µs")
+    wrong = sum(one.wrong for them in measured.values() for one in them)
+    print(f"{wrong} answers were wrong\n")
+    return {"rounds": raw(measured), "times": times, "wrong": wrong}
 
 
 def memory(setting: Setting) -> Figures:

@@ -75,7 +75,7 @@ class Setting:
         self.started: list[Subject] = []
         self.ports = {region: free_port() for region in REGIONS}
         pairs = [str(it) for pair in self.ports.items() for it in pair]
-        self.upstream = self._start(
+        self.upstream = self.start(
             "upstream alone", [sys.executable, "-m", "bench.upstream", *pairs],
             self.ports["eu1"], None, "eu1",
         )  # fmt: skip
@@ -112,7 +112,7 @@ class Setting:
         routed: list[str | Path] = []
         if script:
             routed = ["-s", script, "--set", f"hublets={self.table}"]
-        return self._start(
+        return self.start(
             name,
             [
                 BIN / "mitmdump", "--mode", mode, "--listen-host", "127.0.0.1",
@@ -131,7 +131,7 @@ class Setting:
         path.write_text(
             HAPROXY.format(port=port, tls=tls, certificate=self.certificate, **self.ports)
         )
-        return self._start("haproxy", [program, "-db", "-f", path], port, tls, None)
+        return self.start("haproxy", [program, "-db", "-f", path], port, tls, None)
 
     def nginx(self) -> Subject | None:
         """Start nginx in one process, where it is installed."""
@@ -143,11 +143,17 @@ class Setting:
                 port=port, tls=tls, certificate=self.certificate, folder=self.folder, **self.ports
             )
         )
-        return self._start("nginx", [program, "-p", self.folder, "-c", path], port, tls, None)
+        return self.start("nginx", [program, "-p", self.folder, "-c", path], port, tls, None)
 
-    def _start(
-        self, name: str, command: list[str | Path], port: int, tls: int | None, only: str | None
+    def start(
+        self,
+        name: str,
+        command: list[str | Path],
+        port: int,
+        tls: int | None = None,
+        only: str | None = None,
     ) -> Subject:
+        """Start a subject, and wait until it listens."""
         subject = Subject(name, command, port, tls, only)
         self.started.append(subject)
         return subject

@@ -74,7 +74,6 @@ def body_of(asked: Mapping[str, Value], request: Request) -> bytes | None:
 @lru_cache(maxsize=1024)
 def actions(
     reason: str,
-    *,
     hublet: str | None = None,
     sni: str | None = None,
     proxy_status: str | None = None,

@@ -5,12 +5,12 @@ import logging
 from collections.abc import Callable, Mapping
 
 from . import spop
-from .spop import FrameError, Value
+from .spop import Frame, FrameError, Value
 
 logger = logging.getLogger(__name__)
 
-type Decide = Callable[[str, Mapping[str, Value], int], bytes]
-"""From a message, its arguments and its stream to the actions that answer it."""
+type Decide = Callable[[str, Mapping[str, Value], Frame], bytes]
+"""From a message, its arguments and its frame to the actions that answer it."""
 
 
 class Connection(asyncio.Protocol):
@@ -78,12 +78,10 @@ class Connection(asyncio.Protocol):
             hello, self._size = spop.greeting(frame)
             return hello
         if frame.kind == spop.NOTIFY:
-            stream = frame.stream
-            actions = b"".join(
-                self._decide(name, arguments, stream)
-                for name, arguments in spop.messages(frame.payload)
-            )
-            return spop.frame(spop.ACK, frame.ids, actions)
+            decide = self._decide
+            messages = spop.messages(frame.payload)
+            answers = [decide(name, arguments, frame) for name, arguments in messages]
+            return spop.frame(spop.ACK, frame.ids, b"".join(answers))
         if frame.kind == spop.HAPROXY_DISCONNECT:
             raise FrameError(spop.NORMAL)
         return b""  # section 3.2.2: unknown frames may be skipped

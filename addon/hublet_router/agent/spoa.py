@@ -22,7 +22,7 @@ from ..proxy.observe.shadow import Shadow
 from ..proxy.routing.annotate import Decided
 from ..proxy.routing.proxy_status import member
 from .asked import READS_BODY, WITH_BODY, actions, body_of, has_long_body, head_of
-from .spop import Value
+from .spop import Frame, Value
 
 if TYPE_CHECKING:
     from ..proxy.observe.counters import Counters  # it needs prometheus-client, an extra
@@ -43,7 +43,7 @@ class Agent:
         self.counters: Counters | None = None
         self.shows_status = False  # whether forwarded responses get a Proxy-Status, too
 
-    def answer(self, message: str, asked: Mapping[str, Value], stream: int) -> bytes:
+    def answer(self, message: str, asked: Mapping[str, Value], frame: Frame) -> bytes:
         """Return the actions that answer a message of HAProxy."""
         request, table = _UNREAD, self.live.table
         try:
@@ -61,7 +61,9 @@ class Agent:
             seconds = time.perf_counter() - started
             status = None if decision.upstream else problem(decision, table).status
             answer = self._actions(decision, request, sni, status)
-            self._watch(Decided(decision, table, seconds, request), stream, reads_body, status)
+            if self.log or self.counters or self.shadow.candidate.table:
+                decided = Decided(decision, table, seconds, request)
+                self._watch(decided, frame, reads_body, status)
         except Exception as error:
             logger.error("%s; the request is refused", described(error))
             decision = refuse(Reason.INTERNAL_ERROR)
@@ -79,15 +81,15 @@ class Agent:
     ) -> bytes:
         upstream, reason = decision.upstream, decision.reason.value
         if status or not upstream:
-            return actions(reason, answer=f"{reason}-{status}")
+            return actions(reason, None, None, None, f"{reason}-{status}")
         name = None
         if upstream.scheme == "https" and upstream.sni == "client":
             name = upstream.server_name(sni, request.host or "")
         shown = member(decision) if self.shows_status else None
-        return actions(reason, hublet=decision.hublet, sni=name, proxy_status=shown)
+        return actions(reason, decision.hublet, name, shown)
 
     def _watch(
-        self, decided: Decided, stream: int, has_body: bool, status: HTTPStatus | None
+        self, decided: Decided, frame: Frame, has_body: bool, status: HTTPStatus | None
     ) -> None:
         """Count and log a decision, and let the candidate decide as well."""
         request, decision = decided.request, decided.decision
@@ -96,7 +98,7 @@ class Agent:
             shown = f"{status // 100}xx" if status else NONE  # HAProxy counts what is answered
             self.counters.count_decision(decided, request, shown)
         if self.log:
-            line = entry(time.time(), str(stream), request, decided) | {
+            line = entry(time.time(), str(frame.stream), request, decided) | {
                 "status": status,
                 "answered_by": "router" if status else "hublet",
                 "decision_seconds": round(decided.seconds, 7),

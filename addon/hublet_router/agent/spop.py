@@ -153,16 +153,15 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _text(data: bytes, at: int) -> tuple[str, int]:
-    raw, at = _bytes(data, at)
-    return raw.decode("latin-1"), at
-
-
-def _bytes(data: bytes, at: int) -> tuple[bytes, int]:
-    length, at = _varint(data, at)
+    """Return text, and where it ends. Most of what is asked is text, so this is written out."""
+    length = data[at]
+    at += 1
+    if length >= 240:
+        length, at = _varint(data, at - 1)
     end = at + length
     if end > len(data):
         raise IndexError
-    return data[at:end], end
+    return data[at:end].decode("latin-1"), end
 
 
 def _pairs(data: bytes, at: int, count: int | None) -> tuple[dict[str, Value], int]:
@@ -172,7 +171,10 @@ def _pairs(data: bytes, at: int, count: int | None) -> tuple[dict[str, Value], i
         name, at = _text(data, at)
         if name in pairs:
             raise FrameError  # a name counts once, so that it has one value
-        pairs[name], at = _value(data, at)
+        if data[at] == 8:
+            pairs[name], at = _text(data, at + 1)
+        else:
+            pairs[name], at = _value(data, at)
     return pairs, at
 
 
@@ -183,7 +185,8 @@ def _value(data: bytes, at: int) -> tuple[Value, int]:
         case 8:
             return _text(data, at)
         case 9:
-            return _bytes(data, at)
+            text, at = _text(data, at)
+            return text.encode("latin-1"), at
         case 0:
             return None, at
         case 1:

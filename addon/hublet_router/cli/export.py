@@ -136,5 +136,5 @@ def _asked(table: Table, options: argparse.Namespace) -> Iterator[tuple[str, Req
 
     for example in table.examples:
         yield "example at {}:{}".format(*example.at), example.request
-    for flow in watched_flows(options.prove):
+    for flow in watched_flows(options.prove) if options.prove else ():
         yield f"flow {flow.id}", request_with_body(flow)
