@@ -55,6 +55,8 @@ def test_what_no_request_used() -> None:
         "no request used rule 'private-app-token-in-json'",
         "no request used rule 'refresh-token'",
         "no request used rule 'oauth-access-token-in-form'",
+        "no request used rule 'refresh-token-in-json'",
+        "no request used rule 'oauth-access-token-in-json'",
         "no request used rule 'refresh-token-in-query'",
         "no request used rule 'oauth-access-token-in-query'",
         "no request used rule 'refresh-token-in-path'",

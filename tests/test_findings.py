@@ -1,8 +1,13 @@
+from dataclasses import replace
+
 import pytest
 
 from hublet_router.core.findings import MAX_CREDENTIAL, Problem, findings
+from hublet_router.core.lookup import Rule
 from hublet_router.core.places import Cookie, Form, Header, Json, Query
+from hublet_router.core.readers import Account
 from hublet_router.core.request import Request
+from hublet_router.core.table import Accounts
 from hublet_router.tablefile import loads
 
 TABLE = loads(
@@ -129,3 +134,14 @@ def test_a_finding_names_its_place() -> None:
     ]  # fmt: skip
     as_json = Request("POST", ("api.hubapi.com",), "/json", (), b'{"token": "a"}')
     assert [it.place for it in findings(TABLE, as_json)] == [Json("token")]
+
+
+def test_an_account_beside_is_no_credential() -> None:
+    accounts = Accounts((Rule("accounts", (Query("key"),), Account()),), (), {})
+    request = Request("GET", ("api.hubapi.com",), "/?key=eu1-7")
+    found = findings(replace(TABLE, accounts=accounts), request)
+
+    assert [(it.credential, it.hublets, it.accounts, it.is_beside) for it in found] == [
+        ("eu1-7", ("eu1",), (), False),
+        (None, (), ("eu1-7",), True),
+    ]

@@ -53,7 +53,10 @@ def test_each_warning_about_a_suspicious_table() -> None:
 
 @pytest.mark.parametrize("path", TABLES, ids=lambda path: path.stem)
 def test_no_warning_about_a_good_table(path: Path) -> None:
-    shared = "Hublet '3w5e11264sgsf' has the same upstream as '1'; is that meant so?"
+    shared = (
+        "Hublet '3w5e11264sgsf' has the same upstream as '1'; if they are one, list it in 'aliases'"
+        " of '1', so that the two names are no conflict"
+    )
     assert [it.text for it in lint(load(path)) if it.text != shared] == []
 
 
@@ -179,7 +182,8 @@ def test_a_hublet_that_no_example_leads_to(examples: str, more: str, found: list
 def test_two_hublets_with_one_upstream() -> None:
     shown = example("k=pat-eu1-")
     assert remarks(rule("it", "{query: k}", PAT), examples=shown, eu1="9441") == [
-        "4:8: Hublet 'eu1' has the same upstream as 'na1'; is that meant so?"
+        "4:8: Hublet 'eu1' has the same upstream as 'na1'; if they are one, list it in 'aliases' of"
+        " 'na1', so that the two names are no conflict"
     ]
 
 

@@ -43,6 +43,7 @@ def test_hosts_with_different_server_names_are_pooled_apart() -> None:
     assert (one, 443) == (UpstreamHost("10.20.0.4", 443, "api.hubapi.com"), 443)
     assert not operator.ne(one, UpstreamHost("10.20.0.4", 443, "api.hubapi.com"))
     assert one != UpstreamHost("10.20.0.5", 443, "api.hubapi.com")
+    assert one != UpstreamHost("10.20.0.4", 443, "api.hubapi.com", ca="a certificate")
     assert one != UpstreamHost("10.20.0.4", 444, "api.hubapi.com")
     alike = UpstreamHost("10.20.0.4", 443, "api.hubapi.com")
     alike.http2 = False

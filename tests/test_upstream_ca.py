@@ -4,6 +4,7 @@ import logging
 import ssl
 from pathlib import Path
 
+import certifi
 import pytest
 from mitmproxy.addons.tlsconfig import TlsConfig
 from mitmproxy.certs import CertStore
@@ -63,8 +64,11 @@ def test_without_it_the_upstream_is_not_trusted(
     assert stage.upstreams["eu1"].requests == []
 
 
-def test_no_other_ca_is_trusted_for_it(stage: Stage, other_ca: tuple[CertStore, Path]) -> None:
-    """The CA that mitmproxy trusts for all upstreams does not count where one is named."""
+def test_no_other_ca_is_trusted_for_it(
+    stage: Stage, other_ca: tuple[CertStore, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What mitmproxy trusts for all upstreams, or without that, does not count there."""
+    monkeypatch.setattr(certifi, "where", lambda: str(authority()))
     start(stage, certificates(), other_ca[1])
     with stage.client() as client:
         assert client.get("/", bearer("na1")).status == 200

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from ..core.table import Table
 from .harmless import is_harmless, known_words
 from .lint import Remark
 from .masking import describe_shape, place_name
+from .near_names import near_name
 
 MAX_KINDS = 1000
 """Kinds of unexplained credentials that are counted apart, so that memory stays bounded."""
@@ -43,6 +44,7 @@ class Coverage:
         self._hublets: set[str | None] = set()
         self._kinds: Counter[tuple[str, str]] = Counter()
         self.reasons: Counter[Reason] = Counter()
+        self.near: Counter[str] = Counter()  # sentences on names that are nearly listed
         self.strays = 0
 
     def add(self, request: Request) -> None:
@@ -59,6 +61,8 @@ class Coverage:
         self.reasons[decision.reason] += 1
         self._hublets.add(decision.hublet)
         read = {it.credential for it in found if it.credential}
+        read |= {account for it in found if it.is_beside for account in it.accounts}
+        self.near.update(filter(None, [near_name(self._table, it) for it in _names(found)]))
         for it in found:
             if it.credential is not None:
                 self._add_finding(it, it.credential)
@@ -121,6 +125,10 @@ class Coverage:
         """Return each kind of credential that no rule explains, with its count, the most first."""
         kinds = ((count, f"{where}: {looks}") for (where, looks), count in self._kinds.items())
         return sorted(kinds, key=lambda kind: (-kind[0], kind[1]))
+
+
+def _names(found: Iterable[Finding]) -> set[str]:
+    return {name for it in found for name in it.hublets}
 
 
 def _values(request: Request) -> Iterator[tuple[_Kind, str, str]]:

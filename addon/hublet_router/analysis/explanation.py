@@ -15,6 +15,7 @@ from ..core.request import Request
 from ..core.stray import find_stray
 from ..core.table import Table
 from .masking import describe_shape, is_like_a_hublet, place_name
+from .near_names import near_name
 
 NOT_LISTED = "a name that is not listed"
 """Shown instead of a name that is not a Hublet's: it could be anything at all."""
@@ -130,7 +131,8 @@ def explain(table: Table, request: Request, status: int | None = None) -> Explan
     decision, settled = judge(table, request, found)
     report = _Report(table, request, found, decision, settled)
     tried = (*report.rules(), *report.accounts(), *report.stray())
-    return Explanation(decision, tried, report.policy(), guess(decision, status))
+    hint = guess(decision, status) or _near(table, found)
+    return Explanation(decision, tried, report.policy(), hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +309,13 @@ def _obstacle(request: Request, decision: Decision) -> str:
     if not request.hosts:
         return "It names no host."
     return "Its host is not in 'domains'." if request.host else "It names hosts that differ."
+
+
+def _near(table: Table, found: list[Finding]) -> str | None:
+    """Return a sentence where a name is nearly a listed one."""
+    names = (name for it in found for name in it.hublets)
+    sentence = next(filter(None, (near_name(table, name) for name in names)), None)
+    return sentence and f"{sentence[0].upper()}{sentence[1:]}."
 
 
 def guess(decision: Decision, status: int | None) -> str | None:

@@ -90,5 +90,8 @@ def _hublets(table: Table, readings: list[_Reading]) -> Iterator[Remark]:
             yield Remark(upstream.at, text)
         owner = owners.setdefault(upstream, name)
         if owner != name:
-            text = f"Hublet '{name}' has the same upstream as '{owner}'; is that meant so?"
+            text = (
+                f"Hublet '{name}' has the same upstream as '{owner}'; if they are one, list it in"
+                f" 'aliases' of '{owner}', so that the two names are no conflict"
+            )
             yield Remark(upstream.at, text)

@@ -19,6 +19,7 @@ from . import (
     explain,
     export,
     fingerprint,
+    init,
     redact,
     run,
     verify,
@@ -65,7 +66,7 @@ def _call(arguments: Sequence[str]) -> int:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     commands.add_parser("run", help=run.SUMMARY)
     commands.add_parser("explain", help=explain.SUMMARY)
-    for module in (check, diff, redact, export, agent, verify, fingerprint, demo, completion):
+    for module in (init, check, diff, redact, export, agent, verify, fingerprint, demo, completion):
         module.declare(commands)
     options, unknown = parser.parse_known_args(arguments)
     if unknown:  # argparse would show the usage of all commands instead of this one's

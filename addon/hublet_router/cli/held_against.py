@@ -31,6 +31,9 @@ def hold_against_coverage(
     if strays := coverage.strays:
         text = f"`stray: refuse` refuses {counted(strays, 'request')}"
         report.found("stray", text, shown=text, count=strays, policy=table.policy.stray)
+    for text, count in coverage.near.most_common():
+        shown = f"in {counted(count, 'request')}, {text}"
+        report.found("near", text, shown=shown, fails=False, count=count)
     left = "what no rule explains, most frequent first:"
     report.text(left if kinds else "nothing is left that no rule explains")
     for count, text in kinds:

@@ -23,7 +23,8 @@ from .errors import Faults, Position
 type Part = dict[str, Any]
 """A part of the schema."""
 
-SCHEMA: Part = json.loads(Path(__file__).with_name("hublets.schema.json").read_text("utf-8"))
+SCHEMA_FILE = Path(__file__).with_name("hublets.schema.json")
+SCHEMA: Part = json.loads(SCHEMA_FILE.read_text("utf-8"))
 _STRING = "tag:yaml.org,2002:str"
 _BOOLEAN = "tag:yaml.org,2002:bool"
 _READ_AS = {
