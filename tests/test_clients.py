@@ -10,7 +10,7 @@ import pytest
 from hubspot import HubSpot
 from hubspot.discovery.discovery_base import DiscoveryBase
 
-from harness import Stage, Upstream, authority, read_request
+from harness import Stage, Upstream, authority, free_port, read_request
 
 TOKEN = "pat-eu1-00000000-0000-0000-0000-000000000000"
 REFRESH_TOKEN = "ap1-0000-0000-0000-0000-000000000000"
@@ -136,6 +136,40 @@ def test_a_developer_key_lists_the_subscriptions_of_its_hublet(
     assert eu1.fields["host"] == connected.host
     assert "authorization" not in eu1.fields
     assert eu1.server_names == ["api.hubapi.com"]
+
+
+def test_what_ignores_the_clients_proxy_obeys_the_environment(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`api_request` uses requests, and neither `proxy` nor `ssl_ca_cert` of the configuration."""
+    start_hublets(stage, {"results": []})
+    stage.table()
+    port = stage.proxy(mode="regular")
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority()))
+    monkeypatch.setenv("NO_PROXY", "")
+    hubspot = HubSpot(access_token=TOKEN)
+    answer = hubspot.api_request({"path": "/crm/v3/objects/contacts"})
+    assert answer.json() == {"results": []}
+    assert stage.arrivals() == {"na1": 0, "eu1": 1, "ap1": 0}
+    assert Arrived(stage.upstreams["eu1"]).fields["authorization"] == f"Bearer {TOKEN}"
+
+
+def test_a_demo_hublet_answers_a_list_call(stage: Stage) -> None:
+    port = free_port()
+    stage.table(
+        "domains: [api.hubapi.com]\n"
+        f"hublets: {{eu1: {{upstream: 'https://127.0.0.1:{port}'}}}}\n"
+        "default: eu1\n"
+        "credentials:\n"
+        "  - name: private-app-token\n"
+        "    in: {header: authorization, scheme: bearer}\n"
+        '    hublet: {regex: "^pat-([a-z]{2}[0-9]{1,3})-"}\n'
+    )
+    proxy = f"http://127.0.0.1:{stage.proxy(mode='regular', hublet_demo=True)}"
+    hubspot = HubSpot(access_token=TOKEN, proxy=proxy, ssl_ca_cert=str(authority()))
+    assert hubspot.crm.contacts.basic_api.get_page().results == []
+    assert hubspot.crm.contacts.get_all() == []
 
 
 class Arrived:

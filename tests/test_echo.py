@@ -64,6 +64,7 @@ def test_it_says_what_it_received() -> None:
         "headers": ["hOsT", "X-One", "x-one", "Content-Length"],
         "body": {"bytes": 4, "sha256": sha256(b"body").hexdigest()},
         "signature": "absent",
+        "results": [],
     }
 
 

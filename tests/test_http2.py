@@ -32,6 +32,7 @@ class Http2Client:
         self.heads: dict[int, Fields] = {}
         self.trailers: dict[int, Fields] = {}
         self.ended: set[int] = set()
+        self.interim: set[int] = set()  # the streams that got an interim answer
         self.unsent = 0  # bytes of a body whose sending was given up
         self.withheld: dict[int, int] = {}  # by stream, what was read and not acknowledged
 
@@ -87,6 +88,8 @@ class Http2Client:
                     fields: Fields = [(str(name), str(value)) for name, value in headers]
                     self.heads[stream] = fields
                     self.answers[stream] = (dict(fields)[":status"], bytearray())
+                case h2.events.InformationalResponseReceived(stream_id=int(stream)):
+                    self.interim.add(stream)
                 case h2.events.DataReceived(stream_id=int(stream), data=bytes(part)):
                     self.answers[stream][1].extend(part)
                     if stream not in self.withheld:

@@ -16,7 +16,7 @@ from harness import Stage, wait_for
 from http2_upstream import OK, Exchange, Http2Upstream, say_path
 from hublet_router.proxy.engine import http2
 from hublet_router.proxy.engine.backpressure import PacedStream
-from hublet_router.proxy.engine.http1 import Http1Client
+from hublet_router.proxy.engine.http1 import Http1Client, Http1Server
 from test_http2 import API, Http2Client, token
 
 BOTH = ("h2", "http/1.1")
@@ -216,12 +216,12 @@ def test_many_requests_on_one_connection_leave_nothing_behind(stage: Stage) -> N
 
 
 def test_mitmproxy_is_left_as_it_was() -> None:
-    names = "Http1Client", "Http2Client", "Http2Server", "HttpStream"
+    names = "Http1Client", "Http1Server", "Http2Client", "Http2Server", "HttpStream"
     before = [vars(http)[name] for name in names], vars(_http2)["BufferedH2Connection"]
     cures = http2.Http2Cures()
     cures.load(None)
     assert [vars(http)[name] for name in names] == [
-        Http1Client, http2.Http2Client, http2.Http2Server, PacedStream,
+        Http1Client, Http1Server, http2.Http2Client, http2.Http2Server, PacedStream,
     ]  # fmt: skip
     cures.done()
     assert ([vars(http)[it] for it in names], vars(_http2)["BufferedH2Connection"]) == before

@@ -26,8 +26,9 @@ from .commands import Commands
 from .engine.client_limits import make_certificate_store
 from .engine.dispatch import Dispatch
 from .engine.har_files import HarFiles
-from .engine.http1 import Http1Cures
+from .engine.http1 import Http1Cures, settle_expectation
 from .engine.http2 import Http2Cures
+from .engine.tls import TlsCures
 from .engine.unload_guard import Standby
 from .engine.upstream_ca import UpstreamCa
 from .engine.upstream_guard import UpstreamGuard
@@ -84,6 +85,7 @@ class HubletRouter:
             UpstreamCa(),
             Http1Cures(),
             Http2Cures(),
+            TlsCures(),
             HarFiles(),
             Standby(),
             GivenOptions(),  # after all that a given option can configure
@@ -141,6 +143,7 @@ class HubletRouter:
             return
         flow.request.data.host = str(flow.request.host)  # a replayed flow has the stamp it got then
         self.ledger.pop(flow, None)
+        settle_expectation(flow.request)
         try:
             request, table = request_head(flow), self.live.table
             size = body_size(flow.request) if table and table.reads_body(request) else 0
@@ -170,12 +173,13 @@ class HubletRouter:
         response = flow.response
         if not (flow.live and response):
             return
-        if response.status_code != 101:
+        if response.status_code >= 200:
             pass_on(response, self.live.table)
         else:
             upgrade = response.headers.get("upgrade", "").lower()
             version = flow.request.headers.get("sec-websocket-version")
-            if upgrade != "websocket" or version != "13" or not ctx.options.websocket:
+            is_websocket = upgrade == "websocket" and version == "13" and ctx.options.websocket
+            if response.status_code != 101 or not is_websocket:  # others were dropped before
                 flow.kill()
 
     def response(self, flow: http.HTTPFlow) -> None:

@@ -15,6 +15,9 @@ import re
 import h11
 from h11._receivebuffer import ReceiveBuffer
 from mitmproxy.http import Request
+from mitmproxy.proxy.commands import CloseConnection, SendData
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.events import DataReceived, Event
 from mitmproxy.proxy.layer import CommandGenerator
 from mitmproxy.proxy.layers.http import _http1
 from mitmproxy.proxy.layers.http._events import HttpEvent, RequestHeaders, RequestTrailers
@@ -23,6 +26,17 @@ from ...flows.requests import is_framed
 from .backpressure import pace_reader
 
 _INTERIM = re.compile(rb"HTTP/1\.[01] 1(?!01)[0-9]{2}(?: |$)")  # 101 is a final answer
+
+_REQUEST_LINE = re.compile(
+    rb"(?:OPTIONS[ \t]+\*|[!#$%&'*+.^_`|~0-9A-Za-z-]+[ \t]+(?!\*[ \t])[^ \t]+)"
+    rb"[ \t]+HTTP/1\.[01][ \t]*"
+)
+_COUNTED = re.compile(rb"(host|content-length):[ \t]*([0-9]*)", re.IGNORECASE)
+MAX_SIZE = 2**62
+"""Bytes of a body or a chunk that every server can count; some read a longer number as a small one.
+
+It is half of what fits, because h11 tells what is left of a chunk, not how long it was.
+"""
 
 _plain_reader = _http1.make_body_reader
 
@@ -42,6 +56,37 @@ class HeadBuffer(ReceiveBuffer):
         return lines
 
 
+class RequestBuffer(HeadBuffer):
+    """A buffer of what a client sends: a head that RFC 9112 forbids becomes an empty line.
+
+    mitmproxy answers that by 400. Left alone it forwards two Host lines, a method that is no token,
+    `GET *` and other versions, and waits for ever for a body whose length has too many digits.
+    """
+
+    def maybe_extract_lines(self) -> list[bytearray] | None:
+        """Return the lines of the next head, or of trailers; None if they are not complete."""
+        lines = super().maybe_extract_lines()
+        if lines is None or self.is_in_body or _is_valid(lines):
+            return lines
+        return [bytearray()]
+
+
+def _is_valid(lines: list[bytearray]) -> bool:
+    """Return whether a head has a request line, at most one Host, and a length to be counted."""
+    hosts = 0
+    for line in lines:
+        if found := _COUNTED.match(line):
+            name, digits = found.groups()
+            hosts += len(name) == len(b"host")
+            if hosts > 1 or (digits and len(name) > len(b"host") and not _is_countable(digits)):
+                return False
+    return _REQUEST_LINE.fullmatch(lines[0]) is not None
+
+
+def _is_countable(digits: bytes) -> bool:
+    return len(digits) < 20 and int(digits) <= MAX_SIZE
+
+
 class BodyReader:
     """Reads a body as h11 does, and drops its trailers."""
 
@@ -55,11 +100,29 @@ class BodyReader:
         if isinstance(event, h11.EndOfMessage):
             buffer.is_in_body = False
             return h11.EndOfMessage()
+        if getattr(self._reader, "_bytes_in_chunk", 0) > MAX_SIZE:
+            raise h11.RemoteProtocolError("a chunk is too long to be counted")
         return event
 
     def read_eof(self) -> object:
         """Return the end of a body that ends with its connection, or raise h11.ProtocolError."""
         return self._reader.read_eof()
+
+
+class Http1Server(_http1.Http1Server):
+    """Reads a client of HTTP/1, and answers a body that it cannot read before it hangs up."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.buf = RequestBuffer()
+
+    def read_body(self, event: Event) -> CommandGenerator[None]:
+        """Read a part of a request's body."""
+        for command in super().read_body(event):
+            is_over = isinstance(command, CloseConnection) and isinstance(event, DataReceived)
+            if is_over and not self.response:
+                yield SendData(self.conn, _http1.make_error_response(400, "The body is malformed."))
+            yield command
 
 
 class Http1Client(_http1.Http1Client):
@@ -109,3 +172,19 @@ class Http1Cures:
 def _is_skipped(lines: list[bytearray]) -> bool:
     """Return whether a head is a blank line, or an interim answer."""
     return not lines or _INTERIM.match(lines[0]) is not None
+
+
+def settle_expectation(request: Request) -> None:
+    """Have mitmproxy answer `Expect: 100-continue` however it is written.
+
+    It compares the whole value (`state_wait_for_request_headers` in proxy/layers/http/__init__.py).
+    So one on two lines, or in a list, went to the upstream, whose 100 is dropped here: the client
+    would wait in vain. From HTTP/1.0 it means nothing (RFC 9110 section 10.1.1).
+    """
+    if "expect" not in request.headers:
+        return
+    members = ",".join(request.headers.get_all("expect")).lower().split(",")
+    if "100-continue" in {member.strip() for member in members}:
+        del request.headers["expect"]
+        if request.http_version != "HTTP/1.0":
+            request.headers["expect"] = "100-continue"

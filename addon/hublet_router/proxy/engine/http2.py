@@ -22,7 +22,7 @@ from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
 from ..routing.grpc_status import grpc_answer, is_grpc
 from ..routing.upstream import UpstreamHost
 from .backpressure import Paced, PacedConnection, PacedStream, http_layer
-from .http1 import Http1Client
+from .http1 import Http1Client, Http1Server
 
 MAX_FORGOTTEN = 64
 """Numbers of streams that are over and yet kept, before they are looked for."""
@@ -145,6 +145,7 @@ class Http2Cures:
         vars(_http2).update(BufferedH2Connection=LastingConnection)
         vars(http).update(
             Http1Client=Http1Client,
+            Http1Server=Http1Server,
             Http2Client=Http2Client,
             Http2Server=Http2Server,
             HttpStream=PacedStream,
@@ -155,6 +156,7 @@ class Http2Cures:
         vars(_http2).update(BufferedH2Connection=BufferedH2Connection)
         vars(http).update(
             Http1Client=_http1.Http1Client,
+            Http1Server=_http1.Http1Server,
             Http2Client=_http2.Http2Client,
             Http2Server=_http2.Http2Server,
             HttpStream=HttpStream,

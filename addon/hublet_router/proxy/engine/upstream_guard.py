@@ -22,6 +22,7 @@ from ..options import reports_errors
 from ..routing.upstream import UpstreamHost
 from .backpressure import make_pausable, transports
 from .client_limits import BoundedReader, unread
+from .crash_guard import end_crashed, guard_against_crashes
 from .log_filter import LogRedactor, lower_streaming_record
 
 LOOP = "hublet-router: the upstream is this proxy itself; fix the table"
@@ -65,7 +66,8 @@ class UpstreamGuard:
             reader.go_on()
 
     def client_connected(self, client: Client) -> None:
-        """Limit what is kept of the client (see `BoundedReader`)."""
+        """Limit what is kept of the client (see `BoundedReader`), and end what crashes."""
+        guard_against_crashes(client)
         io = transports(client).get(client)
         if io and isinstance(io.reader, asyncio.StreamReader):  # which QUIC has not
             reader = self.readers[client.id] = BoundedReader(
@@ -78,7 +80,9 @@ class UpstreamGuard:
         self.contexts[layer.context.client.id] = layer.context
 
     def client_disconnected(self, client: Client) -> None:
-        """Forget the layers, and close what mitmproxy left open."""
+        """Forget the layers, and end what mitmproxy left open."""
+        for layer in self._http_layers(client):
+            end_crashed(layer)
         self.contexts.pop(client.id, None)
         self.readers.pop(client.id, None)
         _close(client, client)

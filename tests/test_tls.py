@@ -1,0 +1,86 @@
+"""TLS with clients: which protocol is spoken inside, and how it ends."""
+
+import asyncio
+import inspect
+import socket
+import ssl
+
+import pytest
+from mitmproxy.addons import tlsconfig
+from mitmproxy.proxy.layers.tls import ClientTLSLayer, TLSLayer
+
+from harness import SECONDS, Stage, authority, bearer, read_request, request
+from hublet_router.proxy.engine.tls import TlsCures, send_close
+
+API = "api.hubapi.com"
+
+
+def connect(port: int, *protocols: str) -> ssl.SSLSocket:
+    """Open a connection that raises where TLS ends without close_notify."""
+    context = ssl.create_default_context(cafile=str(authority()))
+    context.set_alpn_protocols(list(protocols))
+    plain = socket.create_connection(("127.0.0.1", port), SECONDS)
+    return context.wrap_socket(plain, server_hostname=API, suppress_ragged_eofs=False)
+
+
+async def until_the_end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await read_request(reader, bytearray())
+    writer.write(b"HTTP/1.1 200 OK\r\n\r\nto its end")
+
+
+def test_tls_ends_with_close_notify(stage: Stage) -> None:
+    stage.upstream("eu1", behaviour=until_the_end)
+    stage.table()
+    stage.proxy()
+    with connect(stage.port) as client:
+        client.sendall(request("GET", "/", bearer("eu1")))
+        received = b""
+        while data := client.recv(65536):
+            received += data
+    assert received.endswith(b"to its end")
+
+
+@pytest.mark.parametrize(
+    ("offered", "http2", "spoken"),
+    [
+        (["http/1.1", "h2"], True, "h2"),
+        (["h2", "http/1.1"], True, "h2"),
+        (["h2"], True, "h2"),
+        (["http/1.1"], True, "http/1.1"),
+        (["http/1.1", "h2"], False, "http/1.1"),
+        (["other", "h2"], True, "h2"),
+        ([], True, None),
+    ],
+)
+@pytest.mark.parametrize("mode", ["reverse:https://unrouted.invalid", "regular"])
+def test_http2_is_chosen_wherever_it_stands(
+    stage: Stage, mode: str, offered: list[str], http2: bool, spoken: str | None
+) -> None:
+    stage.upstream("eu1")
+    stage.table()
+    stage.proxy(mode=mode, http2=http2)
+    if mode == "regular":
+        context = ssl.create_default_context(cafile=str(authority()))
+        context.set_alpn_protocols(offered)
+        plain = socket.create_connection(("127.0.0.1", stage.port), SECONDS)
+        plain.sendall(f"CONNECT {API}:443 HTTP/1.1\r\n\r\n".encode())
+        assert plain.recv(65536).startswith(b"HTTP/1.1 200")
+        client = context.wrap_socket(plain, server_hostname=API)
+    else:
+        client = connect(stage.port, *offered)
+    with client:
+        assert client.selected_alpn_protocol() == spoken
+
+
+def test_mitmproxy_is_left_as_it_was() -> None:
+    cures = TlsCures()
+    cures.load(None)
+    assert ClientTLSLayer.send_close is send_close
+    cures.done()
+    assert ClientTLSLayer.send_close is TLSLayer.send_close
+
+
+def test_mitmproxy_still_needs_the_cures() -> None:
+    """Should this fail, then mitmproxy closes TLS, or chooses a protocol, by itself by now."""
+    assert "tls.shutdown()" not in inspect.getsource(TLSLayer.send_close)
+    assert "we are nice" in inspect.getsource(tlsconfig.alpn_select_callback)
