@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from mitmproxy.types import CommandTypes
 from harness import SECONDS, Stage, bearer, wait_for
 from hublet_router.core.table import Table
 from hublet_router.proxy import live_table
-from hublet_router.proxy.commands import CONTEXTS, KEYS
+from hublet_router.proxy.commands import CONTEXTS, KEYS, WEB_COLUMNS
 from hublet_router.tablefile import load
 from synthetic import UUID
 
@@ -286,3 +287,16 @@ def test_the_keys_are_bound_unless_the_user_has_bound_them(routed: Stage) -> Non
 
 async def _running(prompt: Any) -> None:
     prompt.running()
+
+
+@pytest.mark.parametrize("given", [None, ["path"]], ids=["mitmweb's own", "the user's"])
+def test_mitmwebs_list_begins_with_the_comment_unless_its_user_set_columns(
+    routed: Stage, given: list[str] | None
+) -> None:
+    assert routed.master
+    options = routed.master.options
+    options.add_option("web_columns", Sequence[str], ["icon", "path"], "as mitmweb has it")
+    if given:
+        routed.set_option(web_columns=given)
+    routed.call(_running(routed.router.commands))
+    assert options.web_columns == (given or WEB_COLUMNS)

@@ -81,6 +81,7 @@ def test_without_a_table_it_says_so() -> None:
     [
         ("auto", b"", True, "Hublet"),
         ("auto", b'{"a": 1}', True, "JSON"),
+        ("auto", b"plain", True, "Raw"),
         ("hublet", b'{"a": 1}', True, "Hublet"),
         ("auto", b"", False, "Raw"),
         ("hublet", b"", False, "Hublet"),
@@ -95,7 +96,7 @@ def test_mitmproxy_shows_it_where_there_is_nothing_else(
     flow = flow_to("https://api.hubapi.com/?a=b", body)
     flow.response = tutils.tresp(content=body)
     message = flow.request if is_request else flow.response
-    message.headers["content-type"] = "application/json"
+    message.headers["content-type"] = "text/plain" if body == b"plain" else "application/json"
 
     async def ask() -> contentviews.ContentviewResult:
         return contentviews.prettify_message(message, flow, view)

@@ -3,6 +3,8 @@
 import logging
 
 import pytest
+from mitmproxy.http import HTTPFlow
+from mitmproxy.test import tflow
 
 from harness import Stage, bearer, request, wait_for
 from hublet_router.proxy.observe import decision_lines
@@ -74,4 +76,13 @@ def test_a_person_who_looks_at_the_list_needs_none(
         assert client.get("/", bearer("eu1")).status == 200
     assert demo.seen.flows
     assert lines(caplog) == []
-    assert DecisionLines.name == "hublet-router-decision-lines"
+
+
+def test_a_flow_without_a_decision_has_none(demo: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+
+    async def end(flow: HTTPFlow) -> None:
+        DecisionLines(demo.router.ledger).response(flow)
+
+    demo.call(end(tflow.tflow(resp=True)))
+    assert lines(caplog) == []

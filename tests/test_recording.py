@@ -7,8 +7,10 @@ import pytest
 
 from harness import TABLE
 from hublet_router.tablefile import TableError
+from hublet_router.testing import recording
 from hublet_router.testing.recording import Received, RecordingRouter
 from synthetic import UUID
+from ui import ROOT
 
 URL = "https://api.hubapi.com/crm/v3?limit=1"
 EU = {"Authorization": f"Bearer pat-eu1-{UUID}"}
@@ -49,6 +51,7 @@ def test_a_request_is_recorded_as_its_region_received_it(router: RecordingRouter
     )  # fmt: skip
     assert received.header("AUTHORIZATION") == [f"Bearer pat-eu1-{UUID}"]
     assert UUID not in repr(received)
+    assert "limit" not in repr(received)
 
 
 @pytest.mark.parametrize(
@@ -56,11 +59,12 @@ def test_a_request_is_recorded_as_its_region_received_it(router: RecordingRouter
     [
         ("GET", URL, {}, 200, "na1"),
         ("HEAD", URL, EU, 200, "eu1"),
+        ("GET", URL, {**EU, "Connection": "close"}, 200, "eu1"),
         ("GET", f"{URL}&portalId=62515", {}, 200, "eu1"),
         ("GET", URL, {"Authorization": f"Bearer pat-zz9-{UUID}"}, 421, None),
         ("GET", "https://elsewhere.example/", {}, 421, None),
     ],
-    ids=["default", "head", "moved by the file", "unlisted", "foreign"],
+    ids=["default", "head", "close", "moved by the file", "unlisted", "foreign"],
 )
 def test_the_table_decides(
     router: RecordingRouter, method: str, url: str, headers: dict[str, str], status: int,
@@ -90,3 +94,13 @@ def test_what_does_not_start_says_why(tmp_path: Path, taken: int) -> None:
     router._port = taken
     with pytest.raises(RuntimeError, match=r"(?s)does not listen:.*address already in use"):
         router.__enter__()
+
+
+def test_a_process_that_does_not_end_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    router = RecordingRouter(ROOT / "hublets.yaml", tmp_path)
+    with router:
+        assert router.send("GET", URL).hublet == "na1"
+        monkeypatch.setattr(recording, "SECONDS", 0)
+    assert router._process.returncode is not None

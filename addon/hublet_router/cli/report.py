@@ -55,7 +55,7 @@ class Report:
                 print(json.dumps({**where, "level": level, "text": text, **more}))
             case "github":
                 print(self._annotation(level, text, at, "error" if fails else "warning"))
-            case "junit":
+            case _:
                 place = "{}:{}:{}: ".format(*at) if at else ""
                 self.cases.append((f"{level}: {place}{text}", text if fails else None))
 

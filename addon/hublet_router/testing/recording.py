@@ -60,25 +60,27 @@ class RecordingRouter:
     """
 
     def __init__(self, table: Path, folder: Path) -> None:
+        """Take a table, and a folder of its own; raise TableError."""
         self.requests: list[Received] = []
-        self._folder = folder
-        self._servers = {
-            name: _serve(name, self.requests) for name in load(table).hublets
-        }  # a bad table raises its faults here
-        ports = {name: server.server_address[1] for name, server in self._servers.items()}
-        self._table = folder / "hublets.yaml"
-        self._table.write_text(yaml.safe_dump(_with_upstreams(table, ports)), "utf-8")
+        self._names = [*load(table).hublets]
+        self._table, self._folder = table, folder
+        self._servers: list[_Server] = []
         self._port, self._proxy_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self._port}"
         self.proxy_url = f"http://127.0.0.1:{self._proxy_port}"
         self.authority = folder / "mitmproxy-ca-cert.pem"
-        self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         """Start the process; raise RuntimeError with what it said if it does not listen."""
-        log = self._folder / "log"
+        self._servers = [_serve(name, self.requests) for name in self._names]
+        ports = {
+            name: server.server_address[1]
+            for name, server in zip(self._names, self._servers, strict=True)
+        }
+        table, log = self._folder / "hublets.yaml", self._folder / "log"
+        table.write_text(yaml.safe_dump(_with_upstreams(self._table, ports)), "utf-8")
         command = [
-            sys.executable, "-m", "hublet_router", "run", str(self._table),
+            sys.executable, "-m", "hublet_router", "run", str(table),
             "--mode", f"{UNROUTED}@{self._port}", "--mode", f"regular@{self._proxy_port}",
             "--set", f"confdir={self._folder}",
         ]  # fmt: skip
@@ -97,14 +99,13 @@ class RecordingRouter:
 
     def __exit__(self, *_: object) -> None:
         """End the process and the Hublets."""
-        if self._process:
-            self._process.terminate()
-            try:
-                self._process.wait(SECONDS)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-        for server in self._servers.values():
+        self._process.terminate()
+        try:
+            self._process.wait(SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        for server in self._servers:
             server.shutdown()
             server.server_close()
 
