@@ -38,7 +38,9 @@ def completed(script: Path, *words: str) -> list[str]:
         (["run", "--ta"], ["--table"]),
         (["run", "my.yaml", "--listen-p"], ["--listen-port"]),
         (["explain", "--data-u"], ["--data-urlencode"]),
-        (["explain", "--fo"], ["--format"]),
+        (["explain", "--fo"], ["--format", "--form"]),
+        (["explain", "--compressed-"], ["--compressed-ssh"]),
+        (["fingerprint", "--s"], []),  # its help names an option of another command
         (["diff", "old.yaml", ""], []),
     ],
     ids=" ".join,

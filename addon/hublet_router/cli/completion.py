@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 
 from . import explain, run
+from .curl_options import FLAGS, VALUES
 
 SHELLS = ("bash", "zsh")
 
@@ -42,12 +43,16 @@ def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 
 
 def _print(shell: str, parsers: Mapping[str, argparse.ArgumentParser]) -> int:
-    helps = {name: parser.format_help() for name, parser in parsers.items()}
-    helps |= {"run": run.help_text(), "explain": explain.HELP}  # argparse does not see their words
+    words = {name: _OPTION.findall(parser.format_usage()) for name, parser in parsers.items()}
+    # Their words are those of another program, so argparse does not see them.
+    words["run"] = _OPTION.findall(run.help_text())
+    curls = [f"--{name}" for name in (*FLAGS.split(), *VALUES.split())]
+    words["explain"] = [*_OPTION.findall(explain.HELP), *curls]
     cases = [
-        f'        *,{name},-*) words="{" ".join(dict.fromkeys(_OPTION.findall(text)))}" ;;'
-        for name, text in helps.items()
+        f'        *,{name},-*) words="{" ".join(dict.fromkeys([*options, "--help"]))}" ;;'
+        for name, options in words.items()
     ]
-    words = " ".join([*helps, "--help", "--version"])
-    print((_ZSH if shell == "zsh" else "") + _SCRIPT.format(commands=words, cases="\n".join(cases)))
+    commands = " ".join([*words, "--help", "--version"])
+    script = _SCRIPT.format(commands=commands, cases="\n".join(cases))
+    print((_ZSH if shell == "zsh" else "") + script, end="")
     return 0
