@@ -8,8 +8,10 @@ from mitmproxy.http import HTTPFlow
 from mitmproxy.test import tflow, tutils
 
 from harness import Stage, bearer
+from hublet_router.core.decision import Decision, Reason, route
 from hublet_router.core.table import Table
 from hublet_router.proxy.content_view import NO_TABLE, HubletView
+from hublet_router.proxy.routing.annotate import annotate
 from hublet_router.tablefile import load
 from ui import ROOT
 
@@ -17,12 +19,11 @@ SHIPPED = load(ROOT / "hublets.yaml")
 SECRET = "pat-eu1-00000000-0000-0000-0000-000000000000"
 
 
-def flow_to(url: str, body: bytes = b"", comment: str = "") -> HTTPFlow:
+def flow_to(url: str, body: bytes = b"") -> HTTPFlow:
     flow = tflow.tflow()
     flow.request.url = url
     flow.request.content = body
     flow.request.headers["authorization"] = f"Bearer {SECRET}"
-    flow.comment = comment
     return flow
 
 
@@ -30,21 +31,31 @@ def shown(flow: Flow, table: Table | None = SHIPPED) -> str:
     return HubletView(lambda: table).prettify(b"", Metadata(flow=flow))
 
 
+NOW = route(SHIPPED, "eu1", Reason.CREDENTIAL, "private-app-token")
+THEN = route(SHIPPED, "na1", Reason.ANONYMOUS, None)
+
+
 @pytest.mark.parametrize(
-    ("comment", "head"),
+    ("then", "comment", "head"),
     [
-        ("", ["eu1 ← private-app-token"]),
-        ("eu1 ← private-app-token", ["eu1 ← private-app-token"]),
-        ("eu1 ← private-app-token; misdirected: na1",) * 2,
-        ("a person's", ["eu1 ← private-app-token"]),
-        ("na1 ← anonymous", ["na1 ← anonymous", "would go now: eu1 ← private-app-token"]),
+        (None, "", [NOW.summary]),
+        (None, "a person's", [NOW.summary]),
+        (NOW, NOW.summary, [NOW.summary]),
+        (NOW, f"{NOW.summary}; misdirected: na1", [f"{NOW.summary}; misdirected: na1"]),
+        (NOW, "a person's", [NOW.summary]),
+        (THEN, THEN.summary, [THEN.summary, f"would go now: {NOW.summary}"]),
+        (THEN, "a person's", [THEN.summary, f"would go now: {NOW.summary}"]),
     ],
-    ids=["new", "same", "remarked", "a person's comment", "another table"],
+    ids=["new", "new, commented", "same", "remarked", "commented", "other", "other, commented"],
 )
-def test_it_says_where_the_flow_went_and_would_go_now(comment: str, head: str | list[str]) -> None:
-    flow = flow_to("https://api.hubapi.com/crm/v3/objects?hapikey=secret-words", comment=comment)
+def test_it_says_where_the_flow_went_and_would_go_now(
+    then: Decision | None, comment: str, head: list[str]
+) -> None:
+    flow = flow_to("https://api.hubapi.com/crm/v3/objects?hapikey=secret-words")
+    if then:
+        annotate(flow, then)
+    flow.comment = comment
     lines = shown(flow).splitlines()
-    head = [head] if isinstance(head, str) else head
     assert lines[: len(head) + 3] == [
         *head, "GET https://api.hubapi.com/crm/v3/objects?hapikey=***", f"flow {flow.id}", "",
     ]  # fmt: skip

@@ -9,7 +9,7 @@ from mitmproxy.test import tflow
 from hublet_router.core.decision import Action, Decision, Reason, refuse, route
 from hublet_router.core.judge import decide
 from hublet_router.flows.har import ENTRY
-from hublet_router.flows.recorded import decision_then, flow_name, gap
+from hublet_router.flows.recorded import decision_then, explain_flow, flow_name, gap
 from hublet_router.flows.requests import request_with_body
 from hublet_router.proxy.routing.annotate import annotate
 from hublet_router.tablefile import loads
@@ -72,3 +72,17 @@ def flow_with(body: bytes | None, length: str = "", *, is_har: bool = False) -> 
 def test_what_a_recording_lacks(flow: HTTPFlow, reason: Reason, begins: str | None) -> None:
     said = gap(flow, decide(LOADED, request_with_body(flow))._replace(reason=reason))
     assert (said or "")[: len(begins or "x")] == (begins or "")
+
+
+def test_an_explanation_has_the_hints_of_answer_and_recording() -> None:
+    flow = tflow.tflow(resp=True)
+    flow.live = False
+    flow.request.headers["host"] = "api.hubapi.com"
+    assert flow.response
+    flow.response.status_code = 401
+    flow.metadata[ENTRY] = 1
+    explanation = explain_flow(LOADED, flow)
+    assert explanation.decision == decide(LOADED, request_with_body(flow))
+    assert explanation.hint
+    assert "401 may mean another" in explanation.hint
+    assert "Browsers leave credentials out" in explanation.hint

@@ -6,7 +6,6 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from itertools import chain, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -188,17 +187,14 @@ def _of_flow(flow: "HTTPFlow") -> Asked:
 def _explained(table: Table, asked: Asked) -> tuple[Explanation, Decision | None]:
     """Return why, and what was decided when the request was recorded."""
     from ..flows.log_lines import LINE  # noqa: PLC0415
-    from ..flows.recorded import decision_then, gap  # noqa: PLC0415
+    from ..flows.recorded import decision_then, explain_flow  # noqa: PLC0415
 
     if not (flow := asked.flow):
         return explain(table, asked.request), None
     then = decision_then(flow)
     if then and LINE in flow.metadata:
         return explain_logged(table, then, flow.metadata[LINE]), then
-    status = flow.response.status_code if flow.response else None
-    explanation = explain(table, asked.request, status)
-    hints = [it for it in (explanation.hint, gap(flow, explanation.decision)) if it]
-    return replace(explanation, hint=" ".join(hints) or None), then
+    return explain_flow(table, flow), then
 
 
 def _heading(table: Table, asked: Asked, then: Decision | None) -> Iterator[str]:

@@ -70,7 +70,8 @@ def hold_against_residency(
     report: Report, path: Path, table: Table, options: argparse.Namespace, files: Sequence[Path]
 ) -> bool:
     """Print each request that went, or would go, where a credential of its own does not name."""
-    from ..flows.requests import request_with_body  # noqa: PLC0415  # mitmproxy, for this alone
+    from ..flows.recorded import flow_name  # noqa: PLC0415  # mitmproxy, for this alone
+    from ..flows.requests import request_with_body  # noqa: PLC0415
 
     residency = Residency(table)
     for flow in watched_flows(files, options.filter):
@@ -79,8 +80,9 @@ def hold_against_residency(
         if sentence := residency.check(request, went):
             shown = mask_request(table, request, flow.request.scheme)
             method, _, url = shown.partition(" ")
-            text = f"{shown}, flow {flow.id}: {sentence}"
-            report.found("residency", text, shown=text, flow=flow.id, method=method, url=url)
+            name = flow_name(flow)
+            text = f"{shown}, {'' if ' ' in name else 'flow '}{name}: {sentence}"
+            report.found("residency", text, shown=text, flow=name, method=method, url=url)
     report.text(
         f"{residency.misplaced:,} of {counted(residency.requests, 'request')} in the wrong region;"
         f" {residency.recorded:,} with a recorded Hublet, {residency.unread:,} that cannot be read"

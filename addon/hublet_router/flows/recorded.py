@@ -1,10 +1,15 @@
 """What a recording says of a flow beside its request, and what it does not hold."""
 
+from dataclasses import replace
+
 from mitmproxy.http import HTTPFlow
 
+from ..analysis.explanation import Explanation, explain
 from ..core.decision import Action, Decision, Reason
 from ..core.request import MAX_BODY
+from ..core.table import Table
 from .har import ENTRY
+from .requests import request_with_body
 
 
 def flow_name(flow: HTTPFlow) -> str:
@@ -30,6 +35,14 @@ def decision_then(flow: HTTPFlow) -> Decision | None:
         values.get("hublet_credential"),
         values.get("hublet_table"),
     )
+
+
+def explain_flow(table: Table, flow: HTTPFlow) -> Explanation:
+    """Return where a flow would go now and why, with a hint at what its recording lacks."""
+    status = flow.response.status_code if flow.response else None
+    explanation = explain(table, request_with_body(flow), status)
+    hints = [it for it in (explanation.hint, gap(flow, explanation.decision)) if it]
+    return replace(explanation, hint=" ".join(hints) or None)
 
 
 def gap(flow: HTTPFlow, decision: Decision) -> str | None:

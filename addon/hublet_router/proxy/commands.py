@@ -18,9 +18,10 @@ from ..analysis.explanation import NOT_HERE
 from ..analysis.masking import counted, mask_request, place_name
 from ..core.judge import decide
 from ..core.table import Table
+from ..flows.recorded import explain_flow
 from ..flows.requests import request_with_body
 from ..tablefile import TableError, load
-from .content_view import NO_TABLE, HubletView, describe, explain_flow, went
+from .content_view import NO_TABLE, HubletView, describe, went
 from .engine.flow_lists import show_asked_ports_in_mitmweb, show_hublets_in_console
 from .engine.web_focus import ChosenFlows
 from .live_table import LiveTable

@@ -6,9 +6,10 @@ from textwrap import fill
 from mitmproxy import http
 from mitmproxy.contentviews import Contentview, Metadata
 
-from ..analysis.explanation import Explanation, Outcome, explain
+from ..analysis.explanation import Explanation, Outcome
 from ..analysis.masking import mask_request
 from ..core.table import Table
+from ..flows.recorded import decision_then, explain_flow
 from ..flows.requests import request_with_body
 from .routing.annotate import written
 
@@ -69,19 +70,13 @@ def _rows(explanation: Explanation) -> Iterator[str]:
         yield explanation.hint
 
 
-def explain_flow(table: Table, flow: http.HTTPFlow) -> Explanation:
-    """Return where a flow would go now, and why."""
-    status = flow.response.status_code if flow.response else None
-    return explain(table, request_with_body(flow), status)
-
-
 def went(flow: http.HTTPFlow, explanation: Explanation) -> dict[str, str]:
-    """Return where a flow went, and where it would go now if that is elsewhere."""
-    then, now = written(flow), explanation.decision.summary
-    if not then or then == now:
+    """Return where a flow went, with later remarks, and where it would go now if elsewhere."""
+    then, now = decision_then(flow), explanation.decision.summary
+    if not then:
         return {"went": now}
-    remarked = then.startswith((f"{now}; ", f"{now}: "))
-    return {"went": then} if remarked else {"went": then, "would go now": now}
+    text = written(flow) or then.summary
+    return {"went": text} if then.summary == now else {"went": text, "would go now": now}
 
 
 def describe(table: Table, flow: http.HTTPFlow, separator: str = ", ") -> str:
