@@ -45,7 +45,7 @@ def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 def _print(shell: str, parsers: Mapping[str, argparse.ArgumentParser]) -> int:
     words = {name: _OPTION.findall(parser.format_usage()) for name, parser in parsers.items()}
     # Their words are those of another program, so argparse does not see them.
-    words["run"] = _OPTION.findall(run.help_text())
+    words["run"] = _OPTION.findall(run.HELP)
     curls = [f"--{name}" for name in (*FLAGS.split(), *VALUES.split())]
     words["explain"] = [*_OPTION.findall(explain.HELP), *curls]
     cases = [
