@@ -8,18 +8,20 @@ from pathlib import Path
 
 import pytest
 from mitmproxy import flowfilter
+from mitmproxy.test import tflow
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
-from flows.record import FOLDER
 from harness import SECONDS, free_port, wait_for
+from hublet_router.core.judge import decide
 from hublet_router.proxy.engine.web_focus import NOT_YOURS
+from hublet_router.proxy.routing.annotate import annotate
 from hublet_router.tablefile import load
 from system_programs import needed
-from test_flows import read
 from ui import FILTERS, MANUAL, ROOT, demo_table, recipe
 
 PICTURE = ROOT / "tests" / "pictures" / "mitmweb.png"
-EXAMPLES = load(ROOT / "hublets.yaml").examples
+TABLE = load(ROOT / "hublets.yaml")
+EXAMPLES = TABLE.examples
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +96,10 @@ def test_a_command_names_the_flow_that_it_worked_on(page: Page) -> None:
     rows(page).filter(has_text="na1 ← legacy (oauth-access-token)").click()
     (flow,) = re.findall(r"/flows/([0-9a-f-]{36})/", page.url)
     bar = page.locator(".command")
-    for words, said in {"@focus": NOT_YOURS, f"@{flow}": f"objects/deals, flow {flow}"}.items():
+    for words, said in {
+        "@focus": NOT_YOURS.format("@focus"),
+        f"@{flow}": f"objects/deals, flow {flow}",
+    }.items():
         bar.locator("input").fill(f"hublet.explain {words}")
         bar.locator("input").press("Enter")
         expect(bar).to_contain_text(said)
@@ -106,10 +111,13 @@ def test_the_footer_reads_the_limit_of_bodies(page: Page) -> None:
 
 def test_the_filters_of_the_readme_work_in_its_search_box(page: Page) -> None:
     """It has a grammar of its own, beside the one of the other tools."""
-    recorded = read(FOLDER / "reverse.mitm")[: len(EXAMPLES)]
+    annotated = []
+    for example in TABLE.examples:
+        annotated.append(tflow.tflow())
+        annotate(annotated[-1], decide(TABLE, example.request))
     for everywhere, here in FILTERS:
         page.get_by_placeholder("Search").fill(here)
-        matching = sum(bool(flowfilter.match(everywhere, flow)) for flow in recorded)
+        matching = sum(bool(flowfilter.match(everywhere, flow)) for flow in annotated)
         assert 0 < matching < len(EXAMPLES)
         expect(rows(page)).to_have_count(matching)
         expect(page.locator(".has-error")).to_have_count(0)

@@ -36,16 +36,19 @@ def parse(commands: Any, text: str) -> list[Any]:
     return list(kind.parse(commands, ChosenFlows, text))
 
 
-def test_mitmwebs_focus_is_refused(commands: Any) -> None:
-    with pytest.raises(ValueError, match="@focus is not the flow that you have open") as raised:
-        parse(commands, "@focus")
-    assert str(raised.value) == NOT_YOURS
+@pytest.mark.parametrize("text", ["@focus", "@shown", "@hidden"])
+def test_what_mitmweb_cannot_know_is_refused(commands: Any, text: str) -> None:
+    with pytest.raises(ValueError, match=f"{text} is known to the browser alone") as raised:
+        parse(commands, text)
+    assert str(raised.value) == NOT_YOURS.format(text)
 
 
 def test_in_the_console_it_is_the_persons(commands: Any) -> None:
     commands.master.keymap = None  # as the console has it
     (flow,) = parse(commands, "@focus")
     assert flow == commands.call("view.flows.resolve", "@all")[0]
+    assert len(parse(commands, "@shown")) == 2
+    assert parse(commands, "@hidden") == []
 
 
 def test_a_flow_is_named_by_its_id_or_by_a_filter(commands: Any) -> None:
@@ -67,7 +70,7 @@ def test_every_command_that_takes_flows_refuses_it(stage: Stage) -> None:
         commands.call_strings(words[0], words[1:])
 
     for words in COMMANDS:
-        with pytest.raises(CommandError, match="@focus is not"):
+        with pytest.raises(CommandError, match="@focus is known to the browser"):
             stage.call(call(*words.split()))
     takers = {
         name

@@ -1,8 +1,9 @@
 """Flows as the argument of a command, where `@focus` is what the person has in focus.
 
-mitmweb keeps in the browser which flow is open, and its server has a focus of its own, mostly the
-first flow of the list (`View.resolve` in addons/view.py). A command for `@focus` would explain, or
-send to another region, a request that nobody picked.
+mitmweb keeps in the browser which flow is open, and what its search shows. Its server has a focus
+of its own, mostly the first flow of the list, and shows every flow (`View.resolve` in
+addons/view.py). So a command for `@focus` or `@shown` would explain, or send to another region,
+requests that nobody picked.
 """
 
 from collections.abc import Sequence
@@ -16,9 +17,11 @@ if TYPE_CHECKING:
     from mitmproxy.command import CommandManager
 
 NOT_YOURS = (
-    "@focus is not the flow that you have open here; name the flow by its id, as the address bar"
-    " shows it (/flows/ID/…): @ID, or by a filter"
+    "{} is known to the browser alone; name the flow that is open by its id, as the address bar"
+    " shows it (/flows/ID/…): @ID, or name flows by a filter"
 )
+
+_IN_BROWSER = {"@focus", "@shown", "@hidden"}
 
 
 class ChosenFlows(Sequence[Flow]):
@@ -29,9 +32,9 @@ class _ChosenFlowsType(_FlowsType):
     typ = ChosenFlows
 
     def parse(self, manager: "CommandManager", t: type, s: str) -> Sequence[Flow]:
-        """Return the flows that a text stands for; raise ValueError for the focus of a server."""
-        if s == "@focus" and not has_focus():
-            raise ValueError(NOT_YOURS)
+        """Return the flows that a text stands for; raise ValueError for what is not known here."""
+        if s in _IN_BROWSER and not has_focus():
+            raise ValueError(NOT_YOURS.format(s))
         return super().parse(manager, t, s)
 
 
