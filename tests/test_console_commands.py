@@ -39,6 +39,7 @@ def routed(stage: Stage) -> Stage:
 
 def test_explain_opens_the_whole_record(routed: Stage) -> None:
     rows = dict(routed.command("hublet.explain", routed.seen.flows))
+    assert rows["flow"] == f"GET http://api.hubapi.com/a, flow {routed.seen.flows[0].id}"
     assert rows["went"] == "eu1 ← private-app-token"
     decided = "header authorization bearer: names eu1: decided (pat-…, "
     assert rows["private-app-token"].startswith(decided)
@@ -87,7 +88,7 @@ def test_diff_shows_what_another_table_would_change(routed: Stage, tmp_path: Pat
         ["1 request"],
         ["- eu1 ← private-app-token"],
         ["+ na1 ← legacy (private-app-token)"],
-        ["  GET http://api.hubapi.com/a"],
+        [f"  GET http://api.hubapi.com/a, flow {flows[0].id}"],
     ]
     with pytest.raises(CommandError, match=r"nothing\.yaml:1:1: cannot be read"):
         routed.command("hublet.diff", str(tmp_path / "nothing.yaml"), flows)
@@ -157,7 +158,8 @@ def test_a_pinned_credential_goes_elsewhere_until_it_is_unpinned(
 ) -> None:
     caplog.set_level(logging.INFO)
     routed.command("hublet.pin", routed.seen.flows, "na1")
-    assert "PINNED to na1 until hublet.unpin: private-app-token" in caplog.text
+    flow = f"GET http://api.hubapi.com/a, flow {routed.seen.flows[0].id}"
+    assert f"PINNED to na1 until hublet.unpin: private-app-token of {flow}\n" in caplog.text
     with routed.client() as client:
         assert client.get("/b", bearer("eu1")).hublet == "na1"
         assert client.get("/c?hapikey=eu1-0").hublet == "eu1"
@@ -205,6 +207,19 @@ def test_resend_shows_both_answers(routed: Stage, caplog: pytest.LogCaptureFixtu
     assert "resent: eu1 answered 200" in caplog.text
     with routed.client() as client:
         assert client.get("/a", bearer("eu1")).hublet == "eu1"  # nothing is left behind
+
+
+def test_what_is_resent_is_named(routed: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    with routed.client() as client:
+        client.get("/b", bearer("eu1"))
+    flows = list(routed.seen.flows)
+    routed.command("hublet.resend", flows, "na1")
+    first = f"GET http://api.hubapi.com/a, flow {flows[0].id}"
+    assert f"resending to na1: {first} and 1 other\n" in caplog.text
+    wait_for(lambda: len(routed.seen.flows) == 4)
+    with pytest.raises(CommandError, match="no request is named"):
+        routed.command("hublet.resend", [], "na1")
 
 
 def test_law_1_a_copy_that_is_replayed_again_goes_where_it_names(routed: Stage) -> None:

@@ -15,7 +15,7 @@ from mitmproxy.types import Choice, Data, Path
 
 from ..analysis.comparison import Changes, differ
 from ..analysis.explanation import NOT_HERE
-from ..analysis.masking import counted, mask_request, place_name
+from ..analysis.masking import counted, place_name
 from ..core.judge import decide
 from ..core.table import Table
 from ..flows.recorded import explain_flow
@@ -155,7 +155,7 @@ class Commands:
             request = request_with_body(flow)
             before, after = decide(old, request), decide(new, request)
             if differ(before, after):
-                changes.add(before, after, mask_request(old, request, flow.request.scheme))
+                changes.add(before, after, describe(old, flow))
         return cast(Data, [[line] for line in changes.lines() if line])
 
     @command.command("hublet.reload")
