@@ -146,6 +146,7 @@ def test_a_bad_table_is_reported_once_and_the_last_good_one_goes_on(
     path.write_text(new)
     wait_for(lambda: status(stage) == 421)
     assert caplog.text.count(goes_on) == 1
+    assert caplog.text.count(f"{path} is good again, and used: table ") == 1
     assert live.is_current
 
 

@@ -296,3 +296,46 @@ def test_a_plain_key_in_basic_credentials_is_gone_when_decoded() -> None:
     said = base64.b64decode(Pseudonymizer(TABLE, KEY).secret(old))
     assert b"passwo" not in said
     assert api_key("eu1") != Pseudonymizer(TABLE, KEY).secret(api_key("eu1"))
+
+
+OTHER = loads(
+    b"""
+domains: [api.example.com]
+default: na1
+hublets:
+  na1: {upstream: "https://127.0.0.1:1"}
+  eu1: {upstream: "https://127.0.0.1:2", aliases: [europe]}
+credentials:
+  - {name: host, in: {host: "^(.+)$"}, hublet: {regex: "^api-(.*)$"}}
+  - {name: key, in: {header: a}, hublet: {regex: "^k_([a-z0-9]+)_"}}
+  - {name: jwt, in: {header: c}, hublet: {jwt: region}}
+accounts:
+  ids: [{jwt: account.id}, {regex: "^k_[a-z0-9]+_([0-9]+)_"}, {header: x-account}]
+  moved: {62515: eu1}
+"""
+)
+
+
+@pytest.mark.parametrize("account", ["62515", "72626"])
+@pytest.mark.parametrize("hublet", ["na1", "europe"])
+def test_accounts_in_tokens_and_keys_stay_if_they_have_moved(account: str, hublet: str) -> None:
+    pseudonyms = Pseudonymizer(OTHER, b"key")
+    assert OTHER.accounts
+    in_token, in_key = OTHER.accounts.inside
+    token = jwt({"region": hublet, "account": {"id": int(account)}, "sub": "5ec2e7"})
+    key = f"k_{hublet}_{account}_5ec2e7c0ffee"
+    for text, reader, rule in ((token, in_token, OTHER.rules[2]), (key, in_key, OTHER.rules[1])):
+        new = pseudonyms.secret(text)
+        (id_,) = reader.ids(new)
+        assert new != text
+        assert (id_ == account) is (account == "62515")
+        assert id_.isdecimal()
+        assert rule.reader.names(new) == (hublet,)
+        assert "5ec2e7" not in new
+
+
+def test_what_reads_hosts_reads_no_other_text() -> None:
+    """Else each text would name itself, and none could be replaced."""
+    pseudonyms = Pseudonymizer(OTHER, b"key")
+
+    assert pseudonyms.secret("api-secret-5ec2e7") != "api-secret-5ec2e7"

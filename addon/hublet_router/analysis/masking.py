@@ -134,7 +134,7 @@ def _known_prefix(credential: str, table: Table) -> str:
     readers = [rule.reader for rule in table.rules]
     patterns = [getattr(it, name, None) for it in readers for name in ("pattern", "of")]
     is_known = any(it and it.pattern.startswith(begins) for it in patterns)
-    return f"{found[0]}…, " if is_known or found[1] in table.hublets else ""
+    return f"{found[0]}…, " if is_known or table.hublet_named(found[1]) else ""
 
 
 def place_name(place: Place) -> str:

@@ -168,6 +168,8 @@ class LiveTable:
             raise table
         self.good += 1
         self.table = self._accept(table, path)
+        if not self.is_current:  # also where it is the same table as before
+            logger.info("%s is good again, and used: table %s", path, table.version)
         self.read_at = time.monotonic()
         self.is_current = True
 

@@ -62,7 +62,7 @@ class Pseudonymizer:
 
     def __init__(self, table: Table, key: bytes) -> None:
         self._key = key
-        self._hublets = table.hublets
+        self._hublets = {*table.hublets, *table.aliases}
         rules = [rule for rule in table.rules if not rule.reads_hosts]
         self._readers = tuple(dict.fromkeys(rule.reader for rule in rules))
         self._naming = {it.field for it in self._readers if isinstance(it, Protobuf)}
