@@ -402,3 +402,15 @@ def test_a_filter_selects_what_is_compared(
     assert said.startswith("0 of 1 request would change")
     assert files.diff("--filter", "~d hubspot.com") == 1
     assert "1 of 1 request would change" in capsys.readouterr().out
+
+
+def test_a_request_of_a_har_file_is_named_by_its_entry(
+    files: Files, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files.new.write_text(OLD.replace("default: na1", "default: eu1"))
+    request = {"method": "GET", "url": "https://api.hubapi.com/"}
+    files.flows.write_text(json.dumps({"log": {"entries": [{"request": request}]}}))
+    assert files.diff() == 1
+    assert "  GET https://api.hubapi.com/ (entry 1)" in capsys.readouterr().out.splitlines()
+    assert files.diff("--format=json") == 1
+    assert json.loads(capsys.readouterr().out)["flow"] == "entry 1"

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 from mitmproxy.io import FlowReader
+from mitmproxy.test import tflow
 
+from flows.record import save
 from hublet_router.analysis.explanation import explain
 from hublet_router.analysis.masking import mask_request
 from hublet_router.cli.commands import command_line
@@ -208,6 +210,22 @@ def test_lines_of_the_decision_log(
     ]
     name = str(path) if way == "file" else "standard input"
     assert said.err.startswith(f"{name}: line 2 is left out: it is none of a decision log\n")
+
+
+def test_no_control_character_of_a_recording_reaches_the_terminal(
+    tmp_path: Path, capsys: Said
+) -> None:
+    log, flows = tmp_path / "decisions.jsonl", tmp_path / "flows.mitm"
+    odd = "\x1b[2J\x9b"
+    names = dict.fromkeys(("flow", "domain", "method", "path", "credential", "named", "table"), odd)
+    log.write_text(json.dumps(LOGGED | names | {"hublet": odd, "accounts": [odd]}))
+    flow = tflow.tflow()
+    flow.id = odd
+    keys = ("hublet", "hublet_credential", "hublet_table")
+    flow.metadata = dict.fromkeys(keys, odd) | {"hublet_reason": "moved"}
+    save([flow], flows)
+    assert command_line(["explain", str(log), str(flows)]) == 3
+    assert [it for it in capsys.readouterr().out.splitlines() if not it.isprintable()] == []
 
 
 @pytest.mark.parametrize("command", ["diff", "redact"])

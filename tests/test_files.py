@@ -97,6 +97,16 @@ def test_compressed_files(recorded: Path, tmp_path: Path) -> None:
     assert len(list(read_flows([zipped, zhar]))) == 3
 
 
+def test_a_flow_file_of_an_older_mitmproxy_is_converted(tmp_path: Path) -> None:
+    path = tmp_path / "old"
+    state = tflow.tflow().get_state()
+    state["version"], state["client_conn"]["tls_version"] = 20, "QUIC"
+    with path.open("wb") as file:
+        tnetstring.dump(state, file)
+    (flow,) = read_flows([path])
+    assert flow.client_conn.tls_version == "QUICv1"
+
+
 def test_a_version_that_mitmproxy_does_not_convert_is_named(tmp_path: Path) -> None:
     path = tmp_path / "old"
     with path.open("wb") as file:

@@ -505,3 +505,27 @@ def test_an_access_token_in_a_list_of_a_form() -> None:
     posted = {"mimeType": FORM, "params": named(("token", token))}
     flow = flow_of(with_request(f"{API}/oauth/v1/token", "POST", postData=posted))
     assert decide(TABLE, request_with_body(flow)).hublet == "eu1"
+
+
+CHROMES: dict[str, Any] = {"_initiator": {}, **with_request(headers=named(("accept", "*/*")))}
+
+
+@pytest.mark.parametrize(
+    ("entries", "is_said"),
+    [
+        ([CHROMES, CHROMES], True),
+        ([CHROMES, {**CHROMES, **with_request(headers=named(("Authorization", "x")))}], False),
+        ([CHROMES, {**CHROMES, **with_request(cookies=named(("a", "b")))}], False),
+        ([with_request()], False),
+        ([], False),
+    ],
+    ids=["none has any", "one has an Authorization", "one has a cookie", "no browser", "empty"],
+)
+def test_a_file_that_a_browser_has_sanitised_is_reported(
+    entries: list[object], is_said: bool
+) -> None:
+    said: list[str] = []
+    list(har_flows(io.BytesIO(json.dumps({"entries": entries}).encode()), said.append))
+    assert [it.partition(":")[0] for it in said] == [
+        "no entry has an Authorization or a Cookie"
+    ] * is_said

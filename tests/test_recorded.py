@@ -9,7 +9,13 @@ from mitmproxy.test import tflow
 from hublet_router.core.decision import Action, Decision, Reason, refuse, route
 from hublet_router.core.judge import decide
 from hublet_router.flows.har import ENTRY
-from hublet_router.flows.recorded import decision_then, explain_flow, flow_name, gap
+from hublet_router.flows.recorded import (
+    called,
+    decision_then,
+    explain_flow,
+    flow_name,
+    gap,
+)
 from hublet_router.flows.requests import request_with_body
 from hublet_router.proxy.routing.annotate import annotate
 from hublet_router.tablefile import loads
@@ -20,9 +26,9 @@ LOADED = loads(TABLE.replace("PORT", "9").encode())
 
 def test_a_flow_is_named_by_its_id_or_its_entry() -> None:
     flow = tflow.tflow()
-    assert flow_name(flow) == flow.id
+    assert (flow_name(flow), called(flow)) == (flow.id, f"flow {flow.id}")
     flow.metadata[ENTRY] = 3
-    assert flow_name(flow) == "entry 3"
+    assert flow_name(flow) == called(flow) == "entry 3"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import Any
 from ..core.decision import Decision, Reason
 from ..core.table import Table
 from .explanation import POLICY_KEYS, Explanation, Outcome, Tried, guess
+from .masking import printable
 
 _PLACE = "in the log"
 
@@ -29,8 +30,9 @@ def _named(table: Table, decision: Decision, line: Mapping[str, Any]) -> Iterato
     named = decision.hublet if decision.reason is Reason.CREDENTIAL else line.get("named")
     if named and decision.credential:
         outcome = Outcome.NAMES if named in table.hublets else Outcome.NAMES_UNLISTED
-        why = outcome.value.format(name=named)
-        yield Tried(decision.credential, _PLACE, outcome, None, str(named), why)
+        name = printable(str(named))
+        why = outcome.value.format(name=name)
+        yield Tried(decision.credential, _PLACE, outcome, None, name, why)
 
 
 def _accounts(table: Table, line: Mapping[str, Any]) -> Iterator[Tried]:
@@ -40,5 +42,5 @@ def _accounts(table: Table, line: Mapping[str, Any]) -> Iterator[Tried]:
     owners = table.accounts.hublets_by_id(ids) if table.accounts else [None] * len(ids)
     for account, owner in zip(ids, owners, strict=True):
         outcome = Outcome.MOVED if owner else Outcome.NOT_MOVED
-        why = f"{account}: {outcome.value.format(name=owner)}"
+        why = f"{printable(account)}: {outcome.value.format(name=owner)}"
         yield Tried("accounts", _PLACE, outcome, None, owner, why)

@@ -21,7 +21,6 @@ _PART_TYPE = re.compile(r";\s*type=([^;]+)")
 _SCHEMES = {
     "anyauth", "aws-sigv4", "basic", "digest", "negotiate", "ntlm", "ntlm-wb", "oauth2-bearer",
 }  # fmt: skip
-_FRAMING = {"content-length", "transfer-encoding"}  # the body is here, whole
 
 type Values = dict[str, list[str]]
 """What each option was given, by its long name."""
@@ -111,7 +110,7 @@ def _headers(values: Values, host: str, kind: str) -> Iterator[tuple[str, str]]:
     for line in lines:
         name, _, text = line.partition(":")
         key, value = _latin_1(name.lower()), _latin_1(text.strip())
-        if value and key not in _FRAMING:  # a header without a value removes curl's own
+        if value:  # a header without a value removes curl's own
             yield key, value
         elif line.endswith(";") and name == line:
             yield key.removesuffix(";"), ""

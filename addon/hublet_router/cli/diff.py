@@ -39,6 +39,7 @@ def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 def diff(options: argparse.Namespace) -> int:
     """Print what changes; return 1 when something does."""
     from ..flows.answers import misdirection_of  # noqa: PLC0415  # mitmproxy: half a second
+    from ..flows.recorded import called, flow_name  # noqa: PLC0415
     from ..flows.requests import request_with_body  # noqa: PLC0415
 
     old, new = load(options.old), load(options.new)
@@ -55,10 +56,10 @@ def diff(options: argparse.Namespace) -> int:
         method, scheme = flow.request.method, flow.request.scheme
         is_foreign = before.reason == after.reason == Reason.FOREIGN_HOST
         url = mask_foreign_url(scheme, request) if is_foreign else mask_url(scheme, request, known)
-        changes.add(before, after, printable(f"{method} {url} (flow {flow.id})"))
+        changes.add(before, after, printable(f"{method} {url} ({called(flow)})"))
         if options.format == "json":
             change = {"old": before.as_json(), "new": after.as_json()}
-            print(json.dumps({"flow": flow.id, "method": method, "url": url, **change}))
+            print(json.dumps({"flow": flow_name(flow), "method": method, "url": url, **change}))
     if options.format == "text":
         print(*changes.lines(), sep="\n")
         if lines := list(moves.lines()):

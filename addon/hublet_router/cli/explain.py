@@ -206,12 +206,11 @@ def _heading(table: Table, asked: Asked, then: Decision | None) -> Iterator[str]
         where = f"{mask_host(seen.host or '')}{mask_target(seen, known_words(table))}"
         yield printable(f"{seen.method} {'to a foreign host' if is_foreign else where}")
         return
-    from ..flows.recorded import flow_name  # noqa: PLC0415
+    from ..flows.recorded import called  # noqa: PLC0415
 
     status = f" → {flow.response.status_code}" if flow.response else ""
-    name = flow_name(flow)
-    shown = name if " " in name else f"flow {name}"
-    yield f"{mask_request(table, asked.request, flow.request.scheme)}{status} ({printable(shown)})"
+    request_line = mask_request(table, asked.request, flow.request.scheme)
+    yield f"{request_line}{status} ({printable(called(flow))})"
     if then:
         yield f"recorded: {then.summary}, table {then.table}"
 

@@ -70,7 +70,7 @@ def hold_against_residency(
     report: Report, path: Path, table: Table, options: argparse.Namespace, files: Sequence[Path]
 ) -> bool:
     """Print each request that went, or would go, where a credential of its own does not name."""
-    from ..flows.recorded import flow_name  # noqa: PLC0415  # mitmproxy, for this alone
+    from ..flows.recorded import called, flow_name  # noqa: PLC0415  # mitmproxy, for this alone
     from ..flows.requests import request_with_body  # noqa: PLC0415
 
     residency = Residency(table)
@@ -80,8 +80,7 @@ def hold_against_residency(
         if sentence := residency.check(request, went):
             shown = mask_request(table, request, flow.request.scheme)
             method, _, url = shown.partition(" ")
-            name = flow_name(flow)
-            text = f"{shown}, {'' if ' ' in name else 'flow '}{name}: {sentence}"
+            name, text = flow_name(flow), f"{shown}, {called(flow)}: {sentence}"
             report.found("residency", text, shown=text, flow=name, method=method, url=url)
     report.text(
         f"{residency.misplaced:,} of {counted(residency.requests, 'request')} in the wrong region;"

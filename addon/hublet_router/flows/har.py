@@ -30,6 +30,7 @@ _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+)(?::([0-9]{0,5}))?")
 _METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _TO_ENCODE = re.compile(r"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9._~%-]")  # what is encoded stays so
 _FORM = "application/x-www-form-urlencoded"
+_CREDENTIALS = {"authorization", "cookie"}
 _BODILESS = {"GET", "HEAD"}  # of these, producers write any size
 
 
@@ -38,10 +39,11 @@ def har_flows(
 ) -> Iterator[HTTPFlow]:
     """Yield a flow for each entry; raise HarError where the file is no HAR or ends too early.
 
-    `report` gets a sentence for each entry that cannot be read, and one for all those that are no
-    request to a server. Neither repeats text of the file.
+    `report` gets a sentence for each entry that cannot be read, one for all those that are no
+    request to a server, and one where a browser has taken the credentials out. None repeats text of
+    the file.
     """
-    elsewhere = 0
+    elsewhere, is_sanitised, has_credentials = 0, False, False
     for number, entry in enumerate(read_entries(file, encoding), 1):
         try:
             flow = entry_flow(entry)
@@ -50,12 +52,21 @@ def har_flows(
             continue
         if flow:
             flow.metadata[ENTRY] = number
+            is_sanitised = is_sanitised or "_initiator" in entry
+            has_credentials = has_credentials or bool(
+                _CREDENTIALS & {name.lower() for name in flow.request.headers}
+            )
             yield flow
         else:
             elsewhere += 1
     if elsewhere:
         are = "entry is no request" if elsewhere == 1 else "entries are no requests"
         report(f"{elsewhere:,} {are} to a server (data:, blob:, CONNECT and the like): left out")
+    if is_sanitised and not has_credentials:
+        report(
+            "no entry has an Authorization or a Cookie: a browser leaves them out unless it is told"
+            " to export sensitive data"
+        )
 
 
 def entry_flow(entry: Any) -> HTTPFlow | None:

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 from mitmproxy.connection import Client, Server
 from mitmproxy.http import Headers, HTTPFlow, Request, Response
 
+from ..analysis.masking import printable
 from ..core.decision import Action, Decision, Reason
 
 LINE = "decision_log"
@@ -57,5 +58,10 @@ def log_flow(line: Any) -> HTTPFlow:
 
 def logged_decision(line: dict[str, Any]) -> Decision:
     """Return the decision of a line, without its upstream; raise ValueError or KeyError."""
-    hublet, credential, table = (line.get(key) for key in ("hublet", "credential", "table"))
+    hublet, credential, table = (shown(line.get(key)) for key in ("hublet", "credential", "table"))
     return Decision(Action(line["action"]), hublet, None, Reason(line["reason"]), credential, table)
+
+
+def shown(name: object) -> str | None:
+    """Return a name that a file gave, as a terminal may show it."""
+    return None if name is None else printable(str(name))

@@ -9,6 +9,7 @@ from ..core.decision import Action, Decision, Reason
 from ..core.request import MAX_BODY
 from ..core.table import Table
 from .har import ENTRY
+from .log_lines import shown
 from .requests import request_with_body
 
 
@@ -18,6 +19,11 @@ def flow_name(flow: HTTPFlow) -> str:
     return f"entry {entry}" if entry else flow.id
 
 
+def called(flow: HTTPFlow) -> str:
+    """Return the same for people: `flow 5b2c…`, or `entry 12`."""
+    return flow_name(flow) if ENTRY in flow.metadata else f"flow {flow.id}"
+
+
 def decision_then(flow: HTTPFlow) -> Decision | None:
     """Return what was decided when the flow was recorded; None if it was not, or is not known."""
     values = flow.metadata
@@ -25,16 +31,10 @@ def decision_then(flow: HTTPFlow) -> Decision | None:
         reason = Reason(values["hublet_reason"])
     except (KeyError, ValueError):
         return None
-    hublet = values.get("hublet")
+    keys = ("hublet", "hublet_credential", "hublet_table")
+    hublet, credential, table = (shown(values.get(key)) for key in keys)
     unsent = Action.PASS if flow.comment.startswith("passed: ") else Action.REFUSE
-    return Decision(
-        Action.ROUTE if hublet else unsent,
-        hublet,
-        None,
-        reason,
-        values.get("hublet_credential"),
-        values.get("hublet_table"),
-    )
+    return Decision(Action.ROUTE if hublet else unsent, hublet, None, reason, credential, table)
 
 
 def explain_flow(table: Table, flow: HTTPFlow) -> Explanation:
