@@ -263,11 +263,11 @@ def test_a_look_knows_whether_it_needs_the_body(place: Place, in_body: bool) -> 
 
 
 def test_a_memory_keeps_no_text_and_not_too_many() -> None:
-    memory = Memory()
+    memory: Memory[int] = Memory()
     for number in range(MAX_REMEMBERED):
-        memory.add(key_of(f"{number}"))
+        memory[key_of(f"{number}")] = number
     assert len(memory) == MAX_REMEMBERED
     assert key_of("0") in memory
-    memory.add(key_of("one more"))
-    assert memory == {key_of("one more")}
+    memory[key_of("one more")] = 1
+    assert memory == {key_of("one more"): 1}
     assert "one more" not in repr(memory)

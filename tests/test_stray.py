@@ -113,9 +113,13 @@ def test_what_its_own_rule_does_not_read_is_read_by_all(token: str) -> None:
     assert stray.hublet == "eu1"
 
 
-def test_what_was_clean_beside_a_known_credential_is_read_again_without_it() -> None:
-    for known, hublet in ((KEY, None), ("", "eu1")):
-        assert names("/?a=%65" + KEY[1:], known=known) == hublet
+def test_what_was_clean_beside_a_judged_credential_is_read_again_without_it() -> None:
+    rule = TABLE.rules[0]
+    seen = Request("GET", ("api.hubapi.com",), "/?a=%65" + KEY[1:])
+    judged = Finding(rule.places[0], rule, KEY, ("eu1",))
+
+    assert find_stray(TABLE, seen, "na1", [judged]) is None
+    assert find_stray(TABLE, seen, "na1", [])
 
 
 def test_the_host_of_a_rule_is_no_stray_elsewhere() -> None:
@@ -141,5 +145,22 @@ def test_a_stray_may_use_another_name_of_its_hublet() -> None:
     assert [stray and stray.hublet for stray in found] == ["eu1", None, None]
 
 
-def test_a_credential_that_a_rule_has_read_is_no_stray() -> None:
-    assert names(f"/?x={KEY}", known=KEY) is None
+@pytest.mark.parametrize(
+    ("user", "password"),
+    [("pat-na1-x", "pat-eu1-0123456789"), ("sk_na1_0123456789", "pat-eu1-0123456789")],
+)
+def test_a_credential_that_names_the_hublet_decided_may_hold_another_one(
+    user: str, password: str
+) -> None:
+    basic = base64.b64encode(f"{user}:{password}".encode()).decode()
+    assert names("/", f"Basic {basic}", known=basic) == "eu1"
+
+
+def test_a_credential_that_names_another_hublet_was_judged() -> None:
+    rule = TABLE.rules[0]
+    seen = Request("GET", ("api.hubapi.com",), f"/?x={KEY}")
+    moved = Finding(rule.places[0], rule, KEY, ("eu1",))
+
+    assert find_stray(TABLE, seen, "na1", [moved]) is None
+    assert find_stray(TABLE, seen, "na1", [])
+    assert find_stray(TABLE, replace(seen, target=f"/?x={KEY}&y={PAT}"), "na1", [moved])

@@ -49,14 +49,14 @@ type Reading = tuple[Rule, tuple[str, ...], tuple[str, ...]]
 """The rule that read a credential, the names that it found, and the accounts."""
 
 
-class Memory(set[object]):
-    """Texts that hold nothing, each by `key_of`; one too many, and all are forgotten."""
+class Memory[T](dict[object, T]):
+    """What texts hold, each by `key_of`; one too many, and all are forgotten."""
 
-    def add(self, key: object) -> None:
-        """Remember a text."""
+    def __setitem__(self, key: object, held: T) -> None:
+        """Remember what a text holds."""
         if len(self) >= MAX_REMEMBERED:
             self.clear()
-        super().add(key)
+        super().__setitem__(key, held)
 
 
 def key_of(text: str) -> object:
@@ -91,7 +91,8 @@ class Lookup:
         self.is_beside = isinstance(first, Account)
         is_fast = isinstance(first, Regex) and not any(_reads(it, first) for it in accounts)
         self._search = first.pattern.search if is_fast and isinstance(first, Regex) else None
-        self._memory: dict[object, Reading] | None = None if self._search and not rules[1:] else {}
+        is_single = self._search and not rules[1:]
+        self._memory: Memory[Reading] | None = None if is_single else Memory()
 
     def read(self, credential: str) -> Reading:
         """Read a credential: the first rule that finds a name in it counts."""
@@ -104,8 +105,6 @@ class Lookup:
         if reading is None:
             reading = self._read(credential)
             if sum(map(len, reading[1] + reading[2])) <= MAX_NAMES:
-                if len(self._memory) >= MAX_REMEMBERED:
-                    self._memory.clear()
                 self._memory[key] = reading
         return reading
 
@@ -145,7 +144,7 @@ class RuleIndex:
                 _lenient(rule.reader): rule for rule in reversed(rules) if not rule.reads_hosts
             }.items()
         )
-        self.clean = Memory()
+        self.named: Memory[set[str]] = Memory()
         self._limited = [(at, rule) for at, rule in enumerate(self._rules) if rule.paths]
         prefixes = {rule.prefix for _, rule in self._limited}
         prefixes |= {place.prefix for place in self.places if isinstance(place, Path)}

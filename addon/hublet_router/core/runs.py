@@ -20,7 +20,6 @@ MAX_DECODED = 3
 
 _MARKS = b":@!$*"
 _KEPT = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_" + b"+/.~" + _MARKS
-_AROUND = " \t\"'=&;,"  # which begins no escape
 _BLANKED = bytes(byte if byte in _KEPT else 32 for byte in range(256))
 _NO_MARKS, _NO_SLASH, _NO_PLUS, _NO_DOTS = [
     bytes.maketrans(marks, b" " * len(marks)) for marks in (_MARKS, b"/", b"+", b".~")
@@ -32,43 +31,30 @@ _PERCENT = re.compile(rb"%[0-9A-Fa-f]{2}")
 
 
 class Runs(NamedTuple):
-    """The runs of a text, what those decode to that are base64, and whether some were left out."""
+    """The runs of a text, and what those decode to that are base64."""
 
     texts: list[str]
     plains: list[bytes]
-    holds_known: bool = False
 
 
-def runs_of(text: str, known: Iterable[str]) -> Iterator[Runs]:
+def runs_of(text: str, judged: Iterable[str] = ()) -> Iterator[Runs]:
     """Yield the runs of a text as it stands, then those behind one layer of escapes, and so on.
 
-    Those that are `known` are left out, with their parts.
+    Those that were `judged` are left out, with their parts.
     """
-    left_out = [it.encode("latin-1", "replace") for it in known]
-    seen = {*left_out}
+    seen = {it.rstrip("=").encode("latin-1", "replace") for it in judged}
     data = text.encode("latin-1", "replace")
     for _ in range(MAX_DECODED + 1):
-        words = _words(data)
-        runs, coded = _parted(words, seen)
+        runs, coded = _parted(_words(data), seen)
         seen.update(runs)
         plains = [*map(decode_leniently, coded)]
-        yield Runs(_in_both_cases(runs), plains, any(it in words for it in left_out))
+        yield Runs(_in_both_cases(runs), plains)
         layers = [*plains]
         if b"%" in data or b"\\" in data:
             layers += {_unescaped(it) for it in _escaped(data)} - {data}
         if not layers:
             return
         data = b" ".join(layers)
-
-
-def without(text: str, known: Iterable[str]) -> str:
-    """Return the text without each known run that stands alone: that leaves all the others."""
-    for run in known:
-        if run in text and run.isascii() and not run.encode().translate(None, _KEPT):
-            head, _, tail = text.partition(run)
-            if head[-1:] in _AROUND and tail[:1] in _AROUND:
-                text = head + tail
-    return text
 
 
 def run_alone(text: str) -> Runs:

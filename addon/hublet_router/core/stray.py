@@ -5,14 +5,16 @@ array, behind another scheme, in a part of a multipart body. No list of such dia
 so every run of the request is offered to the readers of the table.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from .findings import Finding
 from .lookup import Rule, key_of
 from .request import Request, host_name
-from .runs import MIN_RUN, Runs, run_alone, runs_of, without
+from .runs import MIN_RUN, Runs, run_alone, runs_of
 from .table import Table
+
+_UNKNOWN = {None}  # what a text names that is not remembered
 
 
 class Stray(NamedTuple):
@@ -27,28 +29,28 @@ def find_stray(
 ) -> Stray | None:
     """Return the first credential of a listed Hublet other than `hublet`.
 
-    It is none of the findings that name a Hublet: those were judged.
+    It is no finding that names another one: those were judged, and an account may have moved.
     """
-    known = [it.credential.rstrip("=") for it in found if it.credential and it.hublets]
+    judged = [it.credential for it in found if it.credential and {*it.hublets} - {hublet}]
     for it in found:
         if it.credential and not it.hublets:  # its own rule read nothing; another one's may
-            for _, stray in _named(table, run_alone(it.credential)):
+            for _, stray in _named(table, [run_alone(it.credential)]):
                 if stray.hublet != hublet:
                     return stray
-    clean = table.index.clean
+    memory = table.index.named
     for text in _texts(table, request):
-        text = without(text, known)  # noqa: PLW2901
-        if len(text) < MIN_RUN or (key := key_of(text)) in clean:
+        if len(text) < MIN_RUN:
             continue
-        is_clean = True
-        for runs in runs_of(text, known):
-            is_clean = is_clean and not runs.holds_known
-            for run, stray in _named(table, runs):
-                is_clean = False
-                if stray.hublet != hublet and host_name(run) != request.host:
-                    return stray
-        if is_clean:
-            clean.add(key)
+        key = key_of(text)
+        if not judged and memory.get(key, _UNKNOWN) <= {hublet}:
+            continue
+        names = set()
+        for run, stray in _named(table, runs_of(text, judged)):
+            if stray.hublet != hublet and host_name(run) != request.host:
+                return stray
+            names.add(stray.hublet)
+        if not judged and len(names) <= 1:
+            memory[key] = names
     return None
 
 
@@ -61,9 +63,10 @@ def _texts(table: Table, request: Request) -> Iterator[str]:
         yield request.body.decode("latin-1")
 
 
-def _named(table: Table, runs: Runs) -> Iterator[tuple[str, Stray]]:
+def _named(table: Table, layers: Iterable[Runs]) -> Iterator[tuple[str, Stray]]:
     """Yield each run that names a listed Hublet; a text that had to be decoded is no run."""
-    for reader, rule in table.index.strays:
-        for run, name in reader.sightings(runs.texts, runs.plains):
-            if hublet := table.hublet_named(name):
-                yield run, Stray(rule, hublet)
+    for runs in layers:
+        for reader, rule in table.index.strays:
+            for run, name in reader.sightings(runs.texts, runs.plains):
+                if hublet := table.hublet_named(name):
+                    yield run, Stray(rule, hublet)
