@@ -14,7 +14,7 @@ from hublet_router.core.judge import decide
 from hublet_router.core.lookup import Rule
 from hublet_router.core.places import Path, Query
 from hublet_router.core.readers import Account, Protobuf
-from hublet_router.core.request import Request
+from hublet_router.core.request import MAX_PATH, Request
 from hublet_router.core.table import Accounts, Move, Policy, Table, Upstream
 from hublet_router.tablefile import load, loads
 from synthetic import (
@@ -1232,3 +1232,16 @@ def test_an_account_that_cannot_be_read_may_be_ignored() -> None:
     table = replace(OTHER, policy=replace(OTHER.policy, unreadable="ignore"))
 
     assert decide(table, other("/form", JSON, body=b"{}")).reason == "anonymous"
+
+
+@pytest.mark.parametrize("target", ["/" + "x" * MAX_PATH, "/" + "%2F" * MAX_PATH + "?a=b"])
+def test_a_path_that_no_server_takes_is_too_large(target: str) -> None:
+    assert outcome(decide(TABLE, request(target, EU1_PAT)))[:3] == ("refuse", None, "too-large")
+    assert decide(TABLE, request("/?" + target, EU1_PAT)).hublet == "eu1"
+    assert decide(TABLE, request("/" + "x" * (MAX_PATH - 1), EU1_PAT)).hublet == "eu1"
+
+
+@pytest.mark.parametrize("account", ["5", "+5", "005", "+005", "%2B5", "%205%20"])
+def test_an_account_is_read_as_a_server_would(account: str) -> None:
+    decision = decide(MOVED, request(f"/?portalId={account.replace('5', '7')}"))
+    assert decision.reason is Reason.MOVED

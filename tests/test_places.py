@@ -328,6 +328,9 @@ def test_null_is_a_document_without_strings() -> None:
         "/a/./key", "/a/%6bey", "/a/%256bey", "/a/%25256bey", "/a%2Fkey", "\\a\\key",
         "/a%5ckey", "/a;x/key", "/x/..;/a/key", "/a/key%00", "/a/key%20", "/a/key%3fx",
         "/a/key%23x", "/a/key.", "/a/key.json",
+        "/a/key..", "/a/key.tar.gz", "/a/key.json/", "/a/key::$DATA", "/a/key,x", "/a/key&x=1",
+        "/a/key%2b", "/a/key~", "/a/key%", "/a/k%u0065y", "/a%u002fkey", "/x/..%5ca/key",
+        "/a/key;x/..;/key", "/x/%252e%252e/a/key", "/A/..;/a/;b/key",
     ],
 )  # fmt: skip
 def test_a_path_is_read_in_each_way_in_which_a_server_may(target: str) -> None:

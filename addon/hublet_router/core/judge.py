@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from .decision import Action, Decision, Reason, refuse, route
 from .findings import Finding, Problem, findings
-from .request import Request, host_name
+from .request import MAX_PATH, Request, host_name
 from .stray import find_stray
 from .table import Move, Table
 
@@ -39,8 +39,11 @@ def decide(table: Table, request: Request) -> Decision:
 def check_request(table: Table, request: Request) -> Decision | None:
     """Return the decision for a request that no rule may look at, or None for all others.
 
-    That is one with control characters, and one whose host is not ours or not clear.
+    That is one with control characters, one with a path that is too long for any server, and one
+    whose host is not ours or not clear.
     """
+    if len(request.target) > MAX_PATH and len(request.target.partition("?")[0]) > MAX_PATH:
+        return refuse(Reason.TOO_LARGE, None, table.version)
     if request.has_control_characters:
         return refuse(Reason.UNREADABLE, None, table.version)
     hosts = request.hosts

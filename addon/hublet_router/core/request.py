@@ -10,6 +10,12 @@ from urllib.parse import unquote, unquote_plus, urlsplit
 
 from .formats import JsonObject, parse_json
 
+MAX_DECODED = 3
+"""How often text is decoded: some servers decode what was decoded before."""
+
+MAX_PATH = 16 * 1024
+"""Characters of a path that are read; a request with a longer one is refused."""
+
 MAX_BODY = 64 * 1024
 """Bytes of a body that are read for a credential; a longer one is not read at all."""
 
@@ -20,8 +26,9 @@ _FORM_TYPES = {"application/x-www-form-urlencoded"}
 _JSON_TYPES = {"application/json", "text/json"}
 _CHARSET = re.compile(r"""charset *= *"?(?:utf-?8|us-ascii|iso-8859-1)"?""")
 _PLAIN_CODINGS = {"", "identity", "chunked"}
-_TAIL = re.compile(r"[\0-\x20#;?][^/]*")
-_SUFFIX = re.compile(r"\.\w*\Z")
+_ODD = re.compile("[^/A-Za-z0-9_-]|//")
+_PARAMETERS = re.compile(";[^/]*")
+_TAIL = re.compile(r"[^/\w.-][^/]*")
 
 type Pairs = list[tuple[str, str]]
 
@@ -102,20 +109,19 @@ class Request:
         """The path without its query, in each way that a server may read it; mostly just one.
 
         `/%6Fauth//x/../v1;a=b/token` is `/oauth/v1/token` to some servers, and so are
-        `\\oauth\\v1\\token` and `/oauth/v1/token.json`; others decode twice, or take parameters
-        and dot segments as they stand.
+        `\\oauth\\v1\\token`, `/oauth/v1/token.json` and `/oauth/v1/token::$DATA`; others decode
+        twice, or take parameters and dot segments as they stand.
         """
-        path = raw = self.target.partition("?")[0]
-        if "#" in raw:
-            path = raw.partition("#")[0]
-        elif not ("%" in raw or "//" in raw or "." in raw or ";" in raw or "\\" in raw):
+        raw = self.target.partition("?")[0]
+        if raw == "*" or not _ODD.search(raw):
             return (raw,)
-        cut = "/".join([segment.partition(";")[0] for segment in path.split("/")])
-        plain, whole, uncut = [unquote(text).replace("\\", "/") for text in (cut, path, raw)]
-        twice = unquote(uncut).replace("\\", "/")
-        readings = [plain, whole, uncut, twice, unquote(twice).replace("\\", "/")]
-        readings += [_TAIL.sub("", text) for text in readings[1:]]
-        readings += [_SUFFIX.sub("", text) for text in readings]
+        path = raw.partition("#")[0]
+        layers = [_decoded(_PARAMETERS.sub("", path)), path, raw]
+        for _ in range(MAX_DECODED):
+            layers += {*map(_decoded, layers)} - {*layers}
+        readings = dict.fromkeys(layers)
+        readings |= dict.fromkeys(_TAIL.sub("", text) for text in layers)
+        readings |= dict.fromkeys([_without_suffix(text) for text in readings])
         return tuple(dict.fromkeys([*map(_resolved, readings), *readings]))
 
     @property
@@ -225,8 +231,23 @@ def _pairs(text: str) -> Pairs:
     return [(fold_name(name), value.strip()) for name, _, value in pairs]
 
 
+def _decoded(path: str) -> str:
+    """Decode percent and `%u006f` once, and take `\\` for `/`."""
+    if "%" in path:
+        path = unquote(path.replace("%u00", "%").replace("%U00", "%"))
+    return path.replace("\\", "/")
+
+
+def _without_suffix(path: str) -> str:
+    """Return the path without what follows the first dot of its last segment."""
+    parent, slash, name = path.rstrip("/").rpartition("/")
+    return parent + slash + name.partition(".")[0]
+
+
 def _resolved(path: str) -> str:
     """Resolve empty and dot segments (RFC 3986 section 5.2.4); a slash at the end stays."""
+    if path[:1] == "/" and "//" not in path and "/." not in path:
+        return path
     plain: list[str] = []
     last = ""
     for last in path.split("/"):

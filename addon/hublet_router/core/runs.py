@@ -11,12 +11,10 @@ from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from .formats import decode_leniently
+from .request import MAX_DECODED
 
 MIN_RUN = 16
 """Characters of the shortest run that is looked at: no credential is shorter."""
-
-MAX_DECODED = 3
-"""How often text is decoded: some servers decode what was decoded before."""
 
 _MARKS = b":@!$*"
 _KEPT = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_" + b"+/.~" + _MARKS

@@ -108,8 +108,9 @@ class Accounts:
 
 
 def account_id(text: str) -> str:
-    """Return one spelling of an account's id: to a server, `062515` is the number 62515."""
-    return text.lstrip("0") or "0" if text.isdecimal() and text.isascii() else text
+    """Return one spelling of an account's id: to a server, `+062515` is the number 62515."""
+    digits = text.lstrip("+")
+    return digits.lstrip("0") or "0" if digits.isdecimal() and digits.isascii() else text
 
 
 @dataclass(frozen=True, slots=True)
