@@ -55,7 +55,8 @@ ANSWERS: dict[Reason, tuple[HTTPStatus, str, str]] = {
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         "http_request_error",
         "The region cannot be read: a path and a credential may have 16 KiB each, and a body that"
-        " holds one 64 KiB without compression. Send less, or name the region by a credential in a header.",
+        " holds one 64 KiB without compression. Send less, or name the region by a credential in a"
+        " header.",
     ),
     Reason.NO_TABLE: (
         HTTPStatus.SERVICE_UNAVAILABLE,

@@ -33,7 +33,8 @@ def find_stray(
     """
     judged = [it.credential for it in found if it.credential and {*it.hublets} - {hublet}]
     for it in found:
-        if it.credential and not it.hublets:  # its own rule read nothing; another one's may
+        # Its own rule read nothing; another one's may.
+        if it.credential and not it.hublets and not it.rule.reads_hosts:
             for _, stray in _named(table, [run_alone(it.credential)]):
                 if stray.hublet != hublet:
                     return stray
