@@ -16,7 +16,7 @@ from hublet_router.core.lookup import (
     key_of,
 )
 from hublet_router.core.places import Form, Header, Path, Place, Query
-from hublet_router.core.readers import Account, Base64, Jwt, Protobuf, Reader, Regex
+from hublet_router.core.readers import Account, Base64, Coded, Jwt, Protobuf, Reader, Regex
 from synthetic import access_token, base64url, jwt, varint_field
 
 BEARER = Header("authorization", "bearer")
@@ -158,7 +158,7 @@ class Counting:
     def recognises(self, credential: str) -> bool:
         return self.reader.recognises(credential)
 
-    def sightings(self, texts: Iterable[str], plains: Iterable[bytes]) -> Iterator[tuple[str, str]]:
+    def sightings(self, texts: Iterable[str], plains: Iterable[Coded]) -> Iterator[tuple[str, str]]:
         return self.reader.sightings(texts, plains)
 
 

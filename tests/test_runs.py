@@ -85,4 +85,4 @@ def test_what_was_judged_is_left_out_with_its_parts() -> None:
 
 
 def test_a_run_alone_may_be_short_and_hold_anything() -> None:
-    assert run_alone("ZX. UX") == Runs(["ZX. UX", "zx. ux"], [b"eu\x17"])
+    assert run_alone("ZX. UX") == Runs(["ZX. UX", "zx. ux"], [("ZX. UX", b"eu\x17")])

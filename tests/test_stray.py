@@ -15,6 +15,7 @@ from synthetic import access_token, api_key, personal_access_key, private_app_to
 
 TABLE = load(pathlib.Path(__file__).parent.parent / "hublets.yaml")
 KEY, PAT, TOKEN = api_key("eu1"), private_app_token("eu1"), access_token("eu1")
+PAT_RULE = next(rule for rule in TABLE.rules if rule.name == "private-app-token")
 REFRESH = "/localdevauth/v1/auth/refresh"
 SLASHES = access_token("eu1", scopes=b"\xff\xfe").replace("-", "%2B").replace("_", "%2F")
 ESCAPED = "".join(f"\\u{ord(char):04x}" for char in personal_access_key("eu1"))
@@ -22,7 +23,7 @@ ESCAPED = "".join(f"\\u{ord(char):04x}" for char in personal_access_key("eu1"))
 
 def names(target: str, field: str = "", body: str = "", known: str = "") -> str | None:
     seen = Request("GET", ("api.hubapi.com",), target, (("x-any", field),), body.encode("latin-1"))
-    rule = TABLE.rules[0]
+    rule = PAT_RULE
     found = [Finding(rule.places[0], rule, known, ("na1",))] if known else []
     stray = find_stray(TABLE, seen, "na1", found)
     return stray.hublet if stray else None
@@ -105,7 +106,7 @@ def test_the_own_host_of_a_request_is_no_credential(written: str) -> None:
     ],
 )
 def test_what_its_own_rule_does_not_read_is_read_by_all(token: str) -> None:
-    rule = TABLE.rules[0]
+    rule = PAT_RULE
     seen = Request("GET", ("api.hubapi.com",), "/", (("authorization", f"Bearer {token}"),))
     stray = find_stray(TABLE, seen, "na1", [Finding(rule.places[0], rule, token)])
 
@@ -114,7 +115,7 @@ def test_what_its_own_rule_does_not_read_is_read_by_all(token: str) -> None:
 
 
 def test_what_was_clean_beside_a_judged_credential_is_read_again_without_it() -> None:
-    rule = TABLE.rules[0]
+    rule = PAT_RULE
     seen = Request("GET", ("api.hubapi.com",), "/?a=%65" + KEY[1:])
     judged = Finding(rule.places[0], rule, KEY, ("eu1",))
 
@@ -157,7 +158,7 @@ def test_a_credential_that_names_the_hublet_decided_may_hold_another_one(
 
 
 def test_a_credential_that_names_another_hublet_was_judged() -> None:
-    rule = TABLE.rules[0]
+    rule = PAT_RULE
     seen = Request("GET", ("api.hubapi.com",), f"/?x={KEY}")
     moved = Finding(rule.places[0], rule, KEY, ("eu1",))
 

@@ -31,6 +31,10 @@ class AccountReader(Protocol):
         """Return the accounts that the credential holds; empty when it holds none."""
 
 
+type Coded = tuple[str, bytes]
+"""A text that is base64, and what it is the base64 of."""
+
+
 class Reader(Protocol):
     """What a rule of the table reads its credential with."""
 
@@ -40,10 +44,10 @@ class Reader(Protocol):
     def recognises(self, credential: str) -> bool:
         """Return whether the credential is of this kind, though it may name none."""
 
-    def sightings(self, texts: Iterable[str], plains: Iterable[bytes]) -> Iterator[tuple[str, str]]:
+    def sightings(self, texts: Iterable[str], plains: Iterable[Coded]) -> Iterator[tuple[str, str]]:
         """Yield (text, name) for each of many texts that names one.
 
-        `plains` are what such texts are the base64 of; there, the text is empty.
+        `plains` are those that are base64, with what they are the base64 of.
         """
 
 
@@ -64,7 +68,7 @@ class Regex:
         """Return whether the pattern matches."""
         return self.pattern.search(credential) is not None
 
-    def sightings(self, texts: Iterable[str], _: Iterable[bytes]) -> Iterator[tuple[str, str]]:
+    def sightings(self, texts: Iterable[str], _: Iterable[Coded]) -> Iterator[tuple[str, str]]:
         """Yield each text in which the pattern finds a name."""
         return _sightings(self, filter(self.pattern.search, texts))
 
@@ -86,11 +90,11 @@ class Protobuf:
         """Return the field's texts."""
         return _texts(self._values(credential))
 
-    def sightings(self, _: Iterable[str], plains: Iterable[bytes]) -> Iterator[tuple[str, str]]:
+    def sightings(self, _: Iterable[str], plains: Iterable[Coded]) -> Iterator[tuple[str, str]]:
         """Yield each name in a message."""
-        for plain in plains:
+        for text, plain in plains:
             for name in _texts(self._values_in(plain)):
-                yield "", name
+                yield text, name
 
     def ids(self, credential: str) -> tuple[str, ...]:
         """Return the field's numbers as text: an account is usually one."""
@@ -141,7 +145,7 @@ class Jwt:
         """Return whether the credential begins like every JSON Web Token: with `{"` in base64."""
         return credential.startswith("eyJ") and credential.count(".") == 2
 
-    def sightings(self, texts: Iterable[str], _: Iterable[bytes]) -> Iterator[tuple[str, str]]:
+    def sightings(self, texts: Iterable[str], _: Iterable[Coded]) -> Iterator[tuple[str, str]]:
         """Yield each token that has the claim, also to lenient parsers."""
         for text in texts:
             if text.count(".") >= 2:
@@ -175,14 +179,14 @@ class Base64:
         """Return whether the pattern matches: to decode alone says little."""
         return bool(self.names(credential))
 
-    def sightings(self, texts: Iterable[str], plains: Iterable[bytes]) -> Iterator[tuple[str, str]]:
+    def sightings(self, texts: Iterable[str], plains: Iterable[Coded]) -> Iterator[tuple[str, str]]:
         """Yield each name in what is decoded, or in a text that has a part to decode."""
         if self.of:
             yield from _sightings(self, filter(self.of.search, texts))
         else:
-            for plain in filter(self.pattern.search, [it.decode("latin-1") for it in plains]):
-                for name in Regex(self.pattern).names(plain):
-                    yield "", name
+            for text, plain in plains:
+                for name in Regex(self.pattern).names(plain.decode("latin-1")):
+                    yield text, name
 
 
 def _sightings(reader: Reader, texts: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -220,6 +224,6 @@ class Account:
         """Return that it may be any text."""
         return True
 
-    def sightings(self, _: Iterable[str], __: Iterable[bytes]) -> Iterator[tuple[str, str]]:
+    def sightings(self, _: Iterable[str], __: Iterable[Coded]) -> Iterator[tuple[str, str]]:
         """Yield nothing."""
         yield from ()

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from .formats import decode_leniently
+from .readers import Coded
 from .request import MAX_DECODED
 
 MIN_RUN = 16
@@ -32,7 +33,7 @@ class Runs(NamedTuple):
     """The runs of a text, and what those decode to that are base64."""
 
     texts: list[str]
-    plains: list[bytes]
+    plains: list[Coded]
 
 
 def runs_of(text: str, judged: Iterable[str] = ()) -> Iterator[Runs]:
@@ -45,9 +46,9 @@ def runs_of(text: str, judged: Iterable[str] = ()) -> Iterator[Runs]:
     for _ in range(MAX_DECODED + 1):
         runs, coded = _parted(_words(data), seen)
         seen.update(runs)
-        plains = [*map(decode_leniently, coded)]
+        plains = [(it.decode(), decode_leniently(it)) for it in coded]
         yield Runs(_in_both_cases(runs), plains)
-        layers = [*plains]
+        layers = [plain for _, plain in plains]
         if b"%" in data or b"\\" in data:
             layers += {_unescaped(it) for it in _escaped(data)} - {data}
         if not layers:
@@ -58,7 +59,7 @@ def runs_of(text: str, judged: Iterable[str] = ()) -> Iterator[Runs]:
 def run_alone(text: str) -> Runs:
     """Return a text as the one run that it is."""
     data = text.encode("latin-1", "replace")
-    return Runs([text, text.lower()], [decode_leniently(data)])
+    return Runs([text, text.lower()], [(text, decode_leniently(data))])
 
 
 def _words(data: bytes) -> bytes:

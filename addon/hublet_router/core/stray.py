@@ -32,6 +32,9 @@ def find_stray(
     It is no finding that names another one: those were judged, and an account may have moved.
     """
     judged = [it.credential for it in found if it.credential and {*it.hublets} - {hublet}]
+    # Of the rules that read one value, the first that finds a name decides for it.
+    own = {it.credential.rstrip("=") for it in found if it.credential and it.hublets}
+    own |= {it.lower() for it in own}
     for it in found:
         # Its own rule read nothing; another one's may.
         if it.credential and not it.hublets and not it.rule.reads_hosts:
@@ -47,7 +50,7 @@ def find_stray(
             continue
         names = set()
         for run, stray in _named(table, runs_of(text, judged)):
-            if stray.hublet != hublet and host_name(run) != request.host:
+            if stray.hublet != hublet and not (run in own or host_name(run) == request.host):
                 return stray
             names.add(stray.hublet)
         if not judged and len(names) <= 1:
