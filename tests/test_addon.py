@@ -403,6 +403,49 @@ def test_a_flow_says_where_it_went_and_why(stage: Stage) -> None:
     assert "hublet" not in refused.metadata
 
 
+@pytest.mark.parametrize(
+    ("front", "host", "status"),
+    [
+        pytest.param("api.hubspot.com", API, 200, id="another domain of the table"),
+        pytest.param(API.upper(), API, 200, id="upper case"),
+        pytest.param("x.regional.example", API, 200, id="a label of a wildcard"),
+        pytest.param("api-eu1.internal.example", API, 421, id="the name of a region's own"),
+        pytest.param("localhost", API, 421, id="the proxy's own"),
+        pytest.param("regional.example", API, 421, id="no label of a wildcard"),
+    ],
+)
+def test_a_server_name_that_the_table_does_not_own_is_misdirected(
+    stage: Stage, front: str, host: str, status: int
+) -> None:
+    na1 = stage.upstream("na1", API, "api.hubspot.com", "x.regional.example")
+    stage.table(stage.table_text().replace("domains: [", "domains: ['*.regional.example', "))
+    stage.proxy()
+    with stage.client(front) as client:
+        assert client.get("/", host=host).status == status
+    assert na1.server_names == ([front] if status == 200 else [])
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "user:secret@x.regional.example", "http://x.regional.example", "a, b.regional.example",
+        "a\tb.regional.example", "[x].regional.example", f"{'x' * 64}.regional.example",
+        "\xe9.regional.example", "a%2eb.regional.example", ".regional.example",
+        "*.regional.example",
+    ],
+)  # fmt: skip
+def test_what_is_no_label_is_no_host_of_a_wildcard(
+    stage: Stage, host: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage.upstream("na1", "*.regional.example")
+    stage.table(stage.table_text().replace("domains: [", "domains: ['*.regional.example', "))
+    stage.proxy()
+    with stage.client() as client:
+        assert client.get("/", host=host).status in {400, 421}
+    assert stage.arrivals() == {"na1": 0}
+    assert "Traceback" not in caplog.text
+
+
 # foreign hosts
 
 

@@ -133,8 +133,7 @@ def test_one_row_is_marked_as_the_one_that_decided(
     explanation = explain(table, seen, status)
     assert explanation.decision == decision
     decided = [one for one in explanation.tried if one.why.endswith(": decided")]
-    is_path = decision.reason is Reason.TOO_LARGE and decision.credential is None
-    if is_path or decision.reason in {Reason.ANONYMOUS, Reason.CONFLICT, Reason.FOREIGN_HOST}:
+    if decision.reason in {Reason.ANONYMOUS, Reason.CONFLICT, Reason.FOREIGN_HOST}:
         assert decided == []
     else:
         (one,) = decided

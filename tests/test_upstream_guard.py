@@ -15,8 +15,9 @@ from mitmproxy.test import taddons, tflow
 
 from harness import Client, Stage, Upstream, bearer, read_request, request, wait_for
 from hublet_router.proxy.addon import HubletRouter
-from hublet_router.proxy.engine.upstream_guard import UpstreamGuard
+from hublet_router.proxy.engine.upstream_guard import UpstreamGuard, _is_hublet
 from hublet_router.proxy.routing.upstream import UpstreamHost
+from hublet_router.tablefile import loads
 from test_http2 import Http2Client
 
 API = "api.hubapi.com"
@@ -269,3 +270,47 @@ def test_a_timeout_that_nobody_can_meet_is_a_sentence(stage: Stage) -> None:
         stage.set_option(hublet_connect_timeout=0)
     with stage.client() as client:
         assert client.get("/", bearer("eu1")).hublet == "eu1"
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "other.example"])
+def test_a_foreign_host_that_leads_to_a_hublet_gets_no_byte(
+    stage: Stage, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look_up = socket.getaddrinfo
+    names = {"other.example": "127.0.0.1"}
+    monkeypatch.setattr(
+        socket,
+        "getaddrinfo",
+        lambda name, *more, **how: look_up(names.get(name, name), *more, **how),
+    )
+    na1 = stage.upstream("na1")
+    stage.upstream("eu1")
+    stage.table(stage.table_text(more="policy: {foreign: pass}"))
+    stage.proxy(mode="regular")
+    with stage.client() as client:
+        answer = client.get(f"http://{host}:{na1.port}/", bearer("eu1"), host=f"{host}:{na1.port}")
+    assert answer.status == 502
+    assert b"".join(na1.connections) == b""
+
+
+@pytest.mark.parametrize(
+    ("peer", "here", "is_one"),
+    [
+        pytest.param("192.0.2.7", "192.0.2.1", True, id="the address of an upstream"),
+        pytest.param("192.0.2.8", "192.0.2.1", False, id="another one"),
+        pytest.param("192.0.2.8", "192.0.2.8", True, id="this machine"),
+        pytest.param("::1", "::1", True, id="loopback"),
+    ],
+)
+@pytest.mark.parametrize("port", [8443, 8444])
+def test_what_was_connected_is_held_against_the_table(
+    peer: str, here: str, is_one: bool, port: int
+) -> None:
+    table = loads(
+        b"domains: [a.example]\ndefault: na1\n"
+        b"hublets: {na1: {upstream: 'http://192.0.2.7:8443'}, x: {upstream: 'http://no.invalid:8443'}}"
+        b"\ncredentials: [{name: a, in: {query: a}, hublet: {regex: '^(a)'}}]"
+    )
+    server = Server(address=("x", port), peername=(peer, port), sockname=(here, 1))
+
+    assert asyncio.run(_is_hublet(server, table)) is (is_one and port == 8443)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..core.decision import NONE, Decision, Reason, refuse
 from ..core.judge import decide
 from ..core.problem import problem
-from ..core.request import Request, host_name
+from ..core.request import Request
 from ..core.table import Table
 from ..proxy.live_table import LiveTable
 from ..proxy.observe.decision_log import entry
@@ -47,20 +47,20 @@ class Agent:
         """Return the actions that answer a message of HAProxy."""
         request, table = _UNREAD, self.live.table
         try:
-            request = head_of(asked)
+            request, sni = head_of(asked), asked["sni"]
+            assert sni is None or isinstance(sni, str)
+            request = replace(request, sni=sni or None)
             reads_body = table is not None and table.reads_body(request)
             if reads_body:
                 if message != WITH_BODY and not has_long_body(request):
                     return READS_BODY
                 body = body_of(asked, request) if message == WITH_BODY else None
                 request = replace(request, body=body)
-            sni = asked["sni"]
-            assert sni is None or isinstance(sni, str)
             started = time.perf_counter()
-            decision = _decide(table, request, sni)
+            decision = _decide(table, request)
             seconds = time.perf_counter() - started
             status = None if decision.upstream else problem(decision, table).status
-            answer = self._actions(decision, request, sni, status)
+            answer = self._actions(decision, request, request.sni, status)
             if self.log or self.counters or self.shadow.candidate.table:
                 decided = Decided(decision, table, seconds, request)
                 self._watch(decided, frame, reads_body, status)
@@ -123,10 +123,6 @@ class Agent:
         return table
 
 
-def _decide(table: Table | None, request: Request, sni: str | None) -> Decision:
-    """Decide by the table in use; TLS that was asked for another host is of a foreign one."""
-    if not table:
-        return refuse(Reason.NO_TABLE)
-    if sni and not table.owns(host_name(sni)):
-        return refuse(Reason.FOREIGN_HOST, None, table.version)
-    return decide(table, request)
+def _decide(table: Table | None, request: Request) -> Decision:
+    """Decide by the table in use."""
+    return decide(table, request) if table else refuse(Reason.NO_TABLE)

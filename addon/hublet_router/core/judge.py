@@ -46,13 +46,14 @@ def check_request(table: Table, request: Request) -> Decision | None:
         return refuse(Reason.TOO_LARGE, None, table.version)
     if request.has_control_characters:
         return refuse(Reason.UNREADABLE, None, table.version)
-    hosts = request.hosts
-    if hosts and hosts[0] in table.domains and len(set(hosts)) == 1:
+    hosts, sni = request.hosts, request.sni
+    owns_sni = sni is None or table.owns(host_name(sni))
+    if owns_sni and hosts and table.owns(hosts[0]) and len(set(hosts)) == 1:
         return None  # the usual spelling needs no reading
     owned = [table.owns(host_name(host)) for host in hosts]
     if not any(owned) and table.policy.foreign == "pass":
         return Decision(Action.PASS, None, None, Reason.FOREIGN_HOST, None, table.version)
-    if not all(owned) or request.host is None:
+    if not all(owned) or request.host is None or not owns_sni:
         return refuse(Reason.FOREIGN_HOST, None, table.version)
     return None
 
@@ -97,25 +98,39 @@ def _unlisted(table: Table, claims: Sequence[Claim]) -> Verdict | None:
 def _torn(
     table: Table, found: Sequence[Finding], claims: Sequence[Claim], moves: Sequence[Move | None]
 ) -> Verdict | None:
-    """Do two credentials disagree, or an account and a credential that it does not speak for?"""
-    if table.policy.conflict != "refuse" or not (moves or claims[1:]):
-        return None
-    is_torn = len({hublet for hublet, _, _ in claims}) > 1
-    if moves and not is_torn:
-        # What a credential says of its own account, nothing overrides.
-        own: set[str | None] = {hublet for hublet, it, _ in claims if it.accounts}
-        own |= {
-            table.default for it in found if it.accounts and not it.hublets and not it.is_beside
-        }
-        beside = [hublet for hublet, it, _ in claims if not it.accounts]
-        targets: set[str | None] = {move.to if move else None for move in moves}
-        is_torn = len(targets | own) > 1 or any(
-            move and hublet not in {move.to, move.source} for move in moves for hublet in beside
-        )
-    if not is_torn:
+    """Do credentials disagree, or accounts, or an account and one that it does not speak for?"""
+    if table.policy.conflict != "refuse" or not (
+        _credentials_differ(claims)
+        or _accounts_differ(table, found, claims, moves)
+        or _speaks_for_another(claims, moves)
+    ):
         return None
     rule = claims[0][1].rule.name if claims else None
     return refuse(Reason.CONFLICT, rule, table.version), None
+
+
+def _credentials_differ(claims: Sequence[Claim]) -> bool:
+    """Do two credentials name different Hublets?"""
+    return len({hublet for hublet, _, _ in claims}) > 1 if claims[1:] else False
+
+
+def _accounts_differ(
+    table: Table, found: Sequence[Finding], claims: Sequence[Claim], moves: Sequence[Move | None]
+) -> bool:
+    """Do two accounts, beside credentials or in them, live in different Hublets?"""
+    if not moves:
+        return False
+    homes = {move.to if move else None for move in moves}
+    # What a credential says of its own account, nothing overrides.
+    homes |= {hublet for hublet, it, _ in claims if it.accounts}
+    homes |= {table.default for it in found if it.accounts and not it.hublets and not it.is_beside}
+    return len(homes) > 1
+
+
+def _speaks_for_another(claims: Sequence[Claim], moves: Sequence[Move | None]) -> bool:
+    """Does an account move from another Hublet than the one that a credential names?"""
+    named = [hublet for hublet, it, _ in claims if not it.accounts]
+    return any(hublet not in {move.to, move.source} for move in moves if move for hublet in named)
 
 
 def _moved(

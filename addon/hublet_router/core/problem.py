@@ -54,9 +54,9 @@ ANSWERS: dict[Reason, tuple[HTTPStatus, str, str]] = {
     Reason.TOO_LARGE: (
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         "http_request_error",
-        "The region cannot be read: a path and a credential may have 16 KiB each, and a body that"
-        " holds one 64 KiB without compression. Send less, or name the region by a credential in a"
-        " header.",
+        "The region cannot be read: a credential may have 16 KiB, a path 20 KiB, and a body that"
+        " holds a credential 64 KiB without compression. Send less, or name the region by"
+        " a credential in a header.",
     ),
     Reason.NO_TABLE: (
         HTTPStatus.SERVICE_UNAVAILABLE,

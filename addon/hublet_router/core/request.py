@@ -13,7 +13,7 @@ from .formats import JsonObject, parse_json
 MAX_DECODED = 3
 """How often text is decoded: some servers decode what was decoded before."""
 
-MAX_PATH = 16 * 1024
+MAX_PATH = 20 * 1024
 """Characters of a path that are read; a request with a longer one is refused."""
 
 MAX_BODY = 64 * 1024
@@ -39,7 +39,7 @@ class Request:
 
     `hosts` is every name that it gives for its host (Host fields, `:authority`, an absolute URL),
     `target` the path with its query as sent, `headers` in order with lower-case names. `body` is
-    None if it is too long to be read.
+    None if it is too long to be read. `sni` is the server name for which the client speaks TLS.
     """
 
     method: str
@@ -47,6 +47,7 @@ class Request:
     target: str
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes | None = b""
+    sni: str | None = None
 
     @classmethod
     def of(

@@ -11,6 +11,7 @@ from .readers import AccountReader
 from .request import Request, host_name, ip_address
 
 MISDIRECTED, MIGRATING = 421, 477
+_LABEL = re.compile("[A-Za-z0-9_-]{1,63}")
 _NUMBER = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+))*")
 
 
@@ -173,7 +174,9 @@ class Table:
     def owns(self, host: str) -> bool:
         """Return whether requests for that host are routed; `*.` stands for exactly one label."""
         label, _, parent = host.partition(".")
-        return host in self.domains or (label != "" and f"*.{parent}" in self.domains)
+        if host in self.domains:
+            return label != "*"
+        return f"*.{parent}" in self.domains and _LABEL.fullmatch(label) is not None
 
     def is_upstream(self, host: str, port: int) -> bool:
         """Return whether a Hublet is there, however its address is written.

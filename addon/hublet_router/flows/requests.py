@@ -16,7 +16,8 @@ def request_head(flow: http.HTTPFlow, body: bytes | None = b"") -> Request:
     ]
     hosts = [value.strip() for name, value in headers if name == "host"] + _other_hosts(flow)
     target = request.data.path.decode("latin-1")
-    return Request(request.method, tuple(hosts), target, tuple(headers), body)
+    sni = flow.client_conn.sni
+    return Request(request.method, tuple(hosts), target, tuple(headers), body, sni)
 
 
 def request_with_body(flow: http.HTTPFlow) -> Request:

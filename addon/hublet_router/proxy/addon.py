@@ -210,7 +210,8 @@ class HubletRouter:
             retarget(flow, decision.upstream, request.host or "")
         elif decision.action is Action.PASS:
             sni = flow.client_conn.sni  # what mitmproxy would use where the target stays
-            flow.request.data.host = UpstreamHost(flow.request.host, flow.request.port, sni)
+            passed = UpstreamHost(flow.request.host, flow.request.port, sni)
+            flow.request.data.host, passed.passed_by = passed, table
         else:
             send_refusal(flow, decision, table)
         self._keep(flow, Decided(decision, table, seconds, request))

@@ -6,6 +6,9 @@ Each method that makes up for something in mitmproxy names the place or the issu
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable
+from ipaddress import ip_address
+from socket import SOCK_STREAM
 from typing import cast
 
 from mitmproxy import ctx, http
@@ -18,6 +21,7 @@ from mitmproxy.proxy.layers import HttpLayer
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.tls import TlsData
 
+from ...core.table import Table
 from ..options import reports_errors
 from ..routing.upstream import UpstreamHost
 from .backpressure import make_pausable, transports
@@ -28,6 +32,7 @@ from .log_filter import LogRedactor, lower_streaming_record
 LOOP = "hublet-router: the upstream is this proxy itself; fix the table"
 NO_ROUTE = "hublet-router: no decision names this destination, so nothing is sent there"
 
+logger = logging.getLogger(__name__)
 _connection_logger = logging.getLogger("mitmproxy.proxy.server")
 
 
@@ -128,12 +133,30 @@ class UpstreamGuard:
             seconds, task.cancel, f"hublet-router: no connection within {seconds} s"
         )
 
-    def server_connected(self, data: ServerConnectionHookData) -> None:
-        """Stop the clock of an upstream without TLS, and let one stream of HTTP/2 pause it."""
+    def server_connected(self, data: ServerConnectionHookData) -> Awaitable[None] | None:
+        """Stop the clock of an upstream without TLS, and let one stream of HTTP/2 pause it.
+
+        A way round the decision is ended here, before a byte is sent. It has a name or an address
+        of its own for a Hublet. The hook waits only for that: to wait costs all others time.
+        """
         if data.client.alpn == b"h2":
             make_pausable(data.client, data.server)
         if not data.server.tls:
             self._arrived(data.server, data.client)
+        host = data.server.address and data.server.address[0]
+        if isinstance(host, UpstreamHost) and host.passed_by:
+            return self._end_at_hublet(data, host.passed_by)
+        return None
+
+    async def _end_at_hublet(self, data: ServerConnectionHookData, table: Table) -> None:
+        """Close a connection for a foreign host that is one to a Hublet, or may be."""
+        may_be_one = True
+        try:
+            may_be_one = await _is_hublet(data.server, table)
+        finally:
+            if may_be_one and (writer := transports(data.client)[data.server].writer):
+                logger.warning("a connection for a foreign host led to a Hublet, and was closed")
+                writer.close()
 
     def tls_established_server(self, data: TlsData) -> None:
         """Stop the clock of an upstream with TLS."""
@@ -185,6 +208,25 @@ class UpstreamGuard:
         context = self.contexts.get(client.id)
         layers = context.layers if context else []
         return [layer for layer in layers if isinstance(layer, HttpLayer)]
+
+
+async def _is_hublet(server: Server, table: Table) -> bool:
+    """Return whether a connection has led to the address of an upstream.
+
+    This machine has addresses that nobody can list, so on it the port alone decides.
+    """
+    assert server.peername
+    assert server.sockname
+    (address, port, *_), here = server.peername, server.sockname[0]
+    hosts = {up.host for up in table.hublets.values() if up.port == port}
+    if hosts and (address == here or ip_address(address).is_loopback):
+        return True
+    resolve = asyncio.get_running_loop().getaddrinfo
+    found = await asyncio.gather(
+        *[resolve(host, port, type=SOCK_STREAM) for host in hosts], return_exceptions=True
+    )
+    known = [it for it in found if not isinstance(it, BaseException)]
+    return address in {info[4][0] for infos in known for info in infos}
 
 
 def _own_addresses() -> set[tuple[str, int]]:

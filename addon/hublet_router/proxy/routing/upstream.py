@@ -3,7 +3,7 @@
 from mitmproxy import http
 from mitmproxy.connection import Server
 
-from ...core.table import Upstream
+from ...core.table import Table, Upstream
 
 
 class UpstreamHost(str):
@@ -15,18 +15,20 @@ class UpstreamHost(str):
 
     - Hosts with different server names are not equal. They are pooled apart, each with its SNI.
       The same holds for the CA that their certificate is verified with.
+    - `passed_by` is the table that let a request for a foreign host pass, and None for a Hublet's.
     - An `UpstreamHost` never equals a plain `str`. So a request without a decision cannot reuse a
       pooled connection; mitmproxy must open one, and the upstream guard refuses it.
     - Streams of HTTP/3 are pooled apart by their flow's id: mitmproxy would send two of them over
       one HTTP/1 connection at a time, and crash.
     """
 
-    __slots__ = ("ca", "http2", "port", "server_name", "stream")
+    __slots__ = ("ca", "http2", "passed_by", "port", "server_name", "stream")
     port: int
     server_name: str | None
     stream: str | None
     ca: str | None
     http2: bool
+    passed_by: Table | None
 
     def __new__(
         cls,
@@ -43,6 +45,7 @@ class UpstreamHost(str):
         self.stream = stream
         self.ca = ca
         self.http2 = True
+        self.passed_by = None
         return self
 
     def retire(self) -> None:
@@ -57,6 +60,7 @@ class UpstreamHost(str):
             and self.stream == other.stream
             and self.ca == other.ca
             and self.http2 == other.http2
+            and self.passed_by is other.passed_by
             and str.__eq__(self, other)
         )
 
