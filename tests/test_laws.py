@@ -105,6 +105,7 @@ credentials:
 SHIPPED = load(Path(__file__).parent.parent / "hublets.yaml")
 FIRST_WINS = replace(TABLE, policy=replace(TABLE.policy, conflict="first"))
 CLIENT = tflow.tclient_conn()
+CLIENT.sni = None
 CLIENT.proxy_mode = ReverseMode.parse("reverse:https://unrouted.invalid")
 
 
