@@ -1,5 +1,6 @@
 """HAProxy with its agents while they are started, reloaded, stopped, killed and hung."""
 
+import json
 import signal
 import threading
 import time
@@ -15,6 +16,7 @@ from hublet_router.agent import spop
 from hublet_router.agent.connection import Connection
 from hublet_router.core.decision import Reason
 from hublet_router.core.problem import problem_of
+from hublet_router.proxy.observe.log_file import LogFile
 
 API = "api.hubapi.com"
 SILENT = problem_of(Reason.INTERNAL_ERROR)
@@ -206,6 +208,33 @@ def test_a_certificate_of_another_name_is_not_accepted(stage: Stage) -> None:
     with AgentInside(stage, table) as agent, HAProxy(table, [agent.port]) as edge:
         assert get(edge, "na1") == (503, None)
         assert stage.upstreams["na1"].requests == []
+
+
+class Logging(HAProxy):
+    """HAProxy with a log of its own."""
+
+    def export(self, table: Path) -> None:
+        super().export(table)
+        path = self.folder / "haproxy.cfg"
+        log = "  log stderr format raw local0\n  log-format 'asked %rt %HU'\n"
+        path.write_text(path.read_text().replace("frontend edge\n", f"frontend edge\n{log}"))
+
+
+def test_the_agents_log_and_haproxys_own_name_a_request_alike(stage: Stage, tmp_path: Path) -> None:
+    table = upstreams(stage, "na1", "eu1")
+    with AgentInside(stage, table) as agent:
+        agent.agent.log = LogFile(tmp_path / "log")
+        with Logging(table, [agent.port]) as edge:
+            for path in ("/crm/v1", "/crm/v2", "/crm/v3"):
+                with Client(edge.port) as client:
+                    client.get(path, bearer("eu1"))
+                    client.get(path, bearer("na1"))
+            said = edge.stop()
+        agent.agent.log.close()
+    lines = map(json.loads, (tmp_path / "log").read_text().splitlines())
+    ours = [f"asked {it['flow']} {it['path']}" for it in lines]
+    assert len(ours) == 6
+    assert [it for it in said.splitlines() if "/crm/" in it] == ours
 
 
 def test_forwarded_responses_name_the_hublet_on_demand(stage: Stage) -> None:

@@ -138,3 +138,21 @@ def test_the_command_proves_examples_and_recordings(
     assert re.search(r"^9 requests, each decided and forwarded as the table says$", said, re.M)
     (folder / "haproxy.cfg").write_text("")
     assert command_line([*words, "--prove"]) == 1
+
+
+def test_what_haproxy_itself_refuses_is_printed(
+    table: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    words = ["export", "haproxy", str(tmp_path / "edge"), "--table", str(table)]
+    assert command_line(words) == 0
+    flows = recording(tmp_path, ("GET", "https://api.hubapi.com/x#y", {}))
+    assert command_line([*words, "--prove", str(flows)]) == 1
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("flow ")
+    assert line.endswith(": answered with 400, but it is na1 ← anonymous")
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert command_line([*words, "--prove"]) == 2
+    assert "hublet-router export: HAProxy is not installed" in capsys.readouterr().err
