@@ -364,7 +364,7 @@ class Stage:
         settings.update(
             hublets=str(self.folder / "hublets.yaml"),
             ssl_verify_upstream_trusted_ca=str(authority()),
-            **options,
+            **{"hublet_drain_timeout": 0, **options},
         )
         self.running = asyncio.create_task(self.master.run())
         await asyncio.wait_for(self.seen.running_event.wait(), SECONDS)

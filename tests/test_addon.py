@@ -502,10 +502,10 @@ def test_law_1_an_exception_refuses(
 class Unguarded(HubletRouter):
     """An addon whose hook itself raises."""
 
-    def requestheaders(self, flow: http.HTTPFlow) -> None:
+    def decide_head(self, flow: http.HTTPFlow) -> None:
         broken()
 
-    def request(self, flow: http.HTTPFlow) -> None:
+    def decide_whole(self, flow: http.HTTPFlow) -> None:
         broken()
 
 
@@ -520,12 +520,12 @@ def test_law_1_a_connection_that_no_decision_names_is_not_opened(stage: Stage) -
 class UnguardedAtTimes(HubletRouter):
     """An addon whose hook raises for some requests."""
 
-    def requestheaders(self, flow: http.HTTPFlow) -> None:
+    def decide_head(self, flow: http.HTTPFlow) -> None:
         if flow.request.path == "/raise":
             broken()
-        super().requestheaders(flow)
+        super().decide_head(flow)
 
-    request = Unguarded.request
+    decide_whole = Unguarded.decide_whole
 
 
 def test_law_1_a_connection_that_is_open_already_is_not_lent_to_what_bears_no_stamp(
@@ -559,10 +559,10 @@ def test_law_1_a_refused_upload_finds_no_open_connection(stage: Stage) -> None:
 class Absent(WithoutUpstreamGuard):
     """An addon that does nothing at all."""
 
-    def requestheaders(self, flow: http.HTTPFlow) -> None:
+    def decide_head(self, flow: http.HTTPFlow) -> None:
         """Do nothing."""
 
-    request = requestheaders
+    decide_whole = decide_head
 
 
 def test_law_1_the_launch_target_leads_nowhere(stage: Stage) -> None:
@@ -775,23 +775,23 @@ def test_a_recorded_flow_is_annotated_once_and_left_where_it_is(tmp_path: Path) 
     router = configured(hublets=table_in(tmp_path))
     flow = recorded(b"refresh_token=eu1-0")
     before = flow.request.copy()
-    router.requestheaders(flow)
-    router.request(flow)
+    router.decide_head(flow)
+    router.decide_whole(flow)
     assert flow.comment == "eu1 ← refresh-token"
     assert flow.request.get_state() == before.get_state()
     router.live.table = loads(
         (tmp_path / "hublets.yaml").read_bytes().replace(b"eu1:", b"eu2:").replace(b"eu1", b"eu2")
     )
-    router.requestheaders(flow)
+    router.decide_head(flow)
     assert flow.metadata["hublet"] == "eu1"
 
 
 def test_a_recorded_flow_stays_as_it_is_without_a_table_or_with_an_error() -> None:
     router = HubletRouter()
     flow = recorded(b"")
-    router.requestheaders(flow)
+    router.decide_head(flow)
     flow.error = Error("it failed then")
-    router.requestheaders(flow)
+    router.decide_head(flow)
     assert flow.metadata == {}
 
 

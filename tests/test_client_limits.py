@@ -3,19 +3,16 @@
 import asyncio
 
 import pytest
-from mitmproxy.addons.tlsconfig import TlsConfig
 from mitmproxy.options import Options
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import ClientTLSLayer, HttpLayer
 from mitmproxy.proxy.layers.http import HTTPMode
 from mitmproxy.proxy.layers.http._http1 import Http1Server
-from mitmproxy.test import taddons, tflow
+from mitmproxy.test import tflow
 
-from harness import confdir
 from hublet_router.proxy.engine.client_limits import (
     MAX_UNREAD,
     BoundedReader,
-    make_certificate_store,
     unread,
 )
 
@@ -71,20 +68,3 @@ def test_only_what_http1_has_of_a_client_counts() -> None:
     assert unread(context, client) == 14
     layer.connections.clear()
     assert unread(context, client) == 5
-
-
-def test_certificate_store_is_made_once() -> None:
-    tls = TlsConfig()
-    with taddons.context(tls, options=Options(confdir=str(confdir()))):
-        tls.certstore = None  # type: ignore[assignment]  # as it is before mitmproxy runs
-        make_certificate_store()
-        made = tls.certstore
-        assert made
-        make_certificate_store()
-        assert tls.certstore is made
-
-
-def test_mitmproxy_without_tls_needs_no_certificate_store() -> None:
-    with taddons.context() as context:
-        make_certificate_store()
-        assert context.master.addons.get("tlsconfig") is None

@@ -4,6 +4,7 @@ import asyncio
 import threading
 import urllib.request
 from collections.abc import Iterator
+from http.client import HTTPException
 from urllib.error import HTTPError
 
 import pytest
@@ -118,3 +119,26 @@ def test_what_cannot_be_listened_at_is_a_sentence(address: str) -> None:
 def test_a_port_that_is_taken_is_a_sentence(taken: int) -> None:
     with pytest.raises(OptionsError, match=f"cannot listen at 127.0.0.1:{taken}: Address already"):
         Endpoint(f"127.0.0.1:{taken}", metrics, ready, LOOP)
+
+
+def test_a_probe_that_does_not_wait_is_no_news(
+    loop: asyncio.AbstractEventLoop, capfd: pytest.CaptureFixture[str]
+) -> None:
+    class Exposition:
+        """Fails as it is told."""
+
+        error: Exception = BrokenPipeError()
+
+        def __call__(self, _: str) -> tuple[bytes, str]:
+            raise self.error
+
+    exposition = Exposition()
+    endpoint = Endpoint(":0", exposition, ready, loop)
+    try:
+        for error, count in ((BrokenPipeError(), 0), (KeyError(), 1)):
+            exposition.error = error
+            with pytest.raises(HTTPException):
+                fetch(endpoint.port, "/metrics")
+            assert capfd.readouterr().err.count("Traceback") == count
+    finally:
+        endpoint.close()

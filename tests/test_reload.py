@@ -114,7 +114,7 @@ def test_a_script_that_vanishes_sends_nothing_anywhere_and_is_taken_back(running
     wait_for(lambda: running.status() == 200)
 
 
-@pytest.mark.parametrize("harm", ["vanished", "broken"])
+@pytest.mark.parametrize("harm", ["vanished", "broken", "replaced"])
 def test_a_regular_proxy_without_its_script_is_no_open_proxy(
     stage: Stage, tmp_path: Path, harm: str
 ) -> None:
@@ -131,14 +131,19 @@ def test_a_regular_proxy_without_its_script_is_no_open_proxy(
         away, broken = running.script.with_suffix(".away"), "this is not Python\n"
         if harm == "vanished":
             running.script.rename(away)
-        else:
+        elif harm == "broken":
             running.edit(running.script, lambda text: broken + text)
+        else:  # by a script that loads, and is not ours
+            ours = running.script.read_text()
+            running.edit(running.script, lambda _: "addons = []\n")
         wait_for(lambda: status() == 502)
         assert other.connections == []
         if harm == "vanished":
             away.rename(running.script)
-        else:
+        elif harm == "broken":
             running.edit(running.script, lambda text: text.removeprefix(broken))
+        else:
+            running.edit(running.script, lambda _: ours)
         wait_for(lambda: status() == 421)
         assert other.connections == []
     finally:

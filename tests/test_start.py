@@ -26,12 +26,12 @@ credentials:
 
 
 def start(
-    tool: str, *arguments: str, cwd: Path = ROOT, script: Path = SCRIPT
+    tool: str, *arguments: str, cwd: Path = ROOT, script: Path = SCRIPT, home: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """Run a tool that must end by itself, on a terminal: mitmproxy wants one."""
     command: list[str | Path] = [
         BIN / tool, "-s", script, "--listen-host", "127.0.0.1", "--listen-port", str(free_port()),
-        "--set", f"confdir={confdir()}", *arguments,
+        *([] if home else ["--set", f"confdir={confdir()}"]), *arguments,
     ]  # fmt: skip
     if tool == "mitmweb":
         command += ["--no-web-open-browser", "--web-port", str(free_port())]
@@ -40,7 +40,7 @@ def start(
         return subprocess.run(
             command, stdin=there, stdout=there if tool == "mitmproxy" else subprocess.PIPE,
             stderr=subprocess.PIPE, text=True, timeout=60, cwd=cwd, check=False,
-            env={**os.environ, "TERM": "xterm"},
+            env={**os.environ, "TERM": "xterm", **({"HOME": home} if home else {})},
         )  # fmt: skip
     finally:
         os.close(here)
@@ -86,6 +86,23 @@ def test_law_1_an_option_that_cannot_be_taken_stops_the_start(tool: str) -> None
     ended = start(tool, "--set", "hublet_demo=true", "--set", "hublet_demo=false")
     assert ended.returncode == 1
     assert "Received multiple values for hublet_demo: ['true', 'false']" in said(ended)
+    assert "Traceback" not in said(ended)
+
+
+@pytest.mark.parametrize("tool", ["mitmdump", "mitmproxy", "mitmweb"])
+def test_a_confdir_that_cannot_be_written_is_a_sentence(tool: str) -> None:
+    """As for a user without a home, and where the root is read-only."""
+    ended = start(tool, home="/proc/nowhere")
+    assert ended.returncode == 1
+    assert "confdir ~/.mitmproxy cannot be written: No such file or directory;" in said(ended)
+    assert "name a folder that can, with --set confdir=FOLDER" in said(ended)
+    assert "Traceback" not in said(ended)
+
+
+def test_a_proxy_behind_the_router_stops_the_start() -> None:
+    ended = start("mitmdump", "--mode", "upstream:http://127.0.0.1:1")
+    assert ended.returncode == 1
+    assert "mode upstream:http://127.0.0.1:1 would send each request to another" in said(ended)
     assert "Traceback" not in said(ended)
 
 
@@ -158,26 +175,3 @@ def is_open(port: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def test_clients_that_call_during_the_start_are_served_and_do_not_end_it(tmp_path: Path) -> None:
-    table = tmp_path / "hublets.yaml"
-    table.write_text(TABLE.replace("PORT", str(free_port())))
-    port = free_port()
-    command: list[str | Path] = [
-        BIN / "mitmdump", "-s", SCRIPT, "--mode", "reverse:https://unrouted.invalid",
-        "--listen-host", "127.0.0.1", "--listen-port", str(port),
-        "--set", f"hublets={table}", "--set", f"confdir={confdir()}",
-    ]  # fmt: skip
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as proxy:
-        statuses: list[int] = []
-        while len(statuses) < 5 and proxy.poll() is None:
-            try:
-                with Client(port) as client:
-                    statuses.append(client.get("/", bearer("zz9")).status)
-            except OSError:
-                continue  # it does not listen yet
-        proxy.terminate()
-        log, _ = proxy.communicate()
-    assert statuses == [421] * 5
-    assert b"Addon error" not in log

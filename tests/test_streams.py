@@ -149,7 +149,7 @@ def test_a_client_that_waits_for_100_is_refused_before_it_sends(
     raw = head("/oauth/v1/token", *fields, "Expect: 100-continue", size=UPLOAD, chunked=False)
     with Client(running.port) as client:
         client.socket.sendall(raw)
-        assert client.receive_until(b"\r\n\r\n").startswith(b"HTTP/1.1 502 ")
+        assert client.receive_until(b"\r\n\r\n")[9:12] in {b"413", b"421"}
 
 
 def test_a_client_that_waits_for_100_gets_it_where_it_is_routed(running: Mitmdump) -> None:
@@ -287,9 +287,9 @@ class StreamsAll:
 class StreamsFirst(HubletRouter):
     """The same, before ours."""
 
-    def requestheaders(self, flow: http.HTTPFlow) -> None:
+    def decide_head(self, flow: http.HTTPFlow) -> None:
         flow.request.stream = True
-        super().requestheaders(flow)
+        super().decide_head(flow)
 
 
 @pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
@@ -345,7 +345,7 @@ def test_an_upload_waits_with_its_client_while_its_region_does_not_accept(
         peak = mitmdump.peak()
         raw = head("/", bearer("na1"), size=UPLOAD, chunked=False)
         answer = try_upload(mitmdump.port, raw, UPLOAD, chunked=False)
-        assert answer is None or answer.status == 502
+        assert answer is None or answer.status == 504
         assert mitmdump.peak() - peak < 20 * MIB
         assert mitmdump.routes()
     finally:

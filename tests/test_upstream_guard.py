@@ -49,12 +49,12 @@ def never_accepts() -> Iterator[int]:
             one.close()
 
 
-def test_an_upstream_that_never_accepts_is_a_502_in_time(stage: Stage, never_accepts: int) -> None:
+def test_an_upstream_that_never_accepts_is_a_504_in_time(stage: Stage, never_accepts: int) -> None:
     eu1, guard = start(stage)
     spoil(stage, eu1.url, f"http://127.0.0.1:{never_accepts}")
     with stage.client() as client:
         answer = client.get("/", bearer("eu1"))
-    assert answer.status == 502
+    assert answer.status == 504
     assert b"hublet-router: no connection within 1 s" in answer.body
     assert stage.upstreams["na1"].connections == []
     assert guard.deadlines == {}

@@ -1,6 +1,7 @@
 """The answer to a refused request: a problem document that a caller can act on."""
 
 import json
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -72,6 +73,27 @@ ANSWERS: dict[Reason, tuple[HTTPStatus, str, str]] = {
 }
 
 
+# What a Hublet did instead of an answer, by the error type of RFC 9209 section 2.3.
+FAILURES: dict[str, tuple[HTTPStatus, str]] = {
+    "connection_timeout": (HTTPStatus.GATEWAY_TIMEOUT, "did not accept a connection in time"),
+    "connection_refused": (HTTPStatus.BAD_GATEWAY, "refused the connection"),
+    "connection_terminated": (
+        HTTPStatus.BAD_GATEWAY,
+        "closed the connection before its answer was complete",
+    ),
+    "destination_ip_unroutable": (HTTPStatus.BAD_GATEWAY, "cannot be reached from here"),
+    "dns_error": (HTTPStatus.BAD_GATEWAY, "has a name that cannot be resolved"),
+    "http_protocol_error": (HTTPStatus.BAD_GATEWAY, "gave an answer that cannot be read"),
+    "proxy_loop_detected": (HTTPStatus.BAD_GATEWAY, "is this router itself"),
+    "tls_certificate_error": (
+        HTTPStatus.BAD_GATEWAY,
+        "did not prove by its certificate what it is",
+    ),
+    "tls_protocol_error": (HTTPStatus.BAD_GATEWAY, "could not agree on TLS with this router"),
+}
+UNAVAILABLE = "destination_unavailable"
+
+
 class Problem(NamedTuple):
     """A status, the fields of a head but for Content-Length, and a body."""
 
@@ -97,9 +119,29 @@ def problem_of(reason: Reason, status: HTTPStatus | None = None) -> Problem:
         "detail": sentence,
         "reason": reason.value,
     }
+    return _problem(status, f'{PROXY_NAME}; error={error}; details="{reason}"', document)
+
+
+def failure(hublet: str | None, error: str | None) -> Problem:
+    """Return the answer to a request whose Hublet gave none; it names no address."""
+    status, what = FAILURES.get(error or "", (HTTPStatus.BAD_GATEWAY, "cannot be reached"))
+    error = error if error in FAILURES else UNAVAILABLE
+    document = {
+        "title": status.phrase,
+        "status": status.value,
+        "detail": f"{f'Hublet {hublet}' if hublet else 'The server'} {what}. Try again later; the"
+        " operator finds why in the router's log.",
+        "reason": error,
+        **({"hublet": hublet} if hublet else {}),
+    }
+    hop = f'; next-hop="{hublet}"' if hublet else ""
+    return _problem(status, f"{PROXY_NAME}{hop}; error={error}", document)
+
+
+def _problem(status: HTTPStatus, proxy_status: str, document: Mapping[str, object]) -> Problem:
     fields = {
         "Content-Type": "application/problem+json",
-        "Proxy-Status": f'{PROXY_NAME}; error={error}; details="{reason}"',
+        "Proxy-Status": proxy_status,
         "Cache-Control": "no-store",
     }
     return Problem(status, fields, json.dumps(document, indent=1).encode() + b"\n")

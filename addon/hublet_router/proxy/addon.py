@@ -15,7 +15,7 @@ from mitmproxy.certs import CertStore
 from mitmproxy.exceptions import OptionsError
 
 from ..analysis.fingerprint import KeyFileError, fingerprint
-from ..core.decision import Action, Reason, refuse
+from ..core.decision import Action, Decision, Reason, refuse
 from ..core.judge import decide
 from ..core.request import MAX_BODY, Request
 from ..core.table import Table
@@ -23,11 +23,15 @@ from ..demo.hublets import DemoHublets
 from ..flows.requests import body_size, request_head, request_with_body
 from ..tablefile import table_path
 from .commands import Commands
-from .engine.client_limits import make_certificate_store
 from .engine.dispatch import Dispatch
+from .engine.drain import Drain
+from .engine.early_clients import EarlyClients, make_certificate_store
+from .engine.error_pages import ErrorPages
 from .engine.har_files import HarFiles
 from .engine.http1 import Http1Cures, settle_expectation
 from .engine.http2 import Http2Cures
+from .engine.last_word import LastWord
+from .engine.modes import Modes
 from .engine.tls import TlsCures
 from .engine.unload_guard import Standby
 from .engine.upstream_ca import UpstreamCa
@@ -47,9 +51,12 @@ from .routing.grpc_status import grpc_answer, is_grpc
 from .routing.passing import keep_copy, pass_on, pass_request_on
 from .routing.proxy_status import ProxyStatus
 from .routing.refusal import send_refusal
-from .routing.upstream import UpstreamHost, retarget
+from .routing.upstream import UpstreamHost, outgoing, retarget
 
 logger = logging.getLogger(__name__)
+
+BODY_SECONDS = 1.0
+"""Seconds that a request which is refused has to send its body before it is answered anyway."""
 
 
 class HubletRouter:
@@ -63,17 +70,30 @@ class HubletRouter:
         self.overrides = Overrides()
         self.ledger: Ledger = WeakKeyDictionary()
         # mitmproxy calls the hooks of these too, in this order
+        self.early_clients = EarlyClients()
         self.upstream_guard = UpstreamGuard()
+        self.drain = Drain(self.upstream_guard.contexts)
         self.misdirected = MisdirectedAnswers(self.ledger)
         self.shadow = Shadow()
         self.usage = Usage(self.ledger)
         self.decision_log = DecisionLog(self.ledger)
         self.metrics = Metrics(
-            self.ledger, self.live, [self.decision_log, self.misdirected, self.shadow]
+            self.ledger,
+            self.live,
+            self._unready,
+            [self.decision_log, self.misdirected, self.shadow],
         )
         self.commands = Commands(self.live, self.usage, self.misdirected, self.overrides)
+        self.error_pages = ErrorPages(
+            self.ledger, self.upstream_guard.contexts, self._refuse_unread
+        )
+        self.last_word = LastWord(self.decide_head, self.decide_whole)
         self.addons = [
+            Modes(),
+            self.early_clients,
             self.upstream_guard,
+            self.error_pages,  # before what logs and counts: it answers requests that have failed
+            self.drain,  # before the log: it says of a request that was cut what cut it
             self.misdirected,
             self.shadow,
             self.usage,
@@ -122,19 +142,21 @@ class HubletRouter:
             self.live.use(self.live.path)
 
     def running(self) -> None:
-        """Watch the table."""
+        """Watch the table, and take the last place among the addons."""
+        self.last_word.append()
         self.live.start_watching()
 
     def done(self) -> None:
         """Stop what runs beside the hooks."""
         with suppress(ValueError, RuntimeError, NotImplementedError):
             asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
+        self.last_word.remove()
         self.live.close()
         self.demo.close()
 
-    # flows
+    # flows; `LastWord` calls the two that decide
 
-    def requestheaders(self, flow: http.HTTPFlow) -> None:
+    def decide_head(self, flow: http.HTTPFlow) -> None:
         """Decide before a byte leaves, unless a rule has to see the body first."""
         if flow.error:
             return
@@ -149,21 +171,23 @@ class HubletRouter:
             size = body_size(flow.request) if table and table.reads_body(request) else 0
             if size == 0:
                 self._decide_now(flow, request)
-                pass_request_on(flow)
+                if isinstance(flow.request.host, UpstreamHost):
+                    pass_request_on(flow)
             elif flow.request.stream or (size or 0) > MAX_BODY:
                 self._decide_now(flow, replace(request, body=None))  # the body is never whole
-            # Else wait for the body: `request` decides. One whose length is not known may turn out
-            # to be too long: mitmproxy streams it then, without a stamp, and the guard refuses it.
+            # Else wait for the body: `decide_whole` decides. One whose length is not known may turn
+            # out to be too long: mitmproxy streams it then, without a stamp, and the guard refuses
+            # it; `_refuse_unread` says why.
         except Exception as error:
             self._fail(flow, error)
 
-    def request(self, flow: http.HTTPFlow) -> None:
-        """Decide what waited for its body, and whatever else bears no stamp of this addon."""
+    def decide_whole(self, flow: http.HTTPFlow) -> None:
+        """Decide what waited for its body, bears no stamp, or was edited since its decision."""
         keep_copy(flow.request)
         if flow.error or flow.response or not flow.live:
             return
         try:
-            if not isinstance(flow.request.host, UpstreamHost):
+            if not isinstance(flow.request.host, UpstreamHost) or self._is_edited(flow):
                 self._decide_now(flow, request_with_body(flow))
         except Exception as error:
             self._fail(flow, error)
@@ -191,8 +215,19 @@ class HubletRouter:
 
     # one way to do each thing
 
+    def _is_edited(self, flow: http.HTTPFlow) -> bool:
+        """Return whether another addon or a person has changed what the decision was made of."""
+        if flow.request.stream:
+            return False  # it has left
+        decided = self.ledger.get(flow)
+        if not (decided and decided.request and decided.left == outgoing(flow.request)):
+            return True
+        is_new = bool(flow.request.raw_content) and decided.request.body == b""
+        return is_new and bool(decided.table and decided.table.reads_body(decided.request))
+
     def _decide_now(self, flow: http.HTTPFlow, request: Request) -> None:
         """Decide, do what the decision says, or what overrides it, and keep it."""
+        flow.request.data.host = str(flow.request.host)  # no stamp of an earlier decision stays
         table = self.live.table
         started = time.perf_counter()
         decision = decide(table, request) if table else refuse(Reason.NO_TABLE)
@@ -213,10 +248,22 @@ class HubletRouter:
             passed = UpstreamHost(flow.request.host, flow.request.port, sni)
             flow.request.data.host, passed.passed_by = passed, table
         else:
-            send_refusal(flow, decision, table)
-        self._keep(flow, Decided(decision, table, seconds, request))
+            self._send_refusal(flow, decision, table)
+        left = outgoing(flow.request)
+        self._keep(flow, Decided(decision, table, seconds, request, left))
         if flow.response and decision.action is Action.REFUSE and is_grpc(flow.request):
             flow.response = grpc_answer(flow)
+
+    def _send_refusal(self, flow: http.HTTPFlow, decision: Decision, table: Table | None) -> None:
+        send_refusal(flow, decision, table)
+        if not (flow.response or flow.request.stream):
+            self.error_pages.end_within(flow, BODY_SECONDS)
+
+    def _refuse_unread(self, flow: http.HTTPFlow) -> None:
+        """Refuse a request whose body turned out too long for the rule that had to read it."""
+        table = self.live.table
+        decision = refuse(Reason.TOO_LARGE, table=table.version if table else None)
+        self._keep(flow, Decided(decision, table, 0, request_head(flow, None)))
 
     def _keep(self, flow: http.HTTPFlow, decided: Decided) -> None:
         annotate(flow, decided.decision)
@@ -227,7 +274,7 @@ class HubletRouter:
         logger.error("%s; the request is refused", described(error))
         flow.request.data.host = str(flow.request.host)
         decision = refuse(Reason.INTERNAL_ERROR)
-        send_refusal(flow, decision)
+        self._send_refusal(flow, decision, None)
         self._keep(flow, Decided(decision, None, 0))
 
     def _annotate_recorded(self, flow: http.HTTPFlow) -> None:
@@ -236,6 +283,14 @@ class HubletRouter:
             annotate(flow, decide(self.live.table, request_with_body(flow)))
 
     # the table
+
+    def _unready(self) -> str:
+        """Return why no request should be sent here, or nothing."""
+        if self.drain.is_draining:
+            return "draining"
+        if not self.early_clients.is_over:
+            return "starting"
+        return "" if self.live.table else "no table"
 
     def _accept(self, table: Table, path: Path) -> Table:
         """Log and return the table to use from now on; refuse one that the demo cannot serve."""

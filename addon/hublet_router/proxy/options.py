@@ -47,6 +47,13 @@ OPTIONS = (
         " what it received.",
     ),
     Option(
+        "hublet_drain_timeout",
+        int,
+        10,
+        "Seconds that requests under way get after SIGTERM or SIGINT. A second signal ends at"
+        " once.",
+    ),
+    Option(
         "hublet_fast_dispatch",
         bool,
         True,

@@ -1,9 +1,8 @@
-"""The client's side of a connection: what mitmproxy may keep of it, and an early client."""
+"""The client's side of a connection: what mitmproxy may keep of it."""
 
 import asyncio
 from collections.abc import Callable
 
-from mitmproxy import ctx
 from mitmproxy.connection import Client
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import ClientTLSLayer, HttpLayer
@@ -28,9 +27,15 @@ class BoundedReader(PausableReader):
         super().__init__(reader)
         self._unread = unread
         self._unread_at_most = 0
+        self._is_first = True
 
     async def read(self, size: int) -> bytes:
         """Return what has come, or b"" at the end, or where too much is unread."""
+        if self._is_first:
+            # mitmproxy starts the task that reads eagerly, and crashes where that closes the
+            # connection before it has suspended once (`handle_client` in proxy/server.py).
+            self._is_first = False
+            await asyncio.sleep(0)
         if self._unread_at_most > MAX_UNREAD:  # else there is no need to look
             self._unread_at_most = self._unread()
             if self._unread_at_most > MAX_UNREAD:
@@ -38,17 +43,6 @@ class BoundedReader(PausableReader):
         data = await super().read(size)
         self._unread_at_most += len(data)
         return data
-
-
-def make_certificate_store() -> None:
-    """Have `tlsconfig` make its certificate store before it has to answer a client.
-
-    mitmproxy makes it in `running`, but listens before that. Without it the request of
-    an early client fails, and ends the process (`TlsConfig.request` in addons/tlsconfig.py).
-    """
-    tls = ctx.master.addons.get("tlsconfig")
-    if tls and tls.certstore is None:
-        tls.configure({"confdir"})
 
 
 def unread(context: Context | None, client: Client) -> int:

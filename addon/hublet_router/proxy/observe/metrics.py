@@ -1,7 +1,7 @@
 """The metrics endpoint, and the hooks that feed it."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from mitmproxy import ctx, http
@@ -38,9 +38,16 @@ class Metrics:
 
     name = "hublet-router-metrics"
 
-    def __init__(self, ledger: Ledger, live: LiveTable, features: Sequence[Measured]) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        live: LiveTable,
+        unready: Callable[[], str],
+        features: Sequence[Measured],
+    ) -> None:
         self.ledger = ledger
         self.live = live
+        self.unready = unready
         self.features = features
         self.endpoint: Endpoint | None = None
         self.counters: Counters | None = None
@@ -60,7 +67,7 @@ class Metrics:
             self.endpoint = Endpoint(
                 address,
                 self.counters.exposition,
-                lambda: "" if self.live.table else "no table",
+                self.unready,
                 ctx.master.event_loop,
             )
 

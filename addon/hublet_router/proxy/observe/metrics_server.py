@@ -3,6 +3,7 @@
 import asyncio
 import re
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from http import HTTPStatus
@@ -68,6 +69,11 @@ class _Server(ThreadingHTTPServer):
         self.loop = loop
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         super().__init__(address, _Handler)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Pass over a probe that did not wait for its answer; socketserver prints a traceback."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
     def is_alive(self) -> bool:
         """Ask the event loop for a sign of life."""

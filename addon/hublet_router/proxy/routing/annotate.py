@@ -12,12 +12,16 @@ from ...core.table import Table
 
 
 class Decided(NamedTuple):
-    """A decision, with the table and the request that it was made of, and the seconds it took."""
+    """A decision, with the table and the request that it was made of, and the seconds it took.
+
+    `left` is what `outgoing` said of the request when it was left to mitmproxy.
+    """
 
     decision: Decision
     table: Table | None
     seconds: float
     request: Request | None = None
+    left: tuple[object, ...] = ()
 
 
 type Ledger = WeakKeyDictionary[http.HTTPFlow, Decided]

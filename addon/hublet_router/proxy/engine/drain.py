@@ -1,0 +1,215 @@
+"""A gentle end: no new connections, and time for the requests that are under way.
+
+mitmproxy ends at once, and cuts them (`Master.shutdown` in master.py). Its signal handlers, the
+console and mitmweb all look that method up when they need it, so it is replaced on the master.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from functools import partial
+
+from hyperframe.frame import GoAwayFrame
+from mitmproxy import ctx, http
+from mitmproxy.connection import Client
+from mitmproxy.exceptions import OptionsError
+from mitmproxy.flow import Error
+from mitmproxy.log import ALERT
+from mitmproxy.proxy import commands
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layers import HttpLayer
+from mitmproxy.proxy.layers.http._hooks import HttpErrorHook
+from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
+
+from ..options import reports_errors
+from .inject import handlers, inject
+
+logger = logging.getLogger(__name__)
+
+POLL = 0.05
+"""Seconds between two looks whether all is answered."""
+
+QUIET_LOOKS = 20
+"""Looks in which no client sent a byte, until their connections are taken for idle.
+
+A client may send its next request just now; it is answered, and learns from that to go elsewhere.
+"""
+
+CLOSING = 1.0
+"""Seconds that mitmproxy has to close what is left."""
+
+CUT = "hublet-router: the router ended before the answer did"
+
+
+class Drain:
+    """Answers what is under way before mitmproxy ends, for `hublet_drain_timeout` seconds."""
+
+    name = "hublet-router-drain"
+
+    def __init__(self, contexts: Mapping[str, Context]) -> None:
+        self.is_draining = False
+        self._contexts = contexts  # of each client by its id: they lead to its HTTP layers
+        self._flows: dict[str, set[http.HTTPFlow]] = {}  # under way, by the id of their client
+        self._is_cut = False
+        self._task: asyncio.Task[None] | None = None
+
+    @reports_errors
+    def configure(self, updated: set[str]) -> None:
+        """Raise OptionsError for a time that cannot be."""
+        if "hublet_drain_timeout" in updated and ctx.options.hublet_drain_timeout < 0:
+            raise OptionsError(
+                f"hublet_drain_timeout is {ctx.options.hublet_drain_timeout}; give it 0 seconds or"
+                " more"
+            )
+
+    def running(self) -> None:
+        """Take the place of mitmproxy's own end."""
+        vars(ctx.master)["shutdown"] = self.shutdown
+
+    def done(self) -> None:
+        """Give it back."""
+        if vars(ctx.master).get("shutdown") == self.shutdown:
+            del vars(ctx.master)["shutdown"]
+        if self._task:
+            self._task.cancel()
+
+    def shutdown(self) -> None:
+        """Begin to drain, or end at once if that has begun; from any thread."""
+        ctx.master.event_loop.call_soon_threadsafe(self._begin)
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        """Remember a request that is under way."""
+        if flow.live:
+            self._flows.setdefault(flow.client_conn.id, set()).add(flow)
+
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        """Have the client of an answer close its connection, where it speaks HTTP/1."""
+        response = flow.response
+        is_http1 = flow.request.is_http10 or flow.request.is_http11
+        if self.is_draining and response and is_http1 and response.status_code != 101:
+            response.headers["connection"] = "close"
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        """Forget a request that was answered, unless a WebSocket has begun."""
+        if not flow.websocket:
+            self._forget(flow)
+
+    def websocket_end(self, flow: http.HTTPFlow) -> None:
+        """Forget a WebSocket that has ended."""
+        self._forget(flow)
+
+    def error(self, flow: http.HTTPFlow) -> None:
+        """Forget a request that failed, and say of one that was cut what cut it."""
+        self._forget(flow)
+        if self._is_cut:
+            flow.error = Error(CUT)
+
+    def client_disconnected(self, client: Client) -> None:
+        """Forget what a client that has left had asked."""
+        if not self._is_cut:
+            self._flows.pop(client.id, None)
+
+    def _forget(self, flow: http.HTTPFlow) -> None:
+        flows = self._flows.get(flow.client_conn.id, set())
+        flows.discard(flow)
+        if not flows:
+            self._flows.pop(flow.client_conn.id, None)
+
+    def _begin(self) -> None:
+        if self.is_draining or not ctx.options.hublet_drain_timeout:
+            self._end()
+        else:
+            self.is_draining = True
+            self._task = asyncio.create_task(self._drain())
+
+    def _end(self) -> None:
+        ctx.master.should_exit.set()
+
+    async def _drain(self) -> None:
+        try:
+            deadline = time.monotonic() + ctx.options.hublet_drain_timeout
+            await _stop_listening()
+            for handler in list(handlers().values()):
+                await self._send_goaway(handler)
+            if waiting := sum(map(len, self._flows.values())):
+                requests = "1 request" if waiting == 1 else f"{waiting} requests"
+                seconds = ctx.options.hublet_drain_timeout
+                logger.log(
+                    ALERT,
+                    "hublet-router: waits up to %s s for %s; to end at once, ask again",
+                    seconds,
+                    requests,
+                )
+            looks, before = 0, None
+            while handlers() and looks < QUIET_LOOKS and time.monotonic() < deadline:
+                await asyncio.sleep(POLL)
+                heard = {
+                    it.client.id: it.timeout_watchdog.last_activity for it in handlers().values()
+                }
+                is_quiet = heard == before and not self._flows.keys() & heard.keys()
+                looks, before = (looks + 1 if is_quiet else 0), heard
+            await self._cut()
+        finally:
+            self._end()
+
+    async def _cut(self) -> None:
+        """Close what is left; mitmproxy then ends each request with an error."""
+        self._is_cut = True
+        left = sum(map(len, self._flows.values()))
+        if left:
+            logger.warning("%s not answered in time", "1 is" if left == 1 else f"{left} are")
+        for handler in list(handlers().values()):
+            io = handler.transports.get(handler.client)
+            if io and io.handler:
+                io.handler.cancel(CUT)
+        deadline = time.monotonic() + CLOSING
+        while handlers() and time.monotonic() < deadline:
+            await asyncio.sleep(POLL)
+        for flow in [flow for flows in self._flows.values() for flow in flows]:
+            flow.error = Error(CUT)  # one that a person holds, which mitmproxy does not end
+            await ctx.master.addons.trigger_event(HttpErrorHook(flow))
+
+    async def _send_goaway(self, handler: ProxyConnectionHandler) -> None:
+        """Have an HTTP/2 client open no more streams, as soon as it reads that (RFC 9113 6.8).
+
+        h2's own `close_connection` would end the streams that are open.
+        """
+        context = self._contexts.get(handler.client.id)
+        if handler.client.alpn != b"h2" or not context:
+            return
+        for it in context.layers:
+            if isinstance(it, HttpLayer) and handler.client in it.connections:
+                frame = GoAwayFrame(0, last_stream_id=2**31 - 1).serialize()
+                await inject(handler.client, it, commands.SendData(handler.client, frame))
+
+
+async def _stop_listening() -> None:
+    """Close the listening sockets, and serve the clients that wait in their queues.
+
+    `ServerInstance.stop` would also close what HTTP/3 is served from.
+    """
+    proxyserver = ctx.master.addons.get("proxyserver")
+    loop = asyncio.get_running_loop()
+    for instance in proxyserver.servers if proxyserver else ():
+        for server in getattr(instance, "_servers", ()):
+            if not isinstance(server, asyncio.Server):
+                continue
+            listeners = [listener.dup() for listener in server.sockets]
+            server.close()
+            for listener in listeners:
+                with listener:
+                    listener.setblocking(False)
+                    while True:
+                        try:
+                            client, _ = listener.accept()
+                        except OSError:  # the queue is empty
+                            break
+                        client.setblocking(False)
+                        reader = asyncio.StreamReader()
+                        protocol = asyncio.StreamReaderProtocol(reader, instance.handle_stream)
+                        await loop.connect_accepted_socket(partial(_same, protocol), client)
+
+
+def _same[T](it: T) -> T:
+    return it

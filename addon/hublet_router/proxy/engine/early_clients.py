@@ -1,0 +1,88 @@
+"""Clients that come before the router is ready: they wait until the start is complete.
+
+mitmproxy listens before its addons have loaded, and before it looks whether the start has failed
+(`Master.run` in master.py). A client that it served then could end the process, or be routed by
+options that were not meant.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+
+from mitmproxy import ctx
+from mitmproxy.connection import Client
+
+logger = logging.getLogger(__name__)
+
+POLL = 0.01
+"""Seconds between two looks whether mitmproxy has found the start good."""
+
+STOPPED = "hublet-router: the start was not completed"
+
+
+def make_certificate_store() -> None:
+    """Have mitmproxy make its CA now, or log where that cannot be written.
+
+    It makes it in `running` (`TlsConfig` in addons/tlsconfig.py), and prints a traceback then.
+    """
+    tls = ctx.master.addons.get("tlsconfig")
+    if not tls or tls.certstore is not None:
+        return
+    try:
+        tls.configure({"confdir"})
+    except OSError as error:
+        logger.error(
+            "confdir %s cannot be written: %s; name a folder that can, with --set confdir=FOLDER",
+            ctx.options.confdir,
+            error.strerror,
+        )
+
+
+class EarlyClients:
+    """Holds each client in its first hook: nothing is read of it before it may be served."""
+
+    name = "hublet-router-early-clients"
+
+    def __init__(self) -> None:
+        self.is_over = False  # whether the start is complete
+        self._ended = asyncio.Event()  # well or not
+        self._opening: asyncio.Task[None] | None = None
+
+    def client_connected(self, client: Client) -> Awaitable[None] | None:
+        """Let a client in, or have it wait."""
+        return None if self.is_over else self._wait(client)
+
+    def running(self) -> None:
+        """Wait for the rest of the start: what other addons do in `running`, and its errors."""
+        self._opening = asyncio.create_task(self._open())
+
+    def done(self) -> None:
+        """Send those away that still wait."""
+        if self._opening:
+            self._opening.cancel()
+        self._ended.set()
+
+    async def _wait(self, client: Client) -> None:
+        try:
+            await self._ended.wait()
+        except asyncio.CancelledError:  # the process ends; nothing else would close it in time
+            _close(client)
+            raise
+        if not self.is_over:
+            client.error = STOPPED
+
+    async def _open(self) -> None:
+        """Let clients in once `ErrorCheck` has taken its handler out, which it does at the end."""
+        check = ctx.master.addons.get("errorcheck")
+        while check and check.logger in logging.getLogger().handlers:
+            await asyncio.sleep(POLL)
+        self.is_over = True
+        self._ended.set()
+
+
+def _close(client: Client) -> None:
+    proxyserver = ctx.master.addons.get("proxyserver")
+    handler = proxyserver.connections.get(client.id) if proxyserver else None
+    io = handler.transports.get(client) if handler else None
+    if io and io.writer:
+        io.writer.close()

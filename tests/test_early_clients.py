@@ -1,0 +1,230 @@
+"""Clients that call while the router starts: none is served too soon, and none ends the start."""
+
+import asyncio
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from mitmproxy.addons.errorcheck import ErrorCheck
+from mitmproxy.addons.tlsconfig import TlsConfig
+from mitmproxy.connection import Client
+from mitmproxy.options import Options
+from mitmproxy.test import taddons
+
+from harness import Stage, bearer, confdir, free_port, request, wait_for
+from hublet_router.proxy.engine.early_clients import STOPPED, EarlyClients, make_certificate_store
+
+ROOT = Path(__file__).parents[1]
+BIN = Path(sys.executable).parent
+RATE = 50  # clients a second
+
+
+class Callers:
+    """Clients that call a port, one after the other, and keep what each was answered."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.answers: list[bytes] = []
+        self._is_over = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._begin = threading.Thread(target=self._call_on)
+        self._begin.start()
+
+    def stop(self) -> None:
+        self._is_over.set()
+        self._begin.join()
+        for thread in self._threads:
+            thread.join()
+
+    def _call_on(self) -> None:
+        while not self._is_over.wait(1 / RATE):
+            thread = threading.Thread(target=self._call)
+            thread.start()
+            self._threads.append(thread)
+
+    def _call(self) -> None:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 20) as client:
+                client.sendall(request("GET", "/", bearer("eu1"), "Connection: close"))
+                answer = b""
+                while data := client.recv(65536):
+                    answer += data
+        except OSError:
+            return
+        if answer:
+            self.answers.append(answer)
+
+
+def start(port: int, folder: Path, *options: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [BIN / "hublet-router", "run", "--listen-port", str(port), "--set", f"confdir={confdir()}",
+         *options],
+        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("round_", range(3))
+def test_a_start_under_clients_does_not_end_and_serves_by_its_own_table(
+    stage: Stage, tmp_path: Path, round_: int
+) -> None:
+    """The table of the working directory, which is not the one that is meant, names another."""
+    other, eu1 = stage.upstream("other"), stage.upstream("eu1")
+    meant = tmp_path / "meant.yaml"
+    stage.table(stage.table_text().replace(eu1.url, other.url))
+    meant.write_text(stage.table_text())
+    port = free_port()
+    callers = Callers(port)
+    with start(port, tmp_path, "--set", f"hublets={meant}") as proxy:
+        try:
+            wait_for(lambda: len(callers.answers) >= 20 or proxy.poll() is not None)
+            assert proxy.poll() is None
+        finally:
+            callers.stop()
+            proxy.terminate()
+            log, _ = proxy.communicate(timeout=30)
+    assert all(it.startswith(b"HTTP/1.1 200") for it in callers.answers)
+    assert other.connections == []
+    assert b"error" not in log.lower()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--set", "hublet=meant.yaml"], "unknown option hublet; did you mean hublets?"),
+        (["--set", "hublets=a", "--set", "hublets=b"], "multiple values for hublets"),
+        (["--set", "hublets=nowhere.yaml"], "nowhere.yaml:1:1: cannot be read: No such file"),
+        (["--set", "hublet_connect_timeout=soon"], "hublet_connect_timeout: not an integer"),
+        (["--ssl-insecure"], "ssl_insecure would take any server for a Hublet"),
+    ],
+    ids=["misspelt", "twice", "no table", "no number", "insecure"],
+)
+def test_a_start_that_fails_serves_no_client_and_ends_with_a_sentence(
+    stage: Stage, tmp_path: Path, options: list[str], sentence: str
+) -> None:
+    eu1 = stage.upstream("eu1")
+    stage.table()
+    port = free_port()
+    callers = Callers(port)
+    with start(port, tmp_path, *options) as proxy:
+        try:
+            log, _ = proxy.communicate(timeout=30)
+        finally:
+            callers.stop()
+    assert proxy.returncode == 1
+    assert [it for it in callers.answers if b"ublet" in it] == []  # another test may have the port
+    assert eu1.connections == []
+    assert sentence.encode() in log
+    said, _, _ = log.partition(b"Error logged during startup, exiting...")  # the end of the process
+    assert b"Traceback" not in said
+
+
+def test_a_client_waits_for_the_rest_of_the_start_and_is_sent_away_where_it_fails() -> None:
+    """Where mitmproxy never finds the start good, the client is not served."""
+
+    async def run(*, is_good: bool) -> tuple[bool, str | None]:
+        with taddons.context() as context:
+            early, check = EarlyClients(), ErrorCheck()
+            context.master.addons.lookup["errorcheck"] = check
+            client = Client(peername=("", 0), sockname=("", 0))
+            waiting = asyncio.ensure_future(early.client_connected(client) or asyncio.sleep(0))
+            early.running()
+            await asyncio.sleep(0.05)
+            assert not waiting.done()
+            assert not early.is_over
+            if is_good:
+                check.finish()
+                await asyncio.wait_for(waiting, 20)
+            early.done()
+            await waiting
+            return early.is_over, client.error
+
+    assert asyncio.run(run(is_good=True)) == (True, None)
+    assert asyncio.run(run(is_good=False)) == (False, STOPPED)
+
+
+def test_a_client_after_the_start_does_not_wait(stage: Stage) -> None:
+    stage.upstream("eu1")
+    stage.table()
+    stage.proxy()
+    wait_for(lambda: stage.router.early_clients.is_over)
+    client = Client(peername=("", 0), sockname=("", 0))
+    assert stage.router.early_clients.client_connected(client) is None
+
+
+class Slow:
+    """An addon whose start takes a while, after ours."""
+
+    def __init__(self) -> None:
+        self.is_ready = False
+
+    async def running(self) -> None:
+        await asyncio.sleep(0.5)
+        self.is_ready = True
+
+
+def test_a_client_waits_for_other_addons_too(stage: Stage) -> None:
+    stage.upstream("eu1")
+    stage.table()
+    slow = Slow()
+    port = free_port()
+    starting = threading.Thread(target=lambda: stage.proxy(beside=[slow], listen_port=port))
+    starting.start()
+    callers = Callers(port)
+    try:
+        wait_for(lambda: callers.answers)
+        assert slow.is_ready
+        assert all(it.startswith(b"HTTP/1.1 200") for it in callers.answers)
+    finally:
+        callers.stop()
+        starting.join()
+
+
+@pytest.mark.parametrize(
+    "sent", [b"", b"GARBAGE\r\n\r\n", request("GET", "/", "Host: another.test")],
+    ids=["nothing", "garbage", "refused"],
+)  # fmt: skip
+def test_a_client_that_has_left_when_it_is_let_in_is_no_crash(
+    stage: Stage, caplog: pytest.LogCaptureFixture, sent: bytes
+) -> None:
+    stage.upstream("eu1")
+    stage.table()
+    port = free_port()
+    slow = Slow()
+    starting = threading.Thread(target=lambda: stage.proxy(beside=[slow], listen_port=port))
+    starting.start()
+    wait_for(lambda: is_sent(port, sent))
+    starting.join()
+    assert slow.is_ready
+    with stage.client() as client:
+        assert client.get("/", bearer("eu1")).status == 200
+    assert "crashed" not in caplog.text
+    assert "Unhandled" not in caplog.text
+
+
+def is_sent(port: int, data: bytes) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), 20) as client:
+            client.sendall(data)
+    except OSError:
+        return False
+    return True
+
+
+def test_certificate_store_is_made_once() -> None:
+    tls = TlsConfig()
+    with taddons.context(tls, options=Options(confdir=str(confdir()))):
+        tls.certstore = None  # type: ignore[assignment]  # as it is before mitmproxy runs
+        make_certificate_store()
+        made = tls.certstore
+        assert made
+        make_certificate_store()
+        assert tls.certstore is made
+
+
+def test_mitmproxy_without_tls_needs_no_certificate_store() -> None:
+    with taddons.context() as context:
+        make_certificate_store()
+        assert context.master.addons.get("tlsconfig") is None

@@ -1,0 +1,201 @@
+"""What a client reads of a request that is refused before its body ends, or that fails."""
+
+import asyncio
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from harness import Behaviour, Client, Stage, bearer, request, wait_for
+from hublet_router.proxy.engine.error_pages import _SEAMS
+from test_http2 import Http2Client, token
+from test_streams import never_accepts as never_accepts  # noqa: PLC0414  # a fixture
+
+API = "api.hubapi.com"
+
+
+async def hang_up(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+    """Accept, and close without a word."""
+
+
+async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Speak first, and no TLS."""
+    writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    await writer.drain()
+    await reader.read()
+
+
+async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"this is no HTTP\r\n\r\n")
+    await writer.drain()
+
+
+def failing(stage: Stage, how: str) -> None:
+    """A table whose eu1 does not answer."""
+    behaviours: dict[str, Behaviour] = {"terminated": hang_up, "protocol": babble, "tls": greet}
+    eu1 = stage.upstream("eu1", behaviour=behaviours.get(how))
+    wrong = stage.upstream("na1", "another.test")
+    upstream = {
+        "refused": "http://127.0.0.1:1",
+        "dns": "http://nowhere.invalid:80",
+        "tls": eu1.url.replace("http:", "https:"),
+        "certificate": wrong.url,
+    }.get(how, eu1.url)
+    stage.table(stage.table_text().replace(f"'{eu1.url}'", f"'{upstream}'", 1))
+    stage.proxy()
+
+
+@pytest.mark.parametrize("version", ["HTTP/1", "HTTP/2"])
+@pytest.mark.parametrize(
+    ("how", "error"),
+    [
+        ("refused", "connection_refused"),
+        ("dns", "dns_error"),
+        ("tls", "tls_protocol_error"),
+        ("certificate", "tls_certificate_error"),
+        ("terminated", "connection_terminated"),
+        ("protocol", "http_protocol_error"),
+    ],
+)
+def test_a_failure_is_a_problem_document_that_names_the_hublet_and_no_address(
+    stage: Stage, how: str, error: str, version: str
+) -> None:
+    failing(stage, how)
+    if version == "HTTP/1":
+        with stage.client() as client:
+            answer = client.get("/", bearer("eu1"))
+            again = client.get("/", bearer("eu1"))
+        status, fields, body = str(answer.status), answer.headers, answer.body
+        assert again.status == 502
+    else:
+        with Http2Client(stage.port) as http2:
+            stream = http2.start("GET", "/", token("eu1"), end=True)
+            status, body = http2.answer(stream)
+            fields = dict(http2.heads[stream])
+            assert http2.get("/", token("eu1"))[0] == "502"
+    problem = json.loads(body)
+    assert status == "502"
+    assert fields["content-type"] == "application/problem+json"
+    assert fields["proxy-status"] == f'hublet-router; next-hop="eu1"; error={error}'
+    assert (problem["status"], problem["reason"], problem["hublet"]) == (502, error, "eu1")
+    assert problem["detail"].startswith("Hublet eu1 ")
+    assert "127.0.0.1" not in f"{fields}{problem}"
+    assert "nowhere" not in f"{fields}{problem}"
+    assert "mitmproxy" not in f"{fields}{problem}".lower()
+
+
+def test_a_hublet_that_does_not_accept_in_time_is_a_504(stage: Stage, never_accepts: int) -> None:
+    eu1 = stage.upstream("eu1")
+    stage.table(stage.table_text().replace(eu1.url, f"http://127.0.0.1:{never_accepts}"))
+    stage.proxy(hublet_connect_timeout=1)
+    with stage.client() as client:
+        answer = client.get("/", bearer("eu1"))
+    assert (answer.status, answer.problem["reason"]) == (504, "connection_timeout")
+    assert "127.0.0.1" not in str(answer)
+
+
+def refusing(stage: Stage, log: Path) -> None:
+    stage.upstream("eu1")
+    stage.table()
+    stage.proxy(hublet_log=str(log))
+
+
+def only_line(log: Path) -> dict[str, object]:
+    wait_for(lambda: log.exists() and log.read_text())
+    (line,) = map(json.loads, log.read_text().splitlines())
+    return dict(line)
+
+
+HALF = b"5\r\nhello\r\n"
+LONG = b"".join(b"%x\r\n%s\r\n" % (8192, bytes(8192)) for _ in range(32))
+CHUNKED = "Transfer-Encoding: chunked"
+UPLOADS = {
+    "chunked": (CHUNKED, HALF + b"0\r\n\r\n"),
+    "chunked and never ends": (CHUNKED, HALF),
+    "short and never ends": ("Content-Length: 99", b"hello"),
+    "chunked and long": (CHUNKED, LONG),
+    "long": ("Content-Length: 1000000", bytes(1000000)),
+    "long and never ends": ("Content-Length: 1000000", b"hello"),
+    "waits for 100": ("Content-Length: 5\r\nExpect: 100-continue", b""),
+    "chunked and waits for 100": (f"{CHUNKED}\r\nExpect: 100-continue", b""),
+}
+
+
+@pytest.mark.parametrize(("framing", "body"), UPLOADS.values(), ids=UPLOADS)
+def test_a_refused_upload_gets_its_problem_document(
+    stage: Stage, tmp_path: Path, framing: str, body: bytes
+) -> None:
+    refusing(stage, tmp_path / "log")
+    with stage.client() as client:
+        client.socket.sendall(request("PUT", "/", bearer("zz9"), framing) + body)
+        answer = client.receive("PUT")
+        assert (answer.status, answer.problem["reason"]) == (421, "unknown-hublet")
+    line = only_line(tmp_path / "log")
+    assert (line["status"], line["reason"], line["error"]) == (421, "unknown-hublet", None)
+    assert stage.arrivals() == {"eu1": 0}
+
+
+@pytest.mark.parametrize(
+    ("size", "end"),
+    [(5, True), (5, False), (300_000, True)],
+    ids=["ends", "never ends", "long"],
+)
+def test_a_refused_upload_over_http2_gets_its_problem_document(
+    stage: Stage, tmp_path: Path, size: int, *, end: bool
+) -> None:
+    refusing(stage, tmp_path / "log")
+    with Http2Client(stage.port) as client:
+        stream = client.start("POST", "/", token("zz9"))
+        client.data(stream, bytes(size), end=end)
+        status, body = client.answer(stream)
+        assert (status, json.loads(body)["reason"]) == ("421", "unknown-hublet")
+        assert client.get("/", token("eu1"))[0] == "200"  # the other streams go on
+
+
+def test_a_body_that_turns_out_too_long_for_its_rule_is_a_413(stage: Stage, tmp_path: Path) -> None:
+    refusing(stage, tmp_path / "log")
+    with stage.client() as client:
+        raw = request("POST", "/oauth/v1/token", bearer("eu1"), CHUNKED)
+        client.socket.sendall(raw.replace(b"Content-Length: 0\r\n", b"") + LONG)
+        answer = client.receive("POST")
+    assert (answer.status, answer.problem["reason"]) == (413, "too-large")
+    line = only_line(tmp_path / "log")
+    assert (line["status"], line["reason"], line["hublet"]) == (413, "too-large", None)
+
+
+def test_an_answer_outlives_the_body_that_its_client_still_sends(stage: Stage) -> None:
+    """A connection that is closed at once is reset, and the reset destroys the answer."""
+    stage.upstream("eu1")
+    stage.table()
+    stage.proxy()
+    with stage.client() as client:
+        client.socket.sendall(request("PUT", "/", bearer("zz9"), "Content-Length: 90000000"))
+        sent, began = 0, time.monotonic()
+        while time.monotonic() - began < 0.3:
+            sent += client.socket.send(bytes(65536))
+        assert sent > 1_000_000
+        assert client.receive("PUT").status == 421
+        client.socket.settimeout(20)
+        assert client.socket.recv(1) in {b""}  # and then it ends
+
+
+def test_a_client_that_left_has_no_answer_in_the_log(stage: Stage, tmp_path: Path) -> None:
+    refusing(stage, tmp_path / "log")
+    with Client(stage.port) as client:
+        client.socket.sendall(request("PUT", "/", bearer("zz9"), "Content-Length: 99"))
+        wait_for(lambda: stage.router.drain._flows)
+    line = only_line(tmp_path / "log")
+    assert (line["status"], line["reason"]) == (None, "unknown-hublet")
+
+
+def test_mitmproxys_pages_come_back_with_the_end(stage: Stage) -> None:
+    stage.upstream("eu1")
+    stage.table()
+    stage.proxy()
+    for owner, name, original, _ in _SEAMS:
+        assert getattr(owner, name) is not original
+    stage.router.error_pages.done()
+    for owner, name, original, _ in _SEAMS:
+        assert getattr(owner, name) is original
