@@ -31,7 +31,7 @@ _REQUEST_LINE = re.compile(
     rb"(?:OPTIONS[ \t]+\*|[!#$%&'*+.^_`|~0-9A-Za-z-]+[ \t]+(?!\*[ \t])[^ \t]+)"
     rb"[ \t]+HTTP/1\.[01][ \t]*"
 )
-_COUNTED = re.compile(rb"(host|content-length):[ \t]*([0-9]*)", re.IGNORECASE)
+_COUNTED = re.compile(rb"host:|content-length:[ \t]*([0-9]+)", re.IGNORECASE)
 MAX_SIZE = 2**62
 """Bytes of a body or a chunk that every server can count; some read a longer number as a small one.
 
@@ -59,8 +59,8 @@ class HeadBuffer(ReceiveBuffer):
 class RequestBuffer(HeadBuffer):
     """A buffer of what a client sends: a head that RFC 9112 forbids becomes an empty line.
 
-    mitmproxy answers that by 400. Left alone it forwards two Host lines, a method that is no token,
-    `GET *` and other versions, and waits for ever for a body whose length has too many digits.
+    mitmproxy answers that by 400. Left alone it forwards a Host that comes twice, a method that is
+    no token, `GET *` and other versions, and waits for a body whose length has too many digits.
     """
 
     def maybe_extract_lines(self) -> list[bytearray] | None:
@@ -72,13 +72,20 @@ class RequestBuffer(HeadBuffer):
 
 
 def _is_valid(lines: list[bytearray]) -> bool:
-    """Return whether a head has a request line, at most one Host, and a length to be counted."""
-    hosts = 0
+    """Return whether a head has a request line, no Host twice, and a length to be counted.
+
+    Two Hosts that differ are left to the decision, which refuses them with a document.
+    """
+    hosts: set[bytes] = set()
     for line in lines:
         if found := _COUNTED.match(line):
-            name, digits = found.groups()
-            hosts += len(name) == len(b"host")
-            if hosts > 1 or (digits and len(name) > len(b"host") and not _is_countable(digits)):
+            digits = found[1]
+            if digits is None:
+                host = bytes(line[len(b"host:") :]).strip().lower()
+                if host in hosts:
+                    return False
+                hosts.add(host)
+            elif not _is_countable(digits):
                 return False
     return _REQUEST_LINE.fullmatch(lines[0]) is not None
 
