@@ -183,14 +183,16 @@ def test_the_domain_is_what_was_asked_for_also_of_an_explicit_proxy(
     assert (line["hublet"], line["domain"]) == ("eu1", "api.hubapi.com")
 
 
-def test_the_size_of_a_streamed_body_is_what_its_head_said(stage: Stage, log: Path) -> None:
+def test_the_size_of_a_streamed_body_is_what_its_head_said_or_what_came(
+    stage: Stage, log: Path
+) -> None:
     with stage.client() as client:
         client.send(request("POST", "/", bearer("eu1"), body=b"x" * 100_000))
         chunked = request("PUT", "/", bearer("eu1"), "Transfer-Encoding: chunked")
         client.send(chunked + b"186a0\r\n" + b"x" * 100_000 + b"\r\n0\r\n\r\n")
     known, unknown = lines(log, 2)
     assert known["request_bytes"] == 100_000
-    assert unknown["request_bytes"] is None
+    assert unknown["request_bytes"] == 100_000
 
 
 def test_no_text_of_a_credential_loses_its_line(stage: Stage, log: Path) -> None:

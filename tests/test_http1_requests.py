@@ -103,6 +103,13 @@ def test_what_is_right_arrives(shared: Stage, eu1: Upstream, raw: str) -> None:
     assert eu1.only.partition(b"\r\n")[0] == raw.partition("\r\n")[0].encode("latin-1")
 
 
+def test_credentials_for_the_proxy_stay_here(shared: Stage, eu1: Upstream) -> None:
+    fields = "Proxy-Authorization: Basic YTpi\r\nproxy-authorization: Basic Yzpk\r\n"
+    with shared.client() as client:
+        assert client.send(f"GET / HTTP/1.1\r\n{HEAD}{fields}\r\n".encode()).hublet == "eu1"
+    assert eu1.only == f"GET / HTTP/1.1\r\n{HEAD}\r\n".encode()
+
+
 EXPECT = {
     "once": "Expect: 100-continue",
     "in another case": "EXPECT: 100-Continue",

@@ -241,6 +241,8 @@ class HubletRouter:
             and table.is_upstream(flow.request.host, flow.request.port)
         ):
             decision = refuse(decision.reason, table=decision.table)  # no way round the decision
+        # For this proxy alone (RFC 9110 section 11.7.2); mitmproxy passes it on where it asks none.
+        flow.request.headers.pop("proxy-authorization", None)
         if decision.upstream:
             retarget(flow, decision.upstream, request.host or "")
         elif decision.action is Action.PASS:
