@@ -12,6 +12,7 @@ from mitmproxy.net import tls
 
 from harness import Stage, Upstream, authority, bearer, certificates, wait_for
 from hublet_router.demo.hublets import server_context
+from hublet_router.proxy.engine.upstream_ca import _context
 
 API = "api.hubapi.com"
 
@@ -69,6 +70,7 @@ def test_no_other_ca_is_trusted_for_it(
 ) -> None:
     """What mitmproxy trusts for all upstreams, or without that, does not count there."""
     monkeypatch.setattr(certifi, "where", lambda: str(authority()))
+    _context.cache_clear()
     start(stage, certificates(), other_ca[1])
     with stage.client() as client:
         assert client.get("/", bearer("na1")).status == 200
