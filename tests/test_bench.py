@@ -4,13 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench import costs, decisions, edge, redactions
+from bench import costs, decisions, edge, hostile, redactions
 from bench.load import Job
 from bench.rounds import Scenario, in_turn, measure
 from bench.subjects import Setting
 from hublet_router.core.judge import decide
 from hublet_router.tablefile import loads
 from system_programs import needed
+from test_growth import PIECES, SHAPES
 
 BRIEF = 0.2  # seconds
 
@@ -63,6 +64,12 @@ def test_what_is_timed_is_routed(kind: str, hublets: int) -> None:
     assert len(table.hublets) == hublets
     request = next(decisions.requests(kind))
     assert decide(table, request).hublet == ("na1" if kind == "no credential" else "eu1")
+
+
+def test_each_hostile_request_is_timed() -> None:
+    found = hostile.hostile(size=256)
+    assert len(found) == len(PIECES) * len(SHAPES)
+    assert min(found.values()) > 0
 
 
 def test_every_flow_that_is_timed_is_redacted() -> None:

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from hublet_router.core.findings import MAX_CREDENTIAL, Problem, findings
+from hublet_router.core.findings import MAX_CREDENTIAL, MAX_VALUES, Problem, findings
 from hublet_router.core.lookup import Rule
 from hublet_router.core.places import Cookie, Form, Header, Json, Query
 from hublet_router.core.readers import Account
@@ -145,3 +145,14 @@ def test_an_account_beside_is_no_credential() -> None:
         ("eu1-7", ("eu1",), (), False),
         (None, (), ("eu1-7",), True),
     ]
+
+
+@pytest.mark.parametrize("where", ["query", "header"])
+def test_so_many_credentials_as_no_client_has_are_a_problem(where: str) -> None:
+    def many(count: int) -> list[Seen]:
+        if where == "query":
+            return seen("/?" + "key=eu1-x&" * count)
+        return seen("/", *[("authorization", "Bearer eu1-x")] * count)
+
+    assert len(many(MAX_VALUES)) == MAX_VALUES
+    assert [problem for *_, problem in many(MAX_VALUES + 1)] == [Problem.MANY]

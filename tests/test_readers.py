@@ -9,6 +9,7 @@ from hublet_router.core.formats import (
     LEN,
     VARINT,
     _nesting,
+    decode_leniently,
     json_strings,
     protobuf_fields,
 )
@@ -126,6 +127,11 @@ def test_regex(reader: Regex, credential: str, names: tuple[str, ...]) -> None:
 )
 def test_protobuf(credential: str, names: tuple[str, ...]) -> None:
     assert Protobuf(9).names(credential) == names
+    lenient = Protobuf(9, lenient=True)
+    plain = decode_leniently(credential.encode("latin-1", "replace"))
+    assert {*lenient.names(credential)} <= {
+        name for _, name in lenient.sightings((), [("", plain)])
+    }
 
 
 @pytest.mark.parametrize("hublet", ["na1", "eu1", "ap1"])

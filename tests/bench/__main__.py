@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import costs, decisions, edge, redactions, rounds
+from bench import costs, decisions, edge, hostile, redactions, rounds
 from bench.rounds import BARE, SCENARIOS, Round, Rounds
 from bench.subjects import Setting
 
@@ -27,12 +27,13 @@ type Figures = dict[str, object]
 def main() -> int:
     """Measure the sections that are asked for."""
     sections = {
-        "requests": requests, "decisions": decide, "redaction": redact, "start": start,
-        "edge": edges, "memory": memory,
+        "requests": requests, "decisions": decide, "hostile": resist, "redaction": redact,
+        "start": start, "edge": edges, "memory": memory,
     }  # fmt: skip
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument(
-        "sections", nargs="*", default=["requests", "decisions", "redaction", "start", "edge"],
+        "sections", nargs="*",
+        default=["requests", "decisions", "hostile", "redaction", "start", "edge"],
         help=f"of {', '.join(sections)}; all but memory when none is named",
     )  # fmt: skip
     parser.add_argument("--json", type=Path, default=Path("bench.json"))
@@ -124,6 +125,15 @@ def decide(setting: Setting) -> Figures:
     judge("5,000 Hublets and 1,000,000 moved accounts: memory", megabytes, 300, " MB")
     print()
     return {"microseconds": found, "seconds": seconds, "megabytes": megabytes}
+
+
+def resist(setting: Setting) -> Figures:
+    """Time decisions about hostile requests, and print the slowest ones."""
+    found = hostile.hostile()
+    for name in sorted(found, key=found.__getitem__, reverse=True)[:5]:
+        judge(name, found[name], hostile.TARGET, " ms")
+    print()
+    return {"milliseconds": found}
 
 
 def redact(setting: Setting) -> Figures:

@@ -13,10 +13,15 @@ MAX_CREDENTIAL = 16 * 1024
 """Characters of a credential that are read; a request with a longer one is refused."""
 
 
+MAX_VALUES = 100
+"""Credentials of one place that are read; a request with more of them is refused."""
+
+
 class Problem(StrEnum):
     """Why nothing was read where something is: that is another finding than "no credential"."""
 
     LONG_CREDENTIAL = "a credential over 16 KiB"
+    MANY = "over 100 credentials in one place"
     LONG_BODY = "a body over 64 KiB"
     BODY = "a body in another format or coding"
     VALUE = "a value that servers read in different ways"
@@ -58,6 +63,10 @@ def findings(table: Table, request: Request) -> list[Finding]:
             found.append(_problem(lookup, Problem.VALUE))
         else:
             is_read = is_read or lookup.in_body
+            values = [*values]
+            if len(values) > MAX_VALUES:
+                found.append(_problem(lookup, Problem.MANY))
+                continue
             for text in values:
                 if len(text) > MAX_CREDENTIAL:
                     found.append(_problem(lookup, Problem.LONG_CREDENTIAL))

@@ -10,6 +10,7 @@ from .table import Move, Table
 
 _PROBLEMS = {
     Problem.LONG_CREDENTIAL: Reason.TOO_LARGE,
+    Problem.MANY: Reason.TOO_LARGE,
     Problem.LONG_BODY: Reason.TOO_LARGE,
     Problem.BODY: Reason.UNREADABLE,
     Problem.VALUE: Reason.UNREADABLE,

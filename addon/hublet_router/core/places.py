@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
 from .formats import strings_at
-from .request import Pairs, Request, fold_name
+from .request import Parameters, Request, decode_value, fold_name
 
 # Text without what servers part a value at: the token68 of RFC 9110 section 11.2, and `:` or `@`
 # as in `fra:…` and in URLs.
@@ -75,7 +75,7 @@ class Query:
         """Return each value of that parameter, decoded, in order; None if escapes are left."""
         if "?" not in request.target or not request.may_name(self._piece):
             return ()  # the usual answer, for much less work
-        return _named(request.query, self.name)
+        return _named(request.query_parameters, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +91,11 @@ class Cookie:
         None if it holds an escape, which some servers decode and others do not.
         """
         found: list[str] = []
+        key = fold_name(self.name)
         for text in request.header("cookie"):
             for pair in text.split(";"):
                 name, _, value = pair.partition("=")
-                if fold_name(name) == fold_name(self.name) and (plain := value.strip(' \t"')):
+                if fold_name(name) == key and (plain := value.strip(' \t"')):
                     if _CODED.search(plain):
                         return None
                     found.append(plain)
@@ -113,7 +114,8 @@ class Form:
 
         None for another kind of body, or if escapes are left.
         """
-        return None if request.form is None else _named(request.form, self.name)
+        parameters = request.form_parameters
+        return None if parameters is None else _named(parameters, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,11 +168,10 @@ class Host:
         return (found[1],) if found and found[1] else ()
 
 
-def _named(pairs: Pairs, name: str) -> list[str] | None:
+def _named(parameters: Parameters, name: str) -> list[str] | None:
     """Return the values of a parameter; None if one holds escapes that only some servers decode.
 
     Those are `%2565` (decoded twice), `%u0065`, and UTF-8 that is none (`%C1%A5`).
     """
-    key = fold_name(name)
-    values = [value for folded, value in pairs if folded == key and value]
+    values = [*filter(None, map(decode_value, parameters.get(fold_name(name), ())))]
     return None if any("%" in value or "\ufffd" in value for value in values) else values

@@ -92,9 +92,12 @@ class Protobuf:
 
     def sightings(self, _: Iterable[str], plains: Iterable[Coded]) -> Iterator[tuple[str, str]]:
         """Yield each name in a message."""
+        first = (self.field << 3 | LEN) & 0x7F  # the byte with which the field begins
+        either = bytes([first]), bytes([first | 0x80])
         for text, plain in plains:
-            for name in _texts(self._values_in(plain)):
-                yield text, name
+            if either[0] in plain or either[1] in plain:
+                for name in _texts(self._values_in(plain)):
+                    yield text, name
 
     def ids(self, credential: str) -> tuple[str, ...]:
         """Return the field's numbers as text: an account is usually one."""

@@ -32,6 +32,9 @@ _TAIL = re.compile(r"[^/\w.-][^/]*")
 
 type Pairs = list[tuple[str, str]]
 
+type Parameters = dict[str, list[str]]
+"""The values of each parameter as sent, by its name in the one spelling of `fold_name`."""
+
 
 @dataclass(frozen=True, repr=False)
 class Request:
@@ -135,18 +138,34 @@ class Request:
         target = self.target
         return piece in target.lower() or "%" in target or "+" in target
 
-    @cached_property
+    @property
     def query(self) -> Pairs:
         """The query's decoded pairs, in order, their names folded by `fold_name`."""
         return _pairs(self.target.partition("?")[2])
 
-    @cached_property
+    @property
     def form(self) -> Pairs | None:
         """The pairs of an urlencoded body like those of `query`; None if it is anything else."""
+        text = self._form_text
+        return None if text is None else _pairs(text)
+
+    @cached_property
+    def query_parameters(self) -> Parameters:
+        """The parameters of the query."""
+        return _parameters(self.target.partition("?")[2])
+
+    @cached_property
+    def form_parameters(self) -> Parameters | None:
+        """The parameters of an urlencoded body; None if it is anything else."""
+        text = self._form_text
+        return None if text is None else _parameters(text)
+
+    @property
+    def _form_text(self) -> str | None:
         body = (self.body or b"").decode("latin-1")
         if not self._has_body_of(_FORM_TYPES) or _BAD_ESCAPE.search(body):
             return None
-        return _pairs(body)
+        return body
 
     @cached_property
     def json(self) -> Any:
@@ -222,14 +241,40 @@ def _wire(text: str) -> str:
     return text.encode(errors="replace").decode("latin-1")
 
 
+def decode_value(text: str) -> str:
+    """Return the value of a parameter, decoded and without white space around it."""
+    return unquote_plus(text).strip()
+
+
 def _pairs(text: str) -> Pairs:
     """Return the decoded pairs of an urlencoded text, parted at `;` too as some servers do."""
+    return [
+        (fold_name(unquote_plus(name)), decode_value(value)) for name, value in _raw_pairs(text)
+    ]
+
+
+def _parameters(text: str) -> Parameters:
+    """Return the parameters of such a text. The names are decoded at once, the values not at all.
+
+    No name of a rule holds `&`: what decodes to it becomes a NUL, so that the names stay apart.
+    """
+    pairs = _raw_pairs(text)
+    names = "&".join([name for name, _ in pairs])
+    if "%" in names or "+" in names:
+        names = unquote_plus(names.replace("%26", "%00"))
+    found: Parameters = {}
+    folded: dict[str, str] = {}
+    for name, (_, value) in zip(names.split("&"), pairs, strict=bool(pairs)):
+        key = folded.get(name)
+        if key is None:
+            key = folded[name] = fold_name(name)
+        found.setdefault(key, []).append(value)
+    return found
+
+
+def _raw_pairs(text: str) -> Pairs:
     pairs = [pair.partition("=") for pair in text.replace(";", "&").split("&") if pair]
-    if "%" in text or "+" in text:
-        return [
-            (fold_name(unquote_plus(name)), unquote_plus(value).strip()) for name, _, value in pairs
-        ]
-    return [(fold_name(name), value.strip()) for name, _, value in pairs]
+    return [(name, value) for name, _, value in pairs]
 
 
 def _decoded(path: str) -> str:

@@ -23,6 +23,11 @@ _BLANKED = bytes(byte if byte in _KEPT else 32 for byte in range(256))
 _NO_MARKS, _NO_SLASH, _NO_PLUS, _NO_DOTS = [
     bytes.maketrans(marks, b" " * len(marks)) for marks in (_MARKS, b"/", b"+", b".~")
 ]
+# A slash and a plus that were there before escapes were decoded, and what becomes of them.
+_HELD = bytes.maketrans(b"/+", b"\1\2")
+_GIVEN_BACK, _PARTED, _PARTED_TWICE = [
+    bytes.maketrans(b"\1\2", marks) for marks in (b"/+", b" +", b"  ")
+]
 _ESCAPE = re.compile(rb"[%\\]u([0-9A-Fa-f]{4})|\\x([0-9A-Fa-f]{2})|\\[/bfnrt]")
 # No server takes a URL's host for a credential: `Referer: https://eu1-app.example.com/`.
 _URL_HOST = re.compile(rb"://(?:[0-9A-Za-z_-]++\.)++[A-Za-z]{2,}+(?=[\s:/?#]|\Z)")
@@ -50,7 +55,7 @@ def runs_of(text: str, judged: Iterable[str] = ()) -> Iterator[Runs]:
         yield Runs(_in_both_cases(runs), plains)
         layers = [plain for _, plain in plains]
         if b"%" in data or b"\\" in data:
-            layers += {_unescaped(it) for it in _escaped(data)} - {data}
+            layers += {*_unescaped(data)} - {data}
         if not layers:
             return
         data = b" ".join(layers)
@@ -106,19 +111,24 @@ def _in_both_cases(words: Iterable[bytes]) -> list[str]:
     return whole.decode("latin-1").split()
 
 
-def _escaped(data: bytes) -> list[bytes]:
-    """Return the text, and parted where it is before its escapes are decoded: `/x/a%2Fb%2Bc`."""
-    parted = data.translate(_NO_SLASH)
-    return [data, parted, parted.translate(_NO_PLUS)] if b"%2" in data else [data]
+def _unescaped(data: bytes) -> Iterator[bytes]:
+    """Decode percent, `%u0065` and the escapes of JSON once, by however many `\\`.
 
-
-def _unescaped(data: bytes) -> bytes:
-    """Decode percent, `%u0065` and the escapes of JSON once, by however many `\\`."""
+    What parts a path or a query as it stands does not part what is escaped: `/x/a%2Fb%2Bc`.
+    """
     while b"\\\\" in data:
         data = data.replace(b"\\\\", b"\\")
     if b"\\" in data or b"%u" in data:
         data = _ESCAPE.sub(_character, data)
-    return unquote_to_bytes(data) if _PERCENT.search(data) else data
+    if not _PERCENT.search(data):
+        yield data
+        return
+    is_parted = b"%2" in data
+    data = unquote_to_bytes(data.translate(_HELD) if is_parted else data)
+    yield data.translate(_GIVEN_BACK)
+    if is_parted:
+        yield data.translate(_PARTED)
+        yield data.translate(_PARTED_TWICE)
 
 
 def _character(escape: re.Match[bytes]) -> bytes:

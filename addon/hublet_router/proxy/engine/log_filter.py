@@ -15,7 +15,7 @@ _MARKS = ("b'", 'b"', "Request(", "<hex:")
 # These loggers print nothing of the wire; mitmweb's own prints its URL with a token to open it.
 _TRUSTED = (__name__.partition(".")[0] + ".", "mitmproxy.tools.")
 _QUOTED = re.compile(
-    r"""\bb(?:'.*'|".*")|\b(?:[0-9a-f]{2}){16,}\b|(?<=<hex:)[^>]*|(?<=Request\().*(?=\))""",
+    r"""\bb(?:'.*'|".*")|\b(?:[0-9a-f]{2}){16,}\b|(?<=<hex:)[^>]*|(?<=Request\()(?:.*(?=\))|.*)""",
     re.DOTALL,
 )
 
