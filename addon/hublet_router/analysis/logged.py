@@ -5,8 +5,9 @@ from typing import Any
 
 from ..core.decision import Decision, Reason
 from ..core.table import Table
-from .explanation import POLICY_KEYS, Explanation, Outcome, Tried, guess
+from .explanation import POLICY_KEYS, Explanation, guess
 from .masking import printable
+from .rows import Outcome, Tried
 
 _PLACE = "in the log"
 

@@ -8,7 +8,7 @@ from ..core.judge import decide
 from ..core.request import Request
 from ..core.stray import find_stray
 from ..core.table import Table
-from .explanation import NOT_LISTED
+from .rows import NOT_LISTED
 
 _UNREAD = {Reason.UNREADABLE, Reason.TOO_LARGE}
 _UNNAMED = {Reason.LEGACY, Reason.ANONYMOUS}

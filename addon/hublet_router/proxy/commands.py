@@ -14,8 +14,8 @@ from mitmproxy.log import ALERT
 from mitmproxy.types import Choice, Data, Path
 
 from ..analysis.comparison import Changes, differ
-from ..analysis.explanation import NOT_HERE
 from ..analysis.masking import counted, place_name
+from ..analysis.rows import NOT_HERE
 from ..core.judge import decide
 from ..core.table import Table
 from ..flows.recorded import explain_flow

@@ -6,8 +6,9 @@ from textwrap import fill
 from mitmproxy import http
 from mitmproxy.contentviews import Contentview, Metadata
 
-from ..analysis.explanation import Explanation, Outcome
+from ..analysis.explanation import Explanation
 from ..analysis.masking import mask_request
+from ..analysis.rows import Outcome
 from ..core.table import Table
 from ..flows.recorded import decision_then, explain_flow
 from ..flows.requests import request_with_body
