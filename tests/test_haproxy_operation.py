@@ -112,15 +112,29 @@ def test_an_agent_that_hangs_is_503_and_one_that_goes_on_decides_again(stage: St
         wait_for(lambda: get(edge, "na1") == (200, "na1"))
 
 
-def test_an_agent_that_dies_or_restarts_loses_no_request(stage: Stage) -> None:
+def test_one_of_two_agents_dies_restarts_or_hangs_and_no_request_is_lost(
+    stage: Stage,
+) -> None:
     table = upstreams(stage, "na1", "eu1")
     ports = [free_port(), free_port()]
-    with agent_process(table, ports[0]), HAProxy(table, ports) as edge:
-        for ending in (signal.SIGKILL, signal.SIGTERM):
-            with agent_process(table, ports[1]) as second, load(edge.port) as traffic:
-                time.sleep(1.5)  # until HAProxy takes it for alive
-                second.stop(ending)
-            assert traffic.wrong == {}
+    alive = 1.2  # seconds until HAProxy takes an agent for alive
+    with (
+        agent_process(table, ports[0]),
+        agent_process(table, ports[1]) as second,
+        HAProxy(table, ports) as edge,
+        load(edge.port) as traffic,
+    ):
+        second.send(signal.SIGSTOP)
+        time.sleep(2)  # until a question in its hands is asked of the other one
+        second.send(signal.SIGCONT)
+        time.sleep(alive)
+        second.stop(signal.SIGKILL)
+        with agent_process(table, ports[1]) as third:
+            time.sleep(alive)
+            third.stop(signal.SIGTERM)
+    # On a machine that is very busy, the hung one may have had a question three times.
+    assert {status for _, status, _ in traffic.wrong} <= {503}
+    assert sum(traffic.wrong.values()) <= len(traffic.threads)
 
 
 class Dying(Connection):
