@@ -50,7 +50,7 @@ def page(address: str) -> Iterator[Page]:
     """A browser with all flows in the list; mitmweb renders only the rows that fit."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=needed("chromium"))
-        page = browser.new_page(viewport={"width": 1000, "height": 1400})
+        page = browser.new_page(viewport={"width": 1000, "height": 300 + 40 * len(EXAMPLES)})
         page.set_default_timeout(SECONDS * 1000)
         expect.set_options(timeout=SECONDS * 1000)
         page.goto(address)
