@@ -70,7 +70,7 @@ def test_a_person_finds_what_went_to_a_hublet_and_why(page: Page, tmp_path: Path
     rows(page).filter(has_text="/crm/v3/objects/deals").click()
     expect(page.locator(".flow-detail")).to_contain_text("oauth-access-token: it names none")
     page.locator(":focus").blur()
-    page.set_viewport_size({"width": 1300, "height": 640})
+    page.set_viewport_size({"width": 1200, "height": 480})
     picture = PICTURE if "PICTURE" in os.environ else tmp_path / PICTURE.name
     page.screenshot(path=picture)
     assert 10_000 < picture.stat().st_size < 150_000
