@@ -9,6 +9,7 @@ from ..core.places import Cookie, Form, Header, Host, Json, Path, Place, Query
 from ..core.readers import Base64, Jwt, Protobuf, Reader, Regex
 from ..regex_bounds.cost import slow
 from ..regex_bounds.graph import literal_start
+from ..regex_bounds.portable import ambiguous
 from .errors import Faults
 from .structure import Section, Text
 
@@ -100,6 +101,7 @@ def parse_pattern(
         with warnings.catch_warnings(action="error", category=FutureWarning):
             pattern = re.compile(text.value)  # a set in a set will mean something else one day
         reason = slow(text.value)
+        doubt = ambiguous(text.value)
     except (re.error, RecursionError, OverflowError, FutureWarning) as error:
         faults.add(text.at, f"{what} is not a regular expression: {error}")
         return None
@@ -112,5 +114,8 @@ def parse_pattern(
         return None
     if reason:
         faults.add(text.at, f"{what} can take a very long time on hostile text: {reason}")
+        return None
+    if doubt:
+        faults.add(text.at, f"{what} does not mean the same to every engine: {doubt}")
         return None
     return pattern
