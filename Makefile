@@ -7,10 +7,10 @@ GIVEN_PORT = $(if $(filter file,$(origin PORT)),,--port $(PORT))
 SECONDS ?= 60
 MINUTES ?= 10
 # Programs that tests run and that pip cannot install: PROGRAM=PACKAGE of Debian.
-NEEDS := promtool=prometheus tmux=tmux chromium=chromium haproxy=haproxy wrk=wrk
+NEEDS := promtool=prometheus tmux=tmux chromium=chromium haproxy=haproxy wrk=wrk node=nodejs npm=npm
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help install run console web demo test readme differential coverage fuzz soak bench check format
+.PHONY: help install run console web demo test readme differential coverage fuzz parity soak bench check format
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -54,6 +54,7 @@ demo: $(VENV)/runs  ## send a signed request of every kind, and print where each
 
 test: $(VENV)/tests  ## the whole suite, on every core
 	@tests/needs $(NEEDS)
+	@tests/workerd $(VENV)
 	$(BIN)/python -m pytest --numprocesses=auto $(ARGS)
 
 readme: $(VENV)/tests  ## write what is generated in the docs, and take the picture of mitmweb
@@ -79,6 +80,10 @@ fuzz: $(VENV)/tests  ## let atheris look for input that breaks a law, for SECOND
 		exit 1; \
 	}
 	$(BIN)/python tests/fuzz.py $(SECONDS)
+
+parity: $(VENV)/tests  ## a million decisions by the core and by the exported JavaScript
+	@tests/needs node=nodejs
+	@PYTHONPATH=tests $(BIN)/python -m parity $(ARGS)
 
 soak: $(VENV)/tests  ## mixed traffic for MINUTES, while tables and upstreams come and go
 	$(BIN)/python tests/soak.py $(MINUTES)

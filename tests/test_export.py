@@ -6,7 +6,11 @@ import pytest
 
 from harness import authority
 from hublet_router.cli.commands import command_line
+from hublet_router.tablefile import load
 from test_spoa import TABLE
+
+ROOT = Path(__file__).parents[1]
+SHIPPED = str(ROOT / "hublets.yaml")
 
 
 @pytest.fixture
@@ -18,6 +22,10 @@ def table(tmp_path: Path) -> Path:
 
 def haproxy(table: Path, folder: Path, *more: str) -> int:
     return command_line(["export", "haproxy", str(folder), "--table", str(table), *more])
+
+
+def worker(folder: str, *more: str) -> int:
+    return command_line(["export", "worker", folder, *more])
 
 
 def test_two_exports_are_the_same_and_another_table_or_option_is_a_difference(
@@ -51,4 +59,40 @@ def test_what_an_engine_cannot_do_is_said_with_its_table(
     table.write_text(TABLE + "policy: {foreign: pass}\n")
     assert haproxy(table, tmp_path / "edge") == 2
     assert capsys.readouterr().err.startswith(f"hublet-router export: {table}: policy: foreign")
+    assert not (tmp_path / "edge").exists()
+
+
+def test_a_bundle_is_written_and_is_what_the_table_makes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = str(tmp_path / "edge")
+    assert worker(folder, "--table", SHIPPED) == 0
+    assert worker(folder, "--table", SHIPPED, "--check") == 0
+    output = capsys.readouterr()
+    assert output.out == ""
+    line, column = load(Path(SHIPPED)).hublets["na1"].at
+    sentence = "Hublet na1 is at an address, and an override is a name"
+    assert f"{SHIPPED}:{line}:{column}: {sentence}" in output.err
+    assert "so wrangler.toml deploys nothing" in output.err
+
+
+def test_a_bundle_of_another_table_is_found(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    worker(str(tmp_path), "--table", SHIPPED)
+    other = str(ROOT / "tests" / "tables" / "livechat.yaml")
+    assert worker(str(tmp_path), "--table", other, "--check") == 1
+    assert f"{tmp_path}/program.json is not what the table makes" in capsys.readouterr().out
+
+
+def test_what_no_worker_can_do_is_said_and_nothing_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "hublets.yaml"
+    table.write_text(
+        Path(SHIPPED).read_text("utf-8").replace("foreign: refuse ", "foreign: pass ")
+        .replace("    refused: foreign-host", "    hublet: na1").partition("\nexamples:")[0]
+    )  # fmt: skip
+    assert worker(str(tmp_path / "edge"), "--table", str(table)) == 2
+    assert "write foreign: refuse" in capsys.readouterr().err
     assert not (tmp_path / "edge").exists()

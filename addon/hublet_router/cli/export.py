@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..analysis.masking import counted
 from ..core.request import Request
 from ..core.table import Table
-from ..export import haproxy
+from ..export import haproxy, worker
 from ..export.bundle import Bundle, ExportError, differences, write
 from ..tablefile import load, table_path
 from .agent import LISTEN
@@ -32,6 +32,7 @@ def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         "export", help="the table on another engine", description=DESCRIPTION
     )
     engines = parser.add_subparsers(dest="engine", metavar="ENGINE", required=True)
+    _declare_worker(engines)
     _declare_haproxy(engines)
 
 
@@ -52,6 +53,28 @@ def _declare_engine(
     )  # fmt: skip
     parser.set_defaults(call=export)
     return parser
+
+
+def _declare_worker(engines: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = _declare_engine(engines, "worker", "Cloudflare Workers, and workerd on a laptop")
+    parser.add_argument(
+        "--ca", metavar="FILE", type=Path,
+        help="the CA of the upstreams, for workerd alone (default: browsers' own; the Hublets of"
+        " the demo are played by workerd itself)",
+    )  # fmt: skip
+    parser.set_defaults(bundle=_worker, engine=_worker_engine)
+
+
+def _worker(options: argparse.Namespace) -> Bundle:
+    table = load(table_path(options.table), option="--table FILE")
+    bundle = worker.bundle(table, options.ca.read_bytes() if options.ca else None)
+    is_written = not options.check and options.prove is None
+    limits = [*worker.limits(table)] if is_written else []
+    for limit in limits:
+        print(f"{options.table}:{limit}", file=sys.stderr)
+    if limits:
+        print("so wrangler.toml deploys nothing: this bundle is for workerd", file=sys.stderr)
+    return bundle
 
 
 def _declare_haproxy(engines: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -84,6 +107,12 @@ def _haproxy(options: argparse.Namespace) -> Bundle:
         authority=options.ca,
     )
     return haproxy.bundle(load(table_path(options.table), option="--table FILE"), setting)
+
+
+def _worker_engine() -> "Engine":
+    from ..prove.worker_engine import worker as engine  # noqa: PLC0415  # mitmproxy
+
+    return engine
 
 
 def _haproxy_engine() -> "Engine":

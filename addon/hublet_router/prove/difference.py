@@ -51,7 +51,8 @@ def _unsent(table: Table, decision: Decision, answer: Answer) -> str | None:
 
 
 def _fields(request: Request) -> list[tuple[str, str]]:
-    return [it for it in request.headers if it[0] not in {*_OF_THE_CONNECTION, "host"}]
+    # RFC 9110 section 5.3: order counts among those of one name. workerd sorts them.
+    return sorted(it for it in request.headers if it[0] not in {*_OF_THE_CONNECTION, "host"})
 
 
 def _server_name(decision: Decision, request: Request) -> str | None:

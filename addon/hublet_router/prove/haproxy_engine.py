@@ -3,7 +3,6 @@
 import asyncio
 import re
 import shutil
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,12 +13,11 @@ from ..agent.spoa import Agent
 from ..core.table import Table
 from ..export.bundle import ExportError
 from .dump import Dumps
+from .process import free_port, process
 
 _UPSTREAM = re.compile(r"server upstream \S+( resolvers system init-addr last,libc,none)?")
 _ELSEWHERE = re.compile(r"  (bind|server agent\d+) ")
 _AUTHORITY = re.compile(r"ca-file \S+")
-SECONDS = 20
-"""That HAProxy may take to start."""
 
 
 @asynccontextmanager
@@ -37,7 +35,7 @@ async def haproxy(table: Table, file: Path, bundle: Path, dumps: Dumps) -> Async
     connections: set[Connection] = set()
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Connection(agent.answer, connections), "127.0.0.1", 0)
-    agent_port, port = server.sockets[0].getsockname()[1], _free_port()
+    agent_port, port = server.sockets[0].getsockname()[1], free_port()
     try:
         with TemporaryDirectory(prefix="hublet-router-prove-") as folder:
             copy = Path(folder, "bundle")
@@ -46,28 +44,13 @@ async def haproxy(table: Table, file: Path, bundle: Path, dumps: Dumps) -> Async
             text = configuration.read_text("utf-8")
             text = _on_loopback(text, table, dumps, agent_port, port)
             configuration.write_text(text, "utf-8")
-            async with _process(program, configuration, port):
+            async with process("HAProxy", port, program, "-db", "-f", configuration):
                 yield port
     finally:
         server.close()
         for connection in list(connections):
             connection.close()
         await asyncio.sleep(0)  # the transports are closed one turn later
-
-
-@asynccontextmanager
-async def _process(program: str, configuration: Path, port: int) -> AsyncIterator[None]:
-    process = await asyncio.create_subprocess_exec(
-        program, "-db", "-f", configuration,
-        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    try:
-        await _listening(process, port)
-        yield
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
 
 
 def _on_loopback(text: str, table: Table, dumps: Dumps, agent: int, port: int) -> str:
@@ -92,25 +75,3 @@ def _on_loopback(text: str, table: Table, dumps: Dumps, agent: int, port: int) -
         else:
             lines.append(line)
     return "\n".join([*lines, ""])
-
-
-async def _listening(process: asyncio.subprocess.Process, port: int) -> None:
-    for _ in range(SECONDS * 50):
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            await asyncio.sleep(0.02)
-        else:
-            writer.close()
-            return
-        if process.returncode is not None:
-            break
-    _, said = await process.communicate()
-    raise ExportError(f"HAProxy does not start: {said.decode(errors='replace')}")
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-    return port

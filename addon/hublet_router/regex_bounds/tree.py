@@ -29,19 +29,43 @@ _CLASSES = {
 _OUTSIDE = {"CATEGORY_SPACE": SPACES, "CATEGORY_WORD": REST, "CATEGORY_DIGIT": REST}
 
 
-@cache
-def _characters(items: tuple[tuple[str, Any], ...], flags: int) -> int:
-    """Return the set of a class; it may say too much about what is outside Latin-1."""
-    source, others = "", 0
+def character_class(op: str, value: Any) -> str | None:
+    """Return the source of a class that reads what a node does, None if it is no such node."""
+    if op == "ANY":
+        return "."
+    items = _class_items(op, value)
+    return _source(items) if items else None
+
+
+def _class_items(op: str, value: Any) -> tuple[tuple[str, Any], ...]:
+    if op not in {"LITERAL", "NOT_LITERAL", "IN"}:
+        return ()
+    items = value if op == "IN" else [("LITERAL", value)]
+    items = [("NEGATE", None), *items] if op == "NOT_LITERAL" else items
+    return tuple((str(kind), what) for kind, what in items)
+
+
+def _source(items: tuple[tuple[str, Any], ...]) -> str:
+    source = ""
     for kind, value in items:
         if kind in {"NEGATE", "CATEGORY"}:
             source += _CLASSES.get(str(value), "^")
-            others |= _OUTSIDE.get(str(value), _OTHERS)
         else:
             low, high = value if kind == "RANGE" else (value, value)
             source += rf"\U{low:08x}-\U{high:08x}"
-            others |= _OTHERS if high > 255 else 0
-    found = re.findall(f"[{source}]", _LATIN_1, flags)
+    return f"[{source}]"
+
+
+@cache
+def _characters(items: tuple[tuple[str, Any], ...], flags: int) -> int:
+    """Return the set of a class; it may say too much about what is outside Latin-1."""
+    others = 0
+    for kind, value in items:
+        if kind in {"NEGATE", "CATEGORY"}:
+            others |= _OUTSIDE.get(str(value), _OTHERS)
+        elif (value[1] if kind == "RANGE" else value) > 255:
+            others |= _OTHERS
+    found = re.findall(_source(items), _LATIN_1, flags)
     # Where case is ignored, a letter can stand for some outside: k is also the sign of the kelvin.
     if flags & re.IGNORECASE and any(map(str.isalpha, found)):
         others |= REST
@@ -52,10 +76,7 @@ def reads(op: str, value: Any, flags: int, first: bool) -> int | None:
     """Return the set that a node of the parser's tree reads, None when it is not such a node."""
     match op:
         case "LITERAL" | "NOT_LITERAL" | "IN":
-            items = value if op == "IN" else [("LITERAL", value)]
-            items = [("NEGATE", None), *items] if op == "NOT_LITERAL" else items
-            named = tuple((str(kind), what) for kind, what in items)
-            return _characters(named, flags & (re.IGNORECASE | re.ASCII))
+            return _characters(_class_items(op, value), flags & (re.IGNORECASE | re.ASCII))
         case "ANY":
             return ANY if flags & re.DOTALL else ANY - _NEWLINE
         case "END":  # of the whole or of a look ahead: reads nothing, but the ways to it count

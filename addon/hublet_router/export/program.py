@@ -1,0 +1,114 @@
+"""The table as data: what an interpreter on another engine decides by.
+
+`readers`, `places` and `rules` are lists, and what refers to one of them gives its number. Patterns
+are programs (`pattern.py`). The answers of refusals are there as well, so that they are the same.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from http import HTTPStatus
+from typing import Any
+
+from ..core.decision import Reason, refuse
+from ..core.lookup import Rule
+from ..core.places import Header, Host, Json, Path, Place
+from ..core.problem import ANSWERS, PROXY_NAME, problem
+from ..core.readers import Account, AccountReader, Base64, Jwt, Protobuf, Reader, Regex
+from ..core.table import Accounts, Table
+from .pattern import pattern_program
+
+FORMAT = 1
+"""Raised with each change that an older interpreter would misread."""
+
+
+def program(table: Table) -> dict[str, Any]:
+    """Return what decides like the table, as JSON has it.
+
+    Raise `TooLongError` for a pattern that would be too long.
+    """
+    accounts = table.accounts or Accounts((), (), {})
+    rules = [*table.rules, *accounts.beside]
+    readers: list[Reader | AccountReader] = _distinct(
+        [*(it.reader for it in rules), *(it for it, _ in table.index.strays), *accounts.inside]
+    )
+    places = [*table.places]
+
+    def rule_data(rule: Rule) -> dict[str, Any]:
+        return {
+            "name": rule.name,
+            "places": [places.index(it) for it in rule.places],
+            "reader": readers.index(rule.reader),
+            "paths": rule.paths and pattern_program(rule.paths),
+            "prefix": rule.prefix,
+        }
+
+    return {
+        "format": FORMAT,
+        "version": table.version,
+        "domains": sorted(table.domains),
+        "hublets": {name: {"upstream": str(upstream)} for name, upstream in table.hublets.items()},
+        "aliases": dict(table.aliases),
+        "default": table.default,
+        "policy": asdict(table.policy),
+        "readers": [reader_data(it) for it in readers],
+        "places": [_place(it) for it in places],
+        "rules": [rule_data(it) for it in table.rules],
+        "beside": [rule_data(it) for it in accounts.beside],
+        "inside": [readers.index(it) for it in accounts.inside],
+        "strays": [
+            [readers.index(reader), table.rules.index(rule)] for reader, rule in table.index.strays
+        ],
+        "moved": {account: list(move) for account, move in accounts.moved.items()},
+        "proxy": PROXY_NAME,
+        "answers": _answers(table),
+    }
+
+
+def _distinct[T](items: Sequence[T]) -> list[T]:
+    return list(dict.fromkeys(items))
+
+
+def _place(place: Place) -> dict[str, Any]:
+    kind = type(place).__name__.lower()
+    match place:
+        case Path(pattern, prefix):
+            return {"kind": kind, "pattern": pattern_program(pattern), "prefix": prefix}
+        case Host(pattern):
+            return {"kind": kind, "pattern": pattern_program(pattern)}
+        case Header(name, scheme):
+            return {"kind": kind, "name": name, "scheme": scheme}
+        case Json(path):
+            return {"kind": kind, "name": path}
+        case _:
+            return {"kind": kind, **asdict(place)}  # type: ignore[call-overload]
+
+
+def reader_data(reader: Reader | AccountReader) -> dict[str, Any]:
+    """Return a reader as data."""
+    kind = type(reader).__name__.lower()
+    match reader:
+        case Regex(pattern):
+            return {"kind": kind, "pattern": pattern_program(pattern)}
+        case Base64(pattern, of):
+            decoded, text = pattern_program(pattern), of and pattern_program(of)
+            return {"kind": kind, "pattern": decoded, "of": text}
+        case Protobuf(field, lenient):
+            return {"kind": kind, "field": field, "lenient": lenient}
+        case Account():
+            return {"kind": kind}
+        case Jwt(claim):
+            return {"kind": kind, "claim": claim}
+    raise TypeError(type(reader))
+
+
+def _answers(table: Table) -> dict[str, Any]:
+    """Return each answer by its reason, and the one to a body that cannot be read."""
+    answers = {reason.value: problem(refuse(reason)) for reason in ANSWERS}
+    of_body = [rule.name for rule in table.rules if any(it.in_body for it in rule.places)]
+    if of_body:
+        answers["unreadable-body"] = problem(refuse(Reason.UNREADABLE, of_body[0]), table)
+        assert answers["unreadable-body"].status is HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    return {
+        name: {"status": it.status.value, "fields": it.fields, "body": it.body.decode()}
+        for name, it in answers.items()
+    }

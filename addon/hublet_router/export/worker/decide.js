@@ -1,0 +1,535 @@
+// The core's decision, in JavaScript: a table and a request go in, a decision comes out. No I/O.
+//
+// It mirrors hublet_router/core part by part, in the same order and under the same names; why a
+// thing is done stands there. tests/parity holds both to the same answers. Text of the wire is
+// ISO 8859-1, one character a byte, and bytes are text of that kind.
+import {
+  decodeBase64, decodeLeniently, decodedStrictly, parseJson, parseLeniently, partition,
+  protobufFields, stringsAt, strip, stripEnd, unquote,
+} from "./formats.js";
+import { Pattern } from "./regex.js";
+
+export const MAX_BODY = 64 * 1024;
+const MAX_CREDENTIAL = 16 * 1024, MAX_PATH = 20 * 1024, MIN_RUN = 16, MAX_DECODED = 3;
+
+// ---- request
+
+export class Request {
+  constructor({ hosts, target, headers = [], body = "" }) {
+    Object.assign(this, { hosts, target, headers, body });
+    this.head = [target, ...headers.map(([, value]) => value)].join(" ");
+    const names = new Set(hosts.map(hostName));
+    this.host = names.size === 1 ? [...names][0] : null;
+  }
+
+  get paths() {
+    return (this._paths ??= paths(partition(this.target, "?")[0]));
+  }
+
+  get query() {
+    return (this._query ??= pairs(partition(this.target, "?")[1]));
+  }
+
+  get form() {
+    if (this._form === undefined) {
+      const body = this.body ?? "", isBad = /%(?![0-9A-Fa-f]{2})/.test(body);
+      this._form = this.#hasBodyOf(FORM_TYPES, " ") && !isBad ? pairs(body) : null;
+    }
+    return this._form;
+  }
+
+  get json() {
+    if (this._json === undefined) {
+      const tree = this.body ? parseJson(this.body) : {};
+      this._json = tree !== undefined && this.#hasBodyOf(JSON_TYPES, "+json") ? tree ?? {} : null;
+    }
+    return this._json;
+  }
+
+  #hasBodyOf(types, suffix) {
+    return !this.body || this.headers.every(([name, value]) => {
+      if (name === "content-type") {
+        const [essence, ...more] = value.toLowerCase().split(";").map((it) => strip(it));
+        const isRead = (it) => !it.includes("charset") || CHARSET.test(it);
+        return (types.includes(essence) || essence.endsWith(suffix)) && more.every(isRead);
+      }
+      return !/^(content|transfer)-encoding$/.test(name) ||
+        value.split(",").every((it) => ["", "identity", "chunked"].includes(strip(it).toLowerCase()));
+    });
+  }
+}
+
+const FORM_TYPES = ["application/x-www-form-urlencoded"];
+const JSON_TYPES = ["application/json", "text/json"];
+const CHARSET = /^charset *= *"?(?:utf-?8|us-ascii|iso-8859-1)"?$/;
+
+export function paths(raw) {
+  if (raw === "*" || !/[^/A-Za-z0-9_-]|\/\//.test(raw)) return [raw];
+  const path = partition(raw, "#")[0];
+  const layers = new Set([decodedPath(path.replace(/;[^/]*/g, "")), path, raw]);
+  for (let i = 0; i < MAX_DECODED; i++) for (const it of [...layers]) layers.add(decodedPath(it));
+  const readings = new Set(layers);
+  for (const it of layers) readings.add(it.replace(/[^/\p{L}\p{N}_.-][^/]*/gu, ""));
+  for (const it of [...readings]) readings.add(withoutSuffix(it));
+  return [...new Set([...[...readings].map(resolved), ...readings])];
+}
+
+const decodedPath = (path) => unquote(path.replace(/%[uU]00/g, "%")).replaceAll("\\", "/");
+
+function withoutSuffix(path) {
+  const plain = stripEnd(path, "/"), at = plain.lastIndexOf("/") + 1;
+  return plain.slice(0, at) + partition(plain.slice(at), ".")[0];
+}
+
+function resolved(path) {
+  const plain = [], segments = path.split("/");
+  for (const segment of segments) {
+    if (segment === "..") plain.pop();
+    else if (segment !== "" && segment !== ".") plain.push(segment);
+  }
+  if (plain.length > 0 && ["", ".", ".."].includes(segments.at(-1))) plain.push("");
+  return `/${plain.join("/")}`;
+}
+
+export function hostName(host) {
+  const found = /^(\[[0-9A-Fa-f:.]+\]|[^\t-\r\x1c-\x20\x85\xa0:@/[\]]+)(?::[0-9]*)?$/.exec(host);
+  if (!found) return host;
+  const url = `http://${found[1]}`;
+  if (host[0] === "[" && URL.canParse(url)) return new URL(url).hostname; // one spelling
+  return found[1].replace(/\.$/, "").toLowerCase();
+}
+
+export const foldName = (name) =>
+  partition(strip(name).toLowerCase(), "[")[0].replace(/[-. ]/g, "_");
+
+export function pairs(text) {
+  const plain = (it) => unquote(it.replaceAll("+", " "));
+  return text.split(/[&;]/).filter(Boolean).map((pair) => {
+    const [name, value] = partition(pair, "=");
+    return [foldName(plain(name)), strip(plain(value))];
+  });
+}
+
+// ---- places: the credentials that stand at one, null where one cannot be read
+
+const UNDIVIDED = /^[^\0-\x20"'(),;<=>\\\x7f-\xff]+=*$/;
+const fields = ({ headers }, name) => headers.filter(([it]) => it === name).map(([, value]) => value);
+
+function named(pairs, name) {
+  const key = foldName(name);
+  const values = pairs.flatMap(([folded, value]) => (folded === key && value ? [value] : []));
+  return values.some((value) => /[%\ufffd]/.test(value)) ? null : values;
+}
+
+const PLACES = {
+  header({ name, scheme }, request) {
+    const found = [];
+    for (const value of fields(request, name).map((it) => strip(it)).filter(Boolean)) {
+      if (scheme === null) {
+        found.push(value);
+      } else if (value.slice(0, scheme.length).toLowerCase() === scheme) {
+        const rest = value.slice(scheme.length), credential = strip(rest);
+        if (!credential) continue;
+        if (!/^[ \t]/.test(rest) || !UNDIVIDED.test(credential)) return null;
+        found.push(credential);
+      }
+    }
+    return found;
+  },
+  query: ({ name }, request) => named(request.query, name),
+  cookie({ name }, request) {
+    const found = [], key = foldName(name);
+    for (const pair of fields(request, "cookie").flatMap((it) => it.split(";"))) {
+      const [other, value] = partition(pair, "="), plain = strip(value, /[ \t"]/);
+      if (foldName(other) !== key || !plain) continue;
+      if (/[%"\\]/.test(plain)) return null;
+      found.push(plain);
+    }
+    return found;
+  },
+  form: ({ name }, request) => request.form === null ? null : named(request.form, name),
+  json: ({ name }, request) => request.json === null ? null : stringsAt(request.json, name),
+  path({ pattern, prefix }, request) {
+    const found = new Set();
+    for (const path of request.paths) {
+      if (!path.toLowerCase().startsWith(prefix)) continue;
+      const text = strip(pattern.search(path) ?? "");
+      if (text) found.add(text);
+    }
+    return [...found];
+  },
+  host: ({ pattern }, request) => regexNames(pattern, request.host ?? ""),
+};
+
+export const valuesAt = (place, request) => PLACES[place.kind](place, request);
+
+// ---- readers: the names in a credential, the accounts, whether it is of the kind, and the names in
+// any of many texts and of those that are base64, given with what of, as [text, name]
+
+const regexNames = (pattern, text) => {
+  const group = pattern.search(text);
+  return group ? [group] : [];
+};
+const each = (texts, names) => texts.flatMap((text) => names(text).map((name) => [text, name]));
+
+function protobufValues({ field, lenient }, data) {
+  const fields = data === null ? null : protobufFields(data);
+  if (!fields || !(lenient || fields.some(([number]) => number === 1))) return null;
+  return fields.filter(([number]) => number === field);
+}
+
+function protobufNames(reader, data) {
+  const values = (protobufValues(reader, data) ?? []).filter(([, kind]) => kind === 2);
+  const texts = values.map(([, , value]) => decodedStrictly(value));
+  return texts.at(-1) ? texts.filter(Boolean) : [];
+}
+
+function protobufIds(reader, text) {
+  const values = protobufValues(reader, decodeBase64(text)) ?? [];
+  return values.filter(([, kind]) => kind !== 2).map(([, kind, value]) => {
+    const width = kind === 0 ? 7n : 8n; // both with the lowest digit first
+    let number = 0n;
+    for (let i = value.length - 1; i >= 0; i--) {
+      number = (number << width) | BigInt(value.charCodeAt(i) & (kind === 0 ? 0x7f : 0xff));
+    }
+    return String(number);
+  });
+}
+
+const jwtNames = ({ claim }, text) => {
+  const parts = text.split("."), data = parts.length === 3 ? decodeBase64(parts[1]) : null;
+  const tree = data === null ? undefined : parseJson(data);
+  return tree === undefined ? [] : stringsAt(tree, claim);
+};
+
+const READERS = {
+  regex: {
+    names: ({ pattern }, text) => regexNames(pattern, text),
+    ids: ({ pattern }, text) => regexNames(pattern, text),
+    recognises: ({ pattern }, text) => pattern.search(text) !== null,
+    sightings: ({ pattern }, texts) => each(texts, (text) => regexNames(pattern, text)),
+  },
+  protobuf: {
+    names: (reader, text) => protobufNames(reader, decodeBase64(text)),
+    ids: protobufIds,
+    recognises: (reader, text) => protobufValues(reader, decodeBase64(text)) !== null,
+    sightings: (it, _, coded) => coded.flatMap(([text, data]) => each([text], () => protobufNames(it, data))),
+  },
+  jwt: {
+    names: jwtNames,
+    ids: jwtNames,
+    recognises: (_, text) => text.startsWith("eyJ") && text.split(".").length === 3,
+    sightings: ({ claim }, texts) => each(texts, (text) => {
+      const parts = text.split(".");
+      const tree = parts.length > 2 ? parseLeniently(decodeLeniently(parts[1])) : undefined;
+      return tree === undefined ? [] : stringsAt(tree, claim);
+    }),
+  },
+  base64: {
+    names({ pattern, of }, text) {
+      const parts = (of ? regexNames(of, text) : [text]).map(decodeBase64);
+      return parts.includes(null) ? [] : regexNames(pattern, parts.join(""));
+    },
+    recognises: (reader, text) => READERS.base64.names(reader, text).length > 0,
+    sightings: (reader, texts, coded) => reader.of
+      ? each(texts, (text) => READERS.base64.names(reader, text))
+      : coded.flatMap(([text, data]) => each([text], () => regexNames(reader.pattern, data))),
+  },
+  account: { names: () => [], ids: (_, text) => [text], recognises: () => true, sightings: () => [] },
+};
+
+export const namesIn = (reader, text) => READERS[reader.kind].names(reader, text);
+export const idsIn = (reader, text) => READERS[reader.kind].ids(reader, text);
+
+// ---- table and lookup
+
+export function load(program) {
+  const pattern = (it) => it && new Pattern(it);
+  const compiled = (it) => ({ ...it, pattern: pattern(it.pattern), of: pattern(it.of) });
+  const readers = program.readers.map(compiled), places = program.places.map(compiled);
+  for (const place of places) place.inBody = place.kind === "form" || place.kind === "json";
+  const ruleOf = (it) => ({
+    ...it, reader: readers[it.reader], places: it.places.map((at) => places[at]), paths: pattern(it.paths),
+  });
+  const own = program.rules.map(ruleOf), beside = program.beside.map(ruleOf);
+  const table = {
+    ...program,
+    rules: own,
+    domains: new Set(program.domains.map(hostName)),
+    hublets: new Map(Object.entries(program.hublets)),
+    aliases: new Map(Object.entries(program.aliases)),
+    moved: new Map(Object.entries(program.moved)),
+    strays: program.strays.map(([reader, rule]) => [readers[reader], own[rule]]),
+    inside: program.inside.map((at) => readers[at]),
+    limited: [...own, ...beside].filter((rule) => rule.paths),
+    plans: new Map(),
+  };
+  table.byPlace = [own, beside].flatMap((some) =>
+    [...new Set(some.flatMap((rule) => rule.places))].map((place) =>
+      ({ place, rules: some.filter((rule) => rule.places.includes(place)), isBeside: some === beside })));
+  const paths = table.byPlace.map(({ place }) => place).filter(({ kind }) => kind === "path");
+  table.prefixes = [...new Set([...table.limited, ...paths].map(({ prefix }) => prefix))];
+  table.usual = lookups(table, []).filter(({ place }) => place.kind !== "path");
+  return table;
+}
+
+// Each place with the rules that read it where some of the limited ones apply.
+const lookups = ({ byPlace }, applying) =>
+  byPlace.map(({ rules, ...it }) =>
+    ({ ...it, rules: rules.filter((rule) => !rule.paths || applying.includes(rule)) }))
+    .filter((it) => it.rules.length > 0);
+
+export function lookupsFor(table, { paths }) {
+  const begins = (path) => table.prefixes.some((prefix) => path.startsWith(prefix));
+  if (!paths.some((path) => begins(path.toLowerCase()))) return table.usual;
+  const applying = table.limited.filter((it) => paths.some((path) => it.paths.search(path) !== null));
+  const key = applying.map((rule) => table.limited.indexOf(rule)).join();
+  if (table.plans.size > 64) table.plans.clear();
+  if (!table.plans.has(key)) table.plans.set(key, lookups(table, applying));
+  return table.plans.get(key);
+}
+
+const hubletNamed = ({ aliases, hublets }, name) => {
+  const hublet = aliases.get(name) ?? name;
+  return hublets.has(hublet) ? hublet : null;
+};
+
+// Whether a decision has to see the body of a request.
+export const readsBody = (table, request) =>
+  lookupsFor(table, request).some(({ place }) => place.inBody);
+
+function read({ inside, aliases }, { rules, isBeside }, credential) {
+  let rule, names = [];
+  for (rule of rules) {
+    names = namesIn(rule.reader, credential);
+    if (names.length > 0) break;
+  }
+  if (names.length === 0) {
+    const recognises = ({ reader }) => READERS[reader.kind].recognises(reader, credential);
+    rule = rules.find(recognises) ?? rules[0];
+  }
+  const { kind } = rule.reader;
+  const reads = (it) => it.kind === kind || (it.kind === "regex" && !isBeside);
+  const accounts = isBeside
+    ? [credential] : inside.filter(reads).flatMap((it) => idsIn(it, credential));
+  return { rule, names: names.map((name) => aliases.get(name) ?? name), accounts };
+}
+
+function isOwned({ domains }, host) {
+  const [label, parent] = partition(host, ".");
+  if (domains.has(host)) return label !== "*";
+  return domains.has(`*.${parent}`) && /^[A-Za-z0-9_-]{1,63}$/.test(label);
+}
+
+function accountId(text) {
+  const digits = text.replace(/^\++/, "");
+  return /^[0-9]+$/.test(digits) ? digits.replace(/^0+(?=.)/, "") : text;
+}
+
+// ---- findings
+
+function findings(table, request) {
+  const found = [];
+  let unread = null, isRead = request.body === "";
+  const add = ({ rules, isBeside }, it) =>
+    found.push({ rule: rules[0], credential: null, names: [], accounts: [], problem: null, isBeside, ...it });
+  for (const lookup of lookupsFor(table, request)) {
+    const { place, isBeside } = lookup;
+    if (place.inBody && request.body === null) {
+      add(lookup, { problem: "too-large" });
+      continue;
+    }
+    const values = valuesAt(place, request);
+    if (values === null && place.inBody) {
+      unread ??= lookup;
+    } else if (values === null) {
+      add(lookup, { problem: "unreadable" });
+    } else {
+      isRead ||= place.inBody;
+      for (const text of values) {
+        const isLong = text.length > MAX_CREDENTIAL && [...text].length > MAX_CREDENTIAL;
+        if (isLong) add(lookup, { problem: "too-large" });
+        else add(lookup, { ...read(table, lookup, text), credential: isBeside ? null : text });
+      }
+    }
+  }
+  if (unread && !isRead) add(unread, { problem: "unreadable" });
+  return found;
+}
+
+// ---- judge
+
+function decision(table, action, hublet, reason, rule) {
+  const upstream = hublet === null ? null : table.hublets.get(hublet).upstream;
+  return { action, hublet, upstream, reason, credential: rule?.name ?? null, table: table.version };
+}
+const route = (table, hublet, reason, rule) => decision(table, "route", hublet, reason, rule);
+const refuse = (table, reason, rule) => decision(table, "refuse", null, reason, rule);
+
+export function decide(table, request) {
+  const refused = checkRequest(table, request);
+  if (refused) return refused;
+  const found = findings(table, request), verdict = judge(table, found);
+  if (verdict.hublet === null || table.policy.stray === "ignore") return verdict;
+  const stray = findStray(table, request, verdict.hublet, found);
+  return stray ? refuse(table, "stray", stray) : verdict;
+}
+
+function checkRequest(table, request) {
+  if (partition(request.target, "?")[0].length > MAX_PATH) return refuse(table, "too-large");
+  if (/[\0-\x08\n-\x1f\x7f]/.test(request.head)) return refuse(table, "unreadable");
+  const owned = request.hosts.map((host) => isOwned(table, hostName(host)));
+  if (!owned.includes(true) && table.policy.foreign === "pass") {
+    return decision(table, "pass", null, "foreign-host");
+  }
+  const isForeign = owned.includes(false) || request.host === null;
+  return isForeign ? refuse(table, "foreign-host") : null;
+}
+
+function judge(table, found) {
+  const { policy } = table;
+  const counts = ({ problem }) => problem === "too-large" || policy.unreadable === "refuse";
+  const unread = found.find((it) => it.problem && counts(it));
+  if (unread) return refuse(table, unread.problem, unread.rule);
+  const { claims, unnamed } = claimsOf(table, found), moves = movesIn(table, found);
+  const unlisted = claims.find(({ hublet }) => !table.hublets.has(hublet));
+  if (unlisted && policy.unknown === "refuse") return refuse(table, "unknown-hublet", unlisted.it.rule);
+  if (policy.conflict === "refuse" && isTorn(table, found, claims, moves)) {
+    return refuse(table, "conflict", claims[0]?.it.rule);
+  }
+  const owned = claims.find(({ hasMoved }) => hasMoved);
+  if (owned) return route(table, owned.hublet, "moved", owned.it.rule);
+  if (moves[0]) return route(table, moves[0][0], "moved", (claims[0]?.it ?? unnamed)?.rule);
+  const byPolicy = (word, reason, rule) =>
+    word === "default" && table.default !== null
+      ? route(table, table.default, reason, rule)
+      : refuse(table, reason, rule);
+  if (claims.length > 0) {
+    const { hublet, it } = claims[0];
+    if (table.hublets.has(hublet)) return route(table, hublet, "credential", it.rule);
+    return byPolicy(policy.unknown, "unknown-hublet", it.rule);
+  }
+  if (unnamed) return byPolicy(policy.legacy, "legacy", unnamed.rule);
+  return byPolicy(policy.anonymous, "anonymous");
+}
+
+// A move is [where an account lives now, the Hublet that its old credentials name or null].
+function movesIn({ moved }, found) {
+  const ids = found.filter(({ isBeside }) => isBeside).flatMap(({ accounts }) => accounts);
+  const moves = ids.map((text) => moved.get(accountId(text)) ?? null);
+  return moves.some(Boolean) ? moves : [];
+}
+
+function isTorn(table, found, claims, moves) {
+  if (new Set(claims.map(({ hublet }) => hublet)).size > 1) return true;
+  if (moves.length === 0) return false;
+  const owns = ({ accounts }) => accounts.length > 0;
+  const own = claims.filter(({ it }) => owns(it)).map(({ hublet }) => hublet);
+  if (found.some((it) => owns(it) && it.names.length === 0 && !it.isBeside)) own.push(table.default);
+  const targets = new Set([...moves.map((move) => move && move[0]), ...own]);
+  const beside = claims.filter(({ it }) => !owns(it)).map(({ hublet }) => hublet);
+  const speaksFor = (move) => beside.every((hublet) => move.includes(hublet));
+  return targets.size > 1 || moves.some((move) => move && !speaksFor(move));
+}
+
+function claimsOf({ moved }, found) {
+  const claims = [];
+  let unnamed = null;
+  for (const it of found.filter(({ isBeside }) => !isBeside)) {
+    const before = claims.length;
+    const owners = it.accounts.map((id) => moved.get(accountId(id)));
+    for (const move of owners.length > 0 ? owners : [undefined]) {
+      for (const hublet of move ? [move[0]] : it.names) {
+        claims.push({ hublet, it, hasMoved: Boolean(move) });
+      }
+    }
+    if (claims.length === before && it.credential !== null) unnamed ??= it;
+  }
+  return { claims, unnamed };
+}
+
+// ---- stray: the rule that reads another Hublet's credential where no rule looks, or null
+
+const URL_HOST = /:\/\/(?:[0-9A-Za-z_-]+\.)+[A-Za-z]{2,}(?=[ \t-\r:/?#]|$)/g;
+const ESCAPE = /[%\\]u([0-9A-Fa-f]{4})|\\x([0-9A-Fa-f]{2})|\\([/bfnrt])/g;
+
+function findStray(table, request, hublet, found) {
+  const of = found.filter((it) => it.credential);
+  const isOther = (name) => name !== null && name !== hublet;
+  const named = of.filter((it) => it.names.length > 0).map((it) => stripEnd(it.credential, "="));
+  const own = new Set([...named, ...named.map((it) => it.toLowerCase())]);
+  const judged = of.filter((it) => it.names.some((name) => name !== hublet));
+  for (const { credential, names, rule } of of) {
+    if (names.length > 0 || rule.places.every(({ kind }) => kind === "host")) continue;
+    const alone = [[credential, credential.toLowerCase()], [[credential, decodeLeniently(credential)]]];
+    const stray = strayIn(table, alone, (_, name) => isOther(name));
+    if (stray) return stray;
+  }
+  const texts = [request.target, ...request.headers.map(([, value]) => value)];
+  if (request.body && readsBody(table, request)) texts.push(request.body);
+  for (const text of texts) {
+    for (const runs of runsOf(text, judged.map(({ credential }) => credential))) {
+      const isStray = (run, name) =>
+        isOther(name) && !(own.has(run) || hostName(run) === request.host);
+      const stray = strayIn(table, runs, isStray);
+      if (stray) return stray;
+    }
+  }
+  return null;
+}
+
+function strayIn(table, [texts, plains], isStray) {
+  const sees = ([reader]) => READERS[reader.kind].sightings(reader, texts, plains)
+    .some(([run, name]) => isStray(run, hubletNamed(table, name)));
+  return table.strays.find(sees)?.[1] ?? null;
+}
+
+// The runs of a text in both cases, and what they decode to; then those behind each layer of escapes.
+export function* runsOf(text, judged = []) {
+  if (text.length < MIN_RUN) return;
+  const seen = new Set(judged.map((it) => stripEnd(it, "=").replace(/[^\0-\xff]/gu, "?")));
+  for (let data = text, i = 0; i <= MAX_DECODED; i++) {
+    const [runs, coded] = parted(data, seen);
+    for (const run of runs) seen.add(run);
+    const plains = [...coded].map((run) => decodeLeniently(run));
+    const texts = new Set([...runs, ...[...runs].map((run) => run.toLowerCase())]);
+    yield [[...texts], [...coded].map((run, at) => [run, plains[at]])];
+    const layers = /[%\\]/.test(data) ? new Set(escaped(data).map(unescape)) : new Set();
+    layers.delete(data);
+    if (plains.length + layers.size === 0) return;
+    data = [...plains, ...layers].join(" ");
+  }
+}
+
+function parted(data, known) {
+  const long = (text) => text.split(" ").filter((it) => it.length >= MIN_RUN && !known.has(it));
+  const split = (words, marks) => {
+    const joined = [...words].join(" "), apart = joined.replace(marks, " ");
+    return apart === joined ? words : long(apart);
+  };
+  const plain = data.replace(URL_HOST, "://").replaceAll("\0", "");
+  const words = long(plain.replace(/[^A-Za-z0-9_+/.~:@!$*-]/g, " "));
+  const bySlash = split(words, /\//g);
+  const whole = new Set([...words, ...bySlash, ...split(words, /\+/g), ...split(bySlash, /\+/g)]);
+  for (const word of words) {
+    if (word.includes(":")) whole.add(partition(word, ":")[1]);
+    if (word.includes("/")) whole.add(strip(word, /\//));
+  }
+  const tokens = split(whole, /[:@!$*]/g), coded = new Set(split(tokens, /[.~]/g));
+  const runs = new Set([...whole, ...tokens, ...coded].filter((it) => it.length >= MIN_RUN));
+  return [runs, coded];
+}
+
+// The text, and parted where it is before its escapes are decoded: `/x/a%2Fb%2Bc`.
+function escaped(data) {
+  const apart = data.replaceAll("/", " ");
+  return data.includes("%2") ? [data, apart, apart.replaceAll("+", " ")] : [data];
+}
+
+export function unescape(data) {
+  const plain = data.replace(/\\+/g, "\\").replace(ESCAPE, (it, u, x) => {
+    const code = parseInt(u ?? x ?? (it === "\\/" ? "2f" : "20"), 16);
+    return code < 256 ? String.fromCharCode(code) : " ";
+  });
+  return plain.replace(/%([0-9A-Fa-f]{2})/g, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
+}

@@ -1,0 +1,185 @@
+// Text as Python has it, and the formats of credentials: hublet_router/core/formats.py. Bytes are text
+// with one character each.
+
+const MAX_NESTING = 1000;
+
+const SPACE = "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
+const SPACES = new RegExp(`[${SPACE}]+`, "g");
+const IS_SPACE = new RegExp(`[${SPACE}]`);
+const replacing = new TextDecoder("utf-8", { ignoreBOM: true });
+const strict = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
+const withoutMark = new TextDecoder("utf-8", { fatal: true });
+const withoutMarkReplacing = new TextDecoder("utf-8");
+
+export function strip(text, set = IS_SPACE) {
+  let start = 0, end = text.length;
+  while (start < end && set.test(text[start])) start++;
+  while (start < end && set.test(text[end - 1])) end--;
+  return text.slice(start, end);
+}
+
+export function stripEnd(text, mark) {
+  let end = text.length;
+  while (text[end - 1] === mark) end--;
+  return text.slice(0, end);
+}
+
+export function partition(text, mark) {
+  const at = text.indexOf(mark);
+  return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at + mark.length)];
+}
+
+export const bytes = (text) => Uint8Array.from(text, (it) => it.charCodeAt(0));
+
+// The text of UTF-8, null where it is none.
+function decoded(decoder, data) {
+  try {
+    return decoder.decode(bytes(data));
+  } catch {
+    return null;
+  }
+}
+
+export const decodedStrictly = (data) => decoded(strict, data);
+
+export function unquote(text) {
+  if (!text.includes("%")) return text;
+  return text.replace(/[\0-\x7f]+/g, (run) => {
+    const byte = (_, hex) => String.fromCharCode(parseInt(hex, 16));
+    const plain = run.replace(/%([0-9A-Fa-f]{2})/g, byte);
+    return /[\x80-\xff]/.test(plain) ? replacing.decode(bytes(plain)) : plain;
+  });
+}
+
+// ---- formats
+
+// The bytes, null where the text is no base64.
+export function decodeBase64(text) {
+  const found = /^([A-Za-z0-9+/_-]*)(={0,2})$/.exec(stripEnd(text, "=").replace(SPACES, ""));
+  if (!found) return null;
+  const [, data, { length: pads }] = found, over = data.length % 4;
+  if (over === 1 || (pads > 0 && over !== 2 && !(over === 3 && pads === 1))) return null;
+  return atob(data.replaceAll("-", "+").replaceAll("_", "/"));
+}
+
+// As Node and PHP decode it: they skip what is outside of the alphabet.
+export function decodeLeniently(text) {
+  const plain = text.replace(/[^A-Za-z0-9+/_-]/g, "").replaceAll("-", "+").replaceAll("_", "/");
+  return atob(plain.length % 4 === 1 ? plain.slice(0, -1) : plain);
+}
+
+// [number, wire type, bytes] of each field, null where it is no such message.
+export function protobufFields(message) {
+  const fields = [], groups = [], end = message.length;
+  let at = 0;
+  const varint = () => { // its low 32 bits, -1 where it does not end
+    for (let value = 0, i = 0; i < 10 && at < end; i++) {
+      const byte = message.charCodeAt(at++);
+      if (i < 5) value = (value | ((byte & 0x7f) << (7 * i))) >>> 0;
+      if (byte < 0x80) return value;
+    }
+    return -1;
+  };
+  while (at < end) {
+    const tag = varint(), kind = tag & 7, number = tag >>> 3;
+    if (tag < 8) return null;
+    let start = at;
+    if (kind === 0 || kind === 2) {
+      const size = varint();
+      if (size < 0) return null;
+      if (kind === 2) at = (start = at) + size;
+    } else if (kind === 1 || kind === 5) {
+      at += kind === 1 ? 8 : 4;
+    } else if (kind === 3) {
+      groups.push(number);
+    } else if (kind !== 4 || groups.pop() !== number) {
+      return null;
+    }
+    if (at > end) return null;
+    if (groups.length === 0 && kind !== 4) fields.push([number, kind, message.slice(start, at)]);
+  }
+  return groups.length > 0 ? null : fields;
+}
+
+// How deep JSON is nested, where that is more than is read.
+function isTooDeep(data) {
+  const depthOf = (text) => text.replace(/[^[{\]}]/g, "");
+  if (depthOf(data).replace(/[\]}]/g, "").length <= MAX_NESTING) return false;
+  const plain = data.replaceAll("\\\\", "").replaceAll('\\"', "").split('"');
+  let depth = 0, deepest = 0;
+  for (const it of depthOf(plain.filter((_, i) => i % 2 === 0).join(""))) {
+    depth += it === "[" || it === "{" ? 1 : -1;
+    deepest = Math.max(deepest, depth);
+  }
+  return deepest > MAX_NESTING;
+}
+
+// The tree of text that is JSON. A number becomes text; and each name gets a number first, `0:name`,
+// since JSON.parse keeps but one of two equal names.
+function treeOf(text) {
+  let count = 0;
+  const tokens = /"(?:[^"\\]|\\.)*"(?=([ \t\n\r]*:)?)|-?[0-9][-+.0-9Ee]*/g;
+  return JSON.parse(text.replace(tokens, (it, colon) => {
+    if (it[0] === '"') return colon ? `"${count++}:${it.slice(1)}` : it;
+    const isWhole = /[.Ee]/.test(it) && Number.isInteger(Number(it));
+    return `"${isWhole ? BigInt(Number(it)) : it}"`;
+  }));
+}
+
+// The document, undefined where it is none.
+export function parseJson(data) {
+  try {
+    const text = decoded(withoutMark, data);
+    JSON.parse(text ?? "");
+    return isTooDeep(data) ? undefined : treeOf(text);
+  } catch {
+    return undefined;
+  }
+}
+
+// The list or object with which text begins, as Jackson and Python read it.
+export function parseLeniently(data) {
+  const text = strip(withoutMarkReplacing.decode(bytes(data)));
+  let depth = 0;
+  for (const { 0: it, index } of text.matchAll(/"(?:[^"\\]|\\[^])*"?|[[\]{}]/g)) {
+    if (it[0] !== '"') depth += it === "[" || it === "{" ? 1 : -1;
+    if (depth > 0) continue;
+    const constants = /"(?:[^"\\]|\\[^])*"?|-?Infinity|NaN/g;
+    const document = text.slice(0, index + 1).replace(constants, (it) => (it[0] === '"' ? it : "null"));
+    try {
+      return JSON.parse(document) && !isTooDeep(data) ? treeOf(document) : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+  return undefined;
+}
+
+// The pairs of an object, nothing for anything else.
+const members = (node) =>
+  node === null || typeof node !== "object"
+    ? []
+    : Object.entries(node).map(([name, value]) => [partition(name, ":")[1], value]);
+
+const foldKey = (name) => name.toLowerCase().replaceAll("-", "_");
+
+export function stringsAt(tree, path) {
+  const found = [];
+  const walk = (node, rest) => {
+    if (Array.isArray(node)) {
+      for (const item of node) walk(item, rest);
+    } else if (typeof node === "string") {
+      const text = rest === null && strip(node);
+      if (text) found.push(text);
+    } else if (rest !== null) {
+      const [head, tail] = partition(rest, ".");
+      for (const [name, value] of members(node)) {
+        const key = foldKey(name);
+        if (key === rest) walk(value, null);
+        else if (head !== rest && key === head) walk(value, tail);
+      }
+    }
+  };
+  walk(tree, foldKey(path));
+  return found;
+}

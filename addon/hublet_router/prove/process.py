@@ -1,0 +1,52 @@
+"""A process that listens on a port, for as long as a block lasts."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from ..export.bundle import ExportError
+
+SECONDS = 20
+"""That it may take to listen."""
+
+
+@asynccontextmanager
+async def process(
+    name: str, port: int, *command: str | Path, cwd: Path | None = None
+) -> AsyncIterator[None]:
+    """Run it until the block ends; raise ExportError, with what it said, if it does not listen."""
+    running = await asyncio.create_subprocess_exec(
+        *command, cwd=cwd, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        await _listening(name, running, port)
+        yield
+    finally:
+        if running.returncode is None:
+            running.kill()
+        await running.communicate()
+
+
+async def _listening(name: str, running: asyncio.subprocess.Process, port: int) -> None:
+    for _ in range(SECONDS * 50):
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(0.02)
+        else:
+            writer.close()
+            return
+        if running.returncode is not None:
+            break
+    _, said = await running.communicate()
+    raise ExportError(f"{name} does not start: {said.decode(errors='replace')}")
+
+
+def free_port() -> int:
+    """Return a port of loopback that nothing listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+    return port

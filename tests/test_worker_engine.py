@@ -1,0 +1,83 @@
+"""`export worker --prove`: the bundle of a folder, as workerd runs it."""
+
+from pathlib import Path
+
+import pytest
+
+from hublet_router.cli.commands import command_line
+from hublet_router.export.bundle import ExportError
+from hublet_router.prove import worker_engine
+from hublet_router.prove.proof import prove
+from hublet_router.tablefile import load
+from test_proof import EXAMPLES
+from test_spoa import TABLE
+from test_verify import FLOWS, recording
+from workerd_stage import workerd
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "hublets.yaml"
+    path.write_text(TABLE + EXAMPLES)
+    return path
+
+
+@pytest.fixture
+def folder(table: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "edge"
+    assert command_line(["export", "worker", str(folder), "--table", str(table)]) == 0
+    return folder
+
+
+def run(table: Path, folder: Path) -> tuple[int, list[str]]:
+    loaded = load(table)
+    asked = [(f"example {n}", it.request) for n, it in enumerate(loaded.examples, 1)]
+    return prove(worker_engine.worker, loaded, table, folder, asked)
+
+
+def test_a_bundle_decides_as_its_table(table: Path, folder: Path) -> None:
+    workerd()
+    assert run(table, folder) == (6, [])
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "fault"),
+    [
+        ("decide.js", 'hublet, "credential"', '"ap1", "credential"', "arrived at"),
+        ("worker.js", "table, asked)) asked.body", "table, asked)) asked.unused", "arrived at"),
+        ("worker.js", "fetch(request, {", "fetch(new Request(request, {headers: {}}), {", "fields"),
+    ],
+    ids=["hublet", "body", "fields"],
+)  # fmt: skip
+def test_a_worker_that_does_otherwise_is_found(
+    table: Path, folder: Path, file: str, old: str, new: str, fault: str
+) -> None:
+    workerd()
+    path = folder / file
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    faults = run(table, folder)[1]
+    assert any(fault in it for it in faults)
+
+
+def test_examples_and_recordings_are_proved_by_the_command(
+    table: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workerd()
+    flows = recording(tmp_path, *FLOWS)
+    words = ["export", "worker", str(folder), "--table", str(table), "--prove", str(flows)]
+    code = command_line(words)
+    assert (code, "each decided and forwarded as the table says" in capsys.readouterr().err) == (
+        0,
+        True,
+    )
+
+
+def test_a_machine_without_workerd_gets_a_sentence(
+    table: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_engine, "_INSTALLED", "nowhere/*")
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(ExportError, match="workerd is not installed: npm install --prefix"):
+        run(table, folder)

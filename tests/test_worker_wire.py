@@ -1,0 +1,191 @@
+"""The exported Worker under workerd, over real sockets: it decides as the core, and passes on what
+came.
+"""
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from harness import Answer, Client, Stage, Upstream, bearer
+from hublet_router.core.decision import Decision
+from hublet_router.core.judge import decide
+from hublet_router.core.problem import problem
+from hublet_router.core.request import Request
+from hublet_router.core.table import Table
+from hublet_router.tablefile import load
+from parity.cases import request as random_request
+from parity.cases import scene
+from test_haproxy_wire import received
+from workerd_stage import Workerd
+
+ROOT = Path(__file__).parents[1]
+TABLES = [ROOT / "hublets.yaml", *sorted((ROOT / "tests" / "tables").glob("*.yaml"))]
+FRAMING = {"connection", "content-length", "transfer-encoding"}
+
+
+def staged(stage: Stage, table: Table, *, tls: bool = True) -> Table:
+    """Return the table with the stage's upstreams in the place of its own."""
+    names = [domain.replace("*", "x") for domain in table.domains] if tls else []
+    hublets = {}
+    for name, old in table.hublets.items():
+        upstream = stage.upstreams.get(name) or stage.upstream(name, *names)
+        hublets[name] = replace(
+            old, scheme="https" if tls else "http", host="127.0.0.1", port=upstream.port
+        )
+    return replace(table, hublets=hublets)
+
+
+def raw_bytes(request: Request, *, in_chunks: bool = False) -> bytes:
+    """Write a request as HTTP/1.1, on a connection of its own."""
+    body = request.body or b""
+    fields = [it for it in request.headers if it[0] not in {*FRAMING, "host"}]
+    lines = [f"{request.method} {request.target} HTTP/1.1"]
+    lines += [f"Host: {host}" for host in request.hosts]
+    lines += [f"{name}: {value}" for name, value in fields]
+    if in_chunks:
+        lines.append("Transfer-Encoding: chunked")
+        body = (b"%x\r\n%s\r\n" % (len(body), body) if body else b"") + b"0\r\n\r\n"
+    elif body or request.method == "POST":
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join([*lines, "Connection: close", "", ""]).encode("latin-1") + body
+
+
+def sent(port: int, request: Request, *, in_chunks: bool = False) -> Answer:
+    with Client(port) as client:
+        return client.send(raw_bytes(request, in_chunks=in_chunks), request.method)
+
+
+def arrivals(stage: Stage) -> list[tuple[Upstream, bytes]]:
+    """Return what has arrived since the last call."""
+    found = [(it, raw) for it in stage.upstreams.values() for raw in it.requests]
+    for it in stage.upstreams.values():
+        it.requests.clear()
+    return found
+
+
+def assert_refused(answer: Answer, decision: Decision, table: Table, method: str) -> None:
+    expected = problem(decision, table)
+    assert answer.status == expected.status
+    assert answer.body == (b"" if method == "HEAD" else expected.body)
+    for name, value in expected.fields.items():
+        assert answer.headers[name.lower()] == value
+
+
+@pytest.mark.parametrize("path", TABLES, ids=lambda path: path.stem)
+def test_every_example_goes_where_the_core_sends_it(
+    stage: Stage, tmp_path: Path, path: Path
+) -> None:
+    table = staged(stage, load(path))
+    with Workerd(table, tmp_path / "edge") as edge:
+        for example in table.examples:
+            request = example.request
+            for in_chunks in (False, True) if request.body else (False,):
+                answer = sent(edge.port, request, in_chunks=in_chunks)
+                decision = decide(table, request)
+                if decision.hublet is None:
+                    assert arrivals(stage) == []
+                    assert_refused(answer, decision, table, request.method)
+                    continue
+                ((upstream, raw),) = arrivals(stage)
+                got = received(raw)
+                assert (answer.status, upstream.name) == (200, decision.hublet)
+                assert (got.method, got.target, got.body) == (
+                    request.method, request.target, request.body,
+                )  # fmt: skip
+                assert got.hosts == request.hosts
+                assert (b"chunked" in raw.partition(b"\r\n\r\n")[0].lower()) is in_chunks
+                names = FRAMING | {"host"}
+                assert sorted(it for it in got.headers if it[0] not in names) == sorted(
+                    it for it in request.headers if it[0] not in names
+                )
+                assert request.host in upstream.server_names  # workerd keeps connections
+                assert decide(table, got) == decision
+                said = f'hublet-router; next-hop="{decision.hublet}"; details="{decision.reason}"'
+                assert answer.headers["proxy-status"] == said
+
+
+def can_be_sent(request: Request) -> bool:
+    """Return whether HTTP/1.1 can carry it, to a host that workerd takes for one."""
+    texts = [request.target, *(value for _, value in request.headers)]
+    return (
+        len(request.hosts) == 1
+        and request.target.startswith("/")
+        and not any(set(text) & set("\r\n\0") for text in texts)
+        and " " not in request.target
+        and request.body is not None
+    )
+
+
+def test_no_random_request_goes_where_the_core_does_not_send_it(
+    stage: Stage, tmp_path: Path
+) -> None:
+    random = Random(31)
+    outcomes: Counter[str] = Counter()
+    for number in range(6):
+        it = scene(random)
+        if it.table.policy.foreign == "pass":
+            it = it._replace(
+                table=replace(it.table, policy=replace(it.table.policy, foreign="refuse"))
+            )
+        table = staged(stage, it.table, tls=False)
+        hosts = ("api.a.example", "x.b.example", "eu1.b.example")
+        with Workerd(table, tmp_path / str(number), hosts) as edge:
+            for _ in range(250):
+                request = random_request(random, it)
+                if not can_be_sent(request):
+                    continue
+                headers = tuple((name, value.strip(" \t")) for name, value in request.headers)
+                request = replace(
+                    request,
+                    headers=tuple(it for it in headers if it[0] not in {*FRAMING, "host"}),
+                )
+                answer = sent(edge.port, request, in_chunks=random.random() < 0.3)
+                decision = decide(table, request)
+                arrived = arrivals(stage)
+                if not arrived:
+                    outcomes["refused" if decision.hublet is None else "refused alone"] += 1
+                    assert answer.status >= 400
+                    continue
+                ((upstream, raw),) = arrived
+                assert decide(table, received(raw)).hublet == upstream.name
+                if decision.hublet is None:  # workerd drops a Content-Type that is empty
+                    assert ("content-type", "") in request.headers
+                else:
+                    assert upstream.name == decision.hublet
+                    outcomes["routed"] += 1
+    print(outcomes)
+    assert outcomes["routed"] > 300
+    assert outcomes["refused alone"] < outcomes.total() / 10
+
+
+def shipped(stage: Stage) -> Table:
+    return staged(stage, load(ROOT / "hublets.yaml"))
+
+
+EU, NA = bearer("eu1"), bearer("na1")
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ([EU], 200),
+        ([EU, "Accept: a, b", "Accept: c"], 200),
+        ([EU, NA], 400),
+        ([EU, EU], 400),
+        ([EU, "Authorization: Basic eDp5"], 400),
+        (["Authorization: AWS4-HMAC-SHA256 Credential=a, Signature=b"], 200),
+        ([EU, "X: caf\xe9"], 200),
+        (["Private-App: pat-eu1-\xe9"], 400),
+        (["Private-App: pat-eu1-a, pat-eu1-b"], 400),
+        ([EU, "X: a\x01b"], 400),
+    ],
+    ids=lambda value: "/".join(value)[:40] if isinstance(value, list) else None,
+)
+def test_fields_that_the_runtime_joins_or_decodes_are_routed_only_if_they_are_clear(
+    stage: Stage, tmp_path: Path, fields: list[str], status: int
+) -> None:
+    with Workerd(shipped(stage), tmp_path) as edge, Client(edge.port) as client:
+        assert client.get("/x", *fields).status == status

@@ -1,0 +1,56 @@
+"""workerd with the exported Worker, as `export worker` writes it, before the stage's upstreams."""
+
+import contextlib
+import socket
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+from harness import SECONDS, authority, free_port, wait_for
+from hublet_router.core.table import Table
+from hublet_router.export.bundle import write
+from hublet_router.export.worker import bundle
+
+
+def workerd() -> Path:
+    """Return the program; a test without it is left out, and says so."""
+    found = [*Path(sys.prefix).glob("node/node_modules/@cloudflare/workerd-*/bin/workerd")]
+    return found[0] if found else pytest.skip("workerd is not installed: tests/workerd .venv")
+
+
+class Workerd:
+    """The Worker of a table, on a free port; `lines` is what it has logged."""
+
+    def __init__(self, table: Table, folder: Path, hosts: Iterable[str] = ()) -> None:
+        program = workerd()
+        write(bundle(table, authority().read_bytes(), hosts), folder)
+        self.port = free_port()
+        self.log = folder / "log"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [program, "serve", "config.capnp", "--socket-addr", f"http=127.0.0.1:{self.port}"],
+                cwd=folder, stdout=log, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+        wait_for(self._is_listening)
+
+    def _is_listening(self) -> bool:
+        if self.process.poll() is not None:
+            raise AssertionError(self.log.read_text())
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+            return True
+        return False
+
+    @property
+    def lines(self) -> list[str]:
+        return self.log.read_text().splitlines()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        self.process.wait(SECONDS)
