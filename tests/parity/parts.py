@@ -310,7 +310,8 @@ def _unescape_case(random: Random) -> Case:
         "\\\\/",
     )
     text = "".join(random.choice(pieces) for _ in range(random.randrange(9)))
-    return Case("unescape", text, _unescaped(text.encode("latin-1")).decode("latin-1"))
+    layers = [it.decode("latin-1") for it in _unescaped(text.encode("latin-1"))]
+    return Case("unescape", text, layers)
 
 
 def _as_javascript(text: str) -> bytes:

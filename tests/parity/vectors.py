@@ -86,6 +86,8 @@ def _requests() -> Iterator[Request]:
 
 
 def _long_ones() -> Iterator[Request]:
+    for count in (100, 101):
+        yield Request("GET", (API,), f"/x?{'&hapikey=demo' * count}")
     for length in (MAX_PATH, MAX_PATH + 1):
         yield Request("GET", (API,), "/" + "x" * (length - 1) + "?a=b")
     for length in (LONG - 1, LONG, LONG + 1):

@@ -12,7 +12,7 @@ from typing import Any
 from ..core.decision import Reason, refuse
 from ..core.lookup import Rule
 from ..core.places import Header, Host, Json, Path, Place
-from ..core.problem import ANSWERS, PROXY_NAME, problem
+from ..core.problem import ANSWERS, PROXY_NAME, Problem, failure, problem
 from ..core.readers import Account, AccountReader, Base64, Jwt, Protobuf, Reader, Regex
 from ..core.table import Accounts, Table
 from .pattern import pattern_program
@@ -46,7 +46,10 @@ def program(table: Table) -> dict[str, Any]:
         "format": FORMAT,
         "version": table.version,
         "domains": sorted(table.domains),
-        "hublets": {name: {"upstream": str(upstream)} for name, upstream in table.hublets.items()},
+        "hublets": {
+            name: {"upstream": str(upstream), "failure": _answer(failure(name, None))}
+            for name, upstream in table.hublets.items()
+        },
         "aliases": dict(table.aliases),
         "default": table.default,
         "policy": asdict(table.policy),
@@ -108,7 +111,8 @@ def _answers(table: Table) -> dict[str, Any]:
     if of_body:
         answers["unreadable-body"] = problem(refuse(Reason.UNREADABLE, of_body[0]), table)
         assert answers["unreadable-body"].status is HTTPStatus.UNSUPPORTED_MEDIA_TYPE
-    return {
-        name: {"status": it.status.value, "fields": it.fields, "body": it.body.decode()}
-        for name, it in answers.items()
-    }
+    return {name: _answer(it) for name, it in answers.items()}
+
+
+def _answer(it: Problem) -> dict[str, Any]:
+    return {"status": it.status.value, "fields": it.fields, "body": it.body.decode()}

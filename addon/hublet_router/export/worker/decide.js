@@ -10,7 +10,7 @@ import {
 import { Pattern } from "./regex.js";
 
 export const MAX_BODY = 64 * 1024;
-const MAX_CREDENTIAL = 16 * 1024, MAX_PATH = 20 * 1024, MIN_RUN = 16, MAX_DECODED = 3;
+const MAX_CREDENTIAL = 16 * 1024, MAX_PATH = 20 * 1024, MIN_RUN = 16, MAX_VALUES = 100, MAX_DECODED = 3;
 
 // ---- request
 
@@ -346,7 +346,8 @@ function findings(table, request) {
       add(lookup, { problem: "unreadable" });
     } else {
       isRead ||= place.inBody;
-      for (const text of values) {
+      if (values.length > MAX_VALUES) add(lookup, { problem: "too-large" });
+      else for (const text of values) {
         const isLong = text.length > MAX_CREDENTIAL && [...text].length > MAX_CREDENTIAL;
         if (isLong) add(lookup, { problem: "too-large" });
         else add(lookup, { ...read(table, lookup, text), credential: isBeside ? null : text });
@@ -494,7 +495,7 @@ export function* runsOf(text, judged = []) {
     const plains = [...coded].map((run) => decodeLeniently(run));
     const texts = new Set([...runs, ...[...runs].map((run) => run.toLowerCase())]);
     yield [[...texts], [...coded].map((run, at) => [run, plains[at]])];
-    const layers = /[%\\]/.test(data) ? new Set(escaped(data).map(unescape)) : new Set();
+    const layers = /[%\\]/.test(data) ? new Set(unescape(data)) : new Set();
     layers.delete(data);
     if (plains.length + layers.size === 0) return;
     data = [...plains, ...layers].join(" ");
@@ -520,16 +521,16 @@ function parted(data, known) {
   return [runs, coded];
 }
 
-// The text, and parted where it is before its escapes are decoded: `/x/a%2Fb%2Bc`.
-function escaped(data) {
-  const apart = data.replaceAll("/", " ");
-  return data.includes("%2") ? [data, apart, apart.replaceAll("+", " ")] : [data];
-}
-
+// The text behind one layer of escapes; what parts it as it stands does not part what is escaped.
 export function unescape(data) {
   const plain = data.replace(/\\+/g, "\\").replace(ESCAPE, (it, u, x) => {
     const code = parseInt(u ?? x ?? (it === "\\/" ? "2f" : "20"), 16);
     return code < 256 ? String.fromCharCode(code) : " ";
   });
-  return plain.replace(/%([0-9A-Fa-f]{2})/g, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
+  if (!/%[0-9A-Fa-f]{2}/.test(plain)) return [plain];
+  const isParted = plain.includes("%2");
+  const held = isParted ? plain.replaceAll("/", "\x01").replaceAll("+", "\x02") : plain;
+  const behind = held.replace(/%([0-9A-Fa-f]{2})/g, (_, it) => String.fromCharCode(parseInt(it, 16)));
+  const given = (slash, plus) => behind.replaceAll("\x01", slash).replaceAll("\x02", plus);
+  return isParted ? [given("/", "+"), given(" ", "+"), given(" ", " ")] : [given("/", "+")];
 }

@@ -36,7 +36,7 @@ export default {
           response.headers.append("Proxy-Status", said);
         }
       } catch {
-        response = unreachable(request, decision.hublet);
+        response = sent(request, table.hublets.get(decision.hublet).failure);
       }
     } else {
       response = answer(request, decision);
@@ -115,19 +115,8 @@ function isUnclear(asked) {
 function answer(request, { reason, credential }) {
   const rule = table.rules.find(({ name }) => name === credential);
   const isOfBody = reason === "unreadable" && rule?.places.some(({ inBody }) => inBody);
-  const { status, fields, body } = answers[isOfBody ? "unreadable-body" : reason];
-  return new Response(request.method === "HEAD" ? null : body, { status, headers: fields });
+  return sent(request, answers[isOfBody ? "unreadable-body" : reason]);
 }
 
-function unreachable(request, hublet) {
-  const detail = "The region that the request belongs to cannot be reached. Try again later.";
-  const body = JSON.stringify({ title: "Bad Gateway", status: 502, detail, hublet }, null, 1) + "\n";
-  return new Response(request.method === "HEAD" ? null : body, {
-    status: 502,
-    headers: {
-      "Content-Type": "application/problem+json",
-      "Proxy-Status": `${proxy}; error=destination_unavailable; next-hop="${hublet}"`,
-      "Cache-Control": "no-store",
-    },
-  });
-}
+const sent = ({ method }, { status, fields, body }) =>
+  new Response(method === "HEAD" ? null : body, { status, headers: fields });
