@@ -75,7 +75,8 @@ def test_each_rule_and_place_has_a_row_in_the_order_of_the_table(
     listed = ACCOUNTS[: 1 + fields] if table.accounts else []
     tried = [(one.rule, one.place.partition(" in ")[0]) for one in explanation.tried]
     if explanation.decision.reason is Reason.STRAY:
-        assert tried.pop()[1] in {"path", "query", "body", "header authorization"}
+        where = {"path", "query", "body", "header authorization"}
+        assert tried.pop()[1] in where | {place for _, place in PLACES}
     assert [*dict.fromkeys(tried)] == [*PLACES, *listed]
     for it in findings(table, seen):
         mine = [one for one in explanation.tried if one.rule == it.rule.name]
@@ -311,3 +312,12 @@ def test_an_account_that_cannot_be_read_decides() -> None:
     assert explanation.decision.reason is Reason.UNREADABLE
     row, *_ = [row for row in explanation.tried if row.rule == "accounts"]
     assert row.why == "not read: a body in another format or coding: decided"
+
+
+def test_a_stray_that_a_rule_did_not_read_stands_where_that_rule_looks() -> None:
+    """Its own reader names none in it, but that of another rule does."""
+    fields = (("authorization", f"Bearer {api_key('eu1')}"),)
+    tried = explain(TABLE, Request("GET", ("api.hubapi.com",), "/x", fields)).tried
+    (stray,) = [it for it in tried if it.outcome.name == "STRAY"]
+
+    assert (stray.place, stray.named) == ("header authorization bearer", "eu1")

@@ -173,8 +173,13 @@ class Rows:
             return
         lenient = replace(self.table, policy=replace(self.table.policy, stray="ignore"))
         hublet = judge(lenient, self.request, self.found)[0].hublet or ""
-        for place, part in _parts(self.request):
-            if it := find_stray(self.table, part, hublet, self.found):
+        # What a rule's own reader names none in, another one may read; each is offered alone.
+        bare = replace(self.request, target="/", headers=(), body=b"")
+        known = [it for it in self.found if it.hublets]
+        alone = [(place_name(it.place), bare, [it]) for it in self.found if not it.hublets]
+        parts = [(place, part, known) for place, part in _parts(self.request)]
+        for place, part, found in [*alone, *parts]:
+            if it := find_stray(self.table, part, hublet, found):
                 why = Outcome.STRAY.value.format(name=it.hublet) + _DECIDED
                 yield Tried(it.rule.name, place, Outcome.STRAY, None, it.hublet, why)
                 return
