@@ -21,6 +21,7 @@ SECRET = "pat-eu1-00000000-0000-0000-0000-000000000000"
 
 def flow_to(url: str, body: bytes = b"") -> HTTPFlow:
     flow = tflow.tflow()
+    flow.client_conn.sni = None  # else that is a host, too
     flow.request.url = url
     flow.request.content = body
     flow.request.headers["authorization"] = f"Bearer {SECRET}"
