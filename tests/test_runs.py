@@ -54,6 +54,7 @@ def test_a_run_is_found_in_each_spelling(text: str) -> None:
         pytest.param("/ab/cdefghijk+lmnop/", "ab/cdefghijk+lmnop", id="between slashes"),
         pytest.param("Bearer+ab/cdefghijklmnop", "ab/cdefghijklmnop", id="after a plus"),
         pytest.param("/crm/ab%2Fcdefghijklm%2Bnop/x", "ab/cdefghijklm+nop", id="escaped in a path"),
+        pytest.param("/crm/ab%2Fcdefghijk+lmnop/x", "ab/cdefghijk+lmnop", id="beside a plus"),
         pytest.param("a=x+ab%2Fcdefghijklm%2Bnop", "ab/cdefghijklm+nop", id="escaped in a query"),
         pytest.param("eu1:secret/with@marks", "eu1:secret/with@marks", id="with marks"),
     ],
