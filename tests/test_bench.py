@@ -6,14 +6,14 @@ import pytest
 
 from bench import costs, decisions, edge, hostile, redactions
 from bench.load import Job
-from bench.rounds import Scenario, in_turn, measure
+from bench.rounds import Scenario, in_turn, measure, to_http2
 from bench.subjects import Setting
 from hublet_router.core.judge import decide
 from hublet_router.tablefile import loads
 from system_programs import needed
 from test_growth import PIECES, SHAPES
 
-BRIEF = 0.2  # seconds
+BRIEF = 1.0  # seconds
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +33,9 @@ def setting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setting]:
         (Job(0, BRIEF, connections=2), True),
         (Job(0, BRIEF, connections=2, streams=2), True),
         (Job(0, BRIEF, up=1 << 20, down=1 << 20), False),
+        (Job(0, BRIEF, connections=2, down=64, events=True), False),
     ],
-    ids=["keep-alive", "fresh", "tls", "h2", "bodies"],
+    ids=["keep-alive", "fresh", "tls", "h2", "bodies", "events"],
 )
 def test_every_answer_is_right(setting: Setting, job: Job, tls: bool) -> None:
     router = setting.mitmdump("router")
@@ -46,6 +47,15 @@ def test_every_answer_is_right(setting: Setting, job: Job, tls: bool) -> None:
         assert once.wrong == 0
         assert once.rate > 0
         assert once.cpu > 0
+
+
+def test_every_answer_of_an_http2_upstream_is_right(setting: Setting) -> None:
+    scenario = Scenario("a moment", Job(0, BRIEF, connections=2, streams=2), tls=True, rounds=1)
+    for subject in to_http2(setting):
+        once = measure(subject, scenario, str(setting.authority))
+        subject.stop()
+        assert once.wrong == 0
+        assert once.rate > 0
 
 
 def test_an_answer_of_another_hublet_is_wrong(setting: Setting) -> None:

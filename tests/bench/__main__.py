@@ -82,9 +82,12 @@ def requests(setting: Setting) -> Figures:
     print("".join(subject.name.rjust(19) for subject in subjects))
     measured: dict[str, Rounds] = {}
     for scenario in SCENARIOS:
+        those = rounds.to_http2(setting) if scenario.to_http2 else subjects
         found = measured[scenario.shown] = rounds.in_turn(
-            scenario, subjects, str(setting.authority), tell
+            scenario, those, str(setting.authority), tell
         )
+        for subject in those if scenario.to_http2 else ():
+            subject.stop()
         tell()
         cells = (cell(found.get(subject.name, [])) for subject in subjects)
         print("".join([scenario.shown.ljust(30), *(it.rjust(19) for it in cells)]), flush=True)

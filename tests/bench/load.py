@@ -24,7 +24,10 @@ HUBLETS = ("eu1", "na1")
 
 @dataclass(frozen=True)
 class Job:
-    """What the clients do: `up` and `down` are bytes of body, `only` who answers everybody."""
+    """What the clients do: `up` and `down` are bytes of body, `only` who answers everybody.
+
+    With `events`, the upstream sends the body in pieces, a millisecond apart.
+    """
 
     port: int
     seconds: float = 0.9
@@ -35,6 +38,7 @@ class Job:
     down: int = 2
     authority: str | None = None
     only: str | None = None
+    events: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,7 @@ class Client(asyncio.Protocol, ABC):
         self.job = clients.job
         self.hublet = hublet
         self.token = TOKEN.format(hublet)
-        self.path = f"/bytes/{self.job.down}"
+        self.path = f"/{'events' if self.job.events else 'bytes'}/{self.job.down}"
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""

@@ -24,6 +24,7 @@ class Scenario:
     job: Job
     tls: bool = False
     rounds: int = 3
+    to_http2: bool = False
 
 
 MAIN = Scenario("HTTP/1, 16 connections", Job(0))
@@ -34,6 +35,13 @@ SCENARIOS = (
     Scenario("HTTP/1, a connection for each", Job(0, fresh=True)),
     Scenario("HTTP/1 in TLS", Job(0), tls=True),
     Scenario("HTTP/2 in TLS, 4 x 4 streams", Job(0, connections=4, streams=4), tls=True),
+    Scenario(
+        "HTTP/2 to HTTP/2, 4 x 4 streams",
+        Job(0, connections=4, streams=4),
+        tls=True,
+        to_http2=True,
+    ),
+    Scenario("20 events in a stream", Job(0, down=320, events=True)),
     Scenario("1 KiB up (buffered)", Job(0, up=1024)),
     Scenario("1 KiB down (buffered)", Job(0, down=1024)),
     Scenario("1 MiB up", Job(0, up=MIB)),
@@ -105,6 +113,14 @@ def subjects(setting: Setting) -> list[Subject]:
     """Start everything that is compared."""
     found = [setting.upstream, *mitmdumps(setting), setting.haproxy(), setting.nginx()]
     return [it for it in found if it]
+
+
+def to_http2(setting: Setting) -> list[Subject]:
+    """Start what is compared in front of upstreams of HTTP/2."""
+    return [
+        setting.mitmdump(BARE, script=None, http2=True),
+        setting.mitmdump("router", http2=True),
+    ]
 
 
 def launched(setting: Setting, tell: Callable[[str], None]) -> Rounds:

@@ -92,6 +92,17 @@ class Setting:
         )
         self.certificate = folder / "api.pem"
         self.certificate.write_bytes(entry.cert.to_pem() + key)
+        self.http2_ports = {region: free_port() for region in REGIONS}
+        pairs = [str(it) for pair in self.http2_ports.items() for it in pair]
+        self.start(
+            "HTTP/2 upstream",
+            [sys.executable, "-m", "bench.upstream", *pairs, "PEM", self.certificate],
+            self.http2_ports["eu1"], None, "eu1",
+        )  # fmt: skip
+        self.http2_table = folder / "http2.yaml"
+        for region, port in self.http2_ports.items():
+            text = text.replace(self.url(region), f"https://127.0.0.1:{port}")
+        self.http2_table.write_text(text)
 
     def stop(self) -> None:
         """End what still runs, also where a measurement was given up."""
@@ -102,16 +113,22 @@ class Setting:
         """Return where a Hublet is."""
         return f"http://127.0.0.1:{self.ports[region]}"
 
-    def mitmdump(self, name: str, *arguments: str, script: Path | None = ROUTER) -> Subject:
+    def mitmdump(
+        self, name: str, *arguments: str, script: Path | None = ROUTER, http2: bool = False
+    ) -> Subject:
         """Start mitmdump with the flags that all of them share; without a script, to eu1.
 
-        The mode is one without TLS for all: a mode with it has one more layer, used or not.
+        The mode is one without TLS for all: a mode with it has one more layer, used or not. Only
+        the upstreams of HTTP/2 need it, for bare mitmdump.
         """
         port = free_port()
-        mode = "reverse:http://unrouted.invalid" if script else f"reverse:{self.url('eu1')}"
+        eu1 = f"https://127.0.0.1:{self.http2_ports['eu1']}" if http2 else self.url("eu1")
+        mode = "reverse:http://unrouted.invalid" if script else f"reverse:{eu1}"
         routed: list[str | Path] = []
         if script:
-            routed = ["-s", script, "--set", f"hublets={self.table}"]
+            table = self.http2_table if http2 else self.table
+            routed = ["-s", script, "--set", f"hublets={table}"]
+        routed += ["--set", f"ssl_verify_upstream_trusted_ca={self.authority}"] if http2 else []
         return self.start(
             name,
             [

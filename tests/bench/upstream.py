@@ -1,16 +1,25 @@
 """The upstream of the benchmark: a Hublet that reads and answers with as little work as can be.
 
-`python -m bench.upstream NAME PORT …` serves one Hublet a pair. `/bytes/N` is answered by N bytes.
+`python -m bench.upstream NAME PORT …` serves one Hublet a pair. `/bytes/N` is answered by N bytes,
+`/events/N` by as many in pieces of 16, a millisecond apart. With `PEM FILE` among the pairs, it
+speaks HTTP/2 in TLS with that certificate.
 """
 
 import asyncio
 import re
+import ssl
 import sys
+from functools import partial
+
+import h2.config
+import h2.connection
+import h2.events
 
 PIECE = bytes(1 << 20)
+EVENT = 16
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.IGNORECASE)
-_TARGET = re.compile(rb"[A-Z]+ /bytes/([0-9]+)")
+_TARGET = re.compile(rb"[A-Z]+ /(bytes|events)/([0-9]+)")
 
 
 class Upstream(asyncio.Protocol):
@@ -46,7 +55,8 @@ class Upstream(asyncio.Protocol):
 
     def _begin(self, head: bytes, rest: bytes) -> None:
         target = _TARGET.match(head)
-        self.left = int(target[1]) if target else 2
+        self.left = int(target[2]) if target else 2
+        self.size = EVENT if target and target[1] == b"events" else len(PIECE)
         length = _LENGTH.search(head)
         self.missing = int(length[1]) - len(rest) if length else 0
         self.in_chunks = b"chunked" in head
@@ -64,10 +74,19 @@ class Upstream(asyncio.Protocol):
 
     def _answer(self) -> None:
         head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nHublet: %s\r\n\r\n"
-        first = PIECE[: self.left]
+        first = PIECE[: min(self.left, self.size)]
         self.transport.write(head % (self.left, self.name) + first)
         self.left -= len(first)
-        self._go_on()
+        if self.size == EVENT:
+            self._send_event()
+        else:
+            self._go_on()
+
+    def _send_event(self) -> None:
+        if self.left and not self.transport.is_closing():
+            asyncio.get_running_loop().call_later(0.001, self._send_event)
+            self.transport.write(PIECE[: min(self.left, EVENT)])
+            self.left -= min(self.left, EVENT)
 
     def _go_on(self) -> None:
         while self.left and self.may_write:
@@ -84,12 +103,44 @@ class Upstream(asyncio.Protocol):
         self._go_on()
 
 
+class Http2Upstream(asyncio.Protocol):
+    """One connection of HTTP/2: it answers each request when its head has come."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        config = h2.config.H2Configuration(client_side=False, header_encoding="utf-8")
+        self.h2 = h2.connection.H2Connection(config)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Say hello."""
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self.h2.initiate_connection()
+        transport.write(self.h2.data_to_send())
+
+    def data_received(self, data: bytes) -> None:
+        """Answer."""
+        for event in self.h2.receive_data(data):
+            if isinstance(event, h2.events.RequestReceived) and event.stream_id:
+                fields = [(":status", "200"), ("hublet", self.name), ("content-length", "2")]
+                self.h2.send_headers(event.stream_id, fields)
+                self.h2.send_data(event.stream_id, b"ok", end_stream=True)
+        self.transport.write(self.h2.data_to_send())
+
+
 async def main() -> None:
     """Serve until the end."""
     loop = asyncio.get_running_loop()
-    pairs = zip(sys.argv[1::2], sys.argv[2::2], strict=True)
-    for name, port in pairs:
-        await loop.create_server(lambda name=name: Upstream(name), "127.0.0.1", int(port))  # type: ignore[misc]
+    pairs = dict(zip(sys.argv[1::2], sys.argv[2::2], strict=True))
+    context: ssl.SSLContext | None = None
+    kind: type[Upstream] | type[Http2Upstream] = Upstream
+    if certificate := pairs.pop("PEM", None):
+        kind = Http2Upstream
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        context.set_alpn_protocols(["h2"])
+    for name, port in pairs.items():
+        await loop.create_server(partial(kind, name), "127.0.0.1", int(port), ssl=context)
     await asyncio.Event().wait()
 
 
