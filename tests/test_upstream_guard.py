@@ -55,7 +55,7 @@ def test_an_upstream_that_never_accepts_is_a_504_in_time(stage: Stage, never_acc
     with stage.client() as client:
         answer = client.get("/", bearer("eu1"))
     assert answer.status == 504
-    assert b"hublet-router: no connection within 1 s" in answer.body
+    assert b"did not accept a connection in time" in answer.body
     assert stage.upstreams["na1"].connections == []
     assert guard.deadlines == {}
 
@@ -210,7 +210,7 @@ def test_a_table_that_leads_back_to_the_proxy_makes_no_loop(stage: Stage) -> Non
     with stage.client() as client:
         answer = client.get("/", bearer("na1"))
     assert answer.status == 502
-    assert b"hublet-router: the upstream is this proxy itself; fix the table" in answer.body
+    assert b"is this router itself" in answer.body
 
 
 def test_a_client_that_mitmproxy_does_not_list_is_let_be() -> None:
