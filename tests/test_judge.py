@@ -12,9 +12,10 @@ from hublet_router.core.decision import Action, Decision, Reason, refuse
 from hublet_router.core.findings import MAX_CREDENTIAL, findings
 from hublet_router.core.judge import decide
 from hublet_router.core.lookup import Rule
+from hublet_router.core.paths import MAX_PATH
 from hublet_router.core.places import Path, Query
 from hublet_router.core.readers import Account, Protobuf
-from hublet_router.core.request import MAX_PATH, Request
+from hublet_router.core.request import Request
 from hublet_router.core.table import Accounts, Move, Policy, Table, Upstream
 from hublet_router.tablefile import load, loads
 from synthetic import (

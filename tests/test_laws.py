@@ -27,10 +27,11 @@ from hublet_router.core.decision import Action, Decision, Reason
 from hublet_router.core.findings import findings
 from hublet_router.core.judge import decide
 from hublet_router.core.lookup import Rule
+from hublet_router.core.parameters import fold_name, pairs_of
 from hublet_router.core.places import Cookie, Form, Header, Json, Place, Query
 from hublet_router.core.places import Path as PathPlace
 from hublet_router.core.readers import Account, Base64, Jwt, Protobuf, Reader, Regex
-from hublet_router.core.request import Request, _pairs, fold_name
+from hublet_router.core.request import Request
 from hublet_router.core.table import Accounts, Move, Policy, Table, Upstream, account_id
 from hublet_router.flows.requests import request_head
 from hublet_router.regex_bounds.graph import literal_start
@@ -669,7 +670,7 @@ def test_law_2_the_plan_changes_no_decision(table: Table, request: Request) -> N
 def test_a_query_is_read_as_the_standard_library_reads_it(text: str) -> None:
     """But for what the project adds: `;` divides, names are folded and values are stripped."""
     pairs = parse_qsl(text.replace(";", "&"), keep_blank_values=True)
-    assert _pairs(text) == [(fold_name(name), value.strip()) for name, value in pairs]
+    assert pairs_of(text) == [(fold_name(name), value.strip()) for name, value in pairs]
 
 
 @examples(1000)

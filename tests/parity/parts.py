@@ -13,9 +13,10 @@ from hublet_router.core.formats import (
     protobuf_fields,
     strings_at,
 )
+from hublet_router.core.parameters import fold_name, pairs_of
 from hublet_router.core.places import Cookie, Header, Place, Query
 from hublet_router.core.readers import Jwt, Protobuf
-from hublet_router.core.request import Request, _pairs, fold_name, host_name
+from hublet_router.core.request import Request, host_name
 from hublet_router.core.runs import _unescaped, runs_of
 from hublet_router.export.pattern import TooLongError, pattern_program
 from hublet_router.export.program import reader_data
@@ -96,7 +97,7 @@ def _fold(random: Random) -> Case:
 
 def _pairs_case(random: Random) -> Case:
     text = "&".join(f"{wild(random, 6)}={wild(random, 9)}" for _ in range(random.randrange(4)))
-    return Case("pairs", text, [[*pair] for pair in _pairs(text)])
+    return Case("pairs", text, [[*pair] for pair in pairs_of(text)])
 
 
 def _place(random: Random) -> Case:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from hublet_router.core.request import MAX_PATH, Request
+from hublet_router.core.paths import MAX_PATH
+from hublet_router.core.request import Request
 from hublet_router.export.pattern import pattern_program
 from hublet_router.export.program import program
 from hublet_router.tablefile import load, loads

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from .decision import Action, Decision, Reason, refuse, route
 from .findings import Finding, Problem, findings
-from .request import MAX_PATH, Request, host_name
+from .paths import MAX_PATH
+from .request import Request, host_name
 from .stray import find_stray
 from .table import Move, Table
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
 from .formats import strings_at
-from .request import Parameters, Request, decode_value, fold_name
+from .parameters import Parameters, decode_value, fold_name
+from .request import Request
 
 # Text without what servers part a value at: the token68 of RFC 9110 section 11.2, and `:` or `@`
 # as in `fra:…` and in URLs.

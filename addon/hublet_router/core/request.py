@@ -6,15 +6,11 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
-from urllib.parse import unquote, unquote_plus, urlsplit
+from urllib.parse import urlsplit
 
 from .formats import JsonObject, parse_json
-
-MAX_DECODED = 3
-"""How often text is decoded: some servers decode what was decoded before."""
-
-MAX_PATH = 20 * 1024
-"""Characters of a path that are read; a request with a longer one is refused."""
+from .parameters import Pairs, Parameters, pairs_of, parameters_of
+from .paths import readings
 
 MAX_BODY = 64 * 1024
 """Bytes of a body that are read for a credential; a longer one is not read at all."""
@@ -26,14 +22,6 @@ _FORM_TYPES = {"application/x-www-form-urlencoded"}
 _JSON_TYPES = {"application/json", "text/json"}
 _CHARSET = re.compile(r"""charset *= *"?(?:utf-?8|us-ascii|iso-8859-1)"?""")
 _PLAIN_CODINGS = {"", "identity", "chunked"}
-_ODD = re.compile("[^/A-Za-z0-9_-]|//")
-_PARAMETERS = re.compile(";[^/]*")
-_TAIL = re.compile(r"[^/\w.-][^/]*")
-
-type Pairs = list[tuple[str, str]]
-
-type Parameters = dict[str, list[str]]
-"""The values of each parameter as sent, by its name in the one spelling of `fold_name`."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -116,17 +104,7 @@ class Request:
         `\\oauth\\v1\\token`, `/oauth/v1/token.json` and `/oauth/v1/token::$DATA`; others decode
         twice, or take parameters and dot segments as they stand.
         """
-        raw = self.target.partition("?")[0]
-        if raw == "*" or not _ODD.search(raw):
-            return (raw,)
-        path = raw.partition("#")[0]
-        layers = [_decoded(_PARAMETERS.sub("", path)), path, raw]
-        for _ in range(MAX_DECODED):
-            layers += {*map(_decoded, layers)} - {*layers}
-        readings = dict.fromkeys(layers)
-        readings |= dict.fromkeys(_TAIL.sub("", text) for text in layers)
-        readings |= dict.fromkeys([_without_suffix(text) for text in readings])
-        return tuple(dict.fromkeys([*map(_resolved, readings), *readings]))
+        return readings(self.target.partition("?")[0])
 
     @property
     def path(self) -> str:
@@ -141,24 +119,24 @@ class Request:
     @property
     def query(self) -> Pairs:
         """The query's decoded pairs, in order, their names folded by `fold_name`."""
-        return _pairs(self.target.partition("?")[2])
+        return pairs_of(self.target.partition("?")[2])
 
     @property
     def form(self) -> Pairs | None:
         """The pairs of an urlencoded body like those of `query`; None if it is anything else."""
         text = self._form_text
-        return None if text is None else _pairs(text)
+        return None if text is None else pairs_of(text)
 
     @cached_property
     def query_parameters(self) -> Parameters:
         """The parameters of the query."""
-        return _parameters(self.target.partition("?")[2])
+        return parameters_of(self.target.partition("?")[2])
 
     @cached_property
     def form_parameters(self) -> Parameters | None:
         """The parameters of an urlencoded body; None if it is anything else."""
         text = self._form_text
-        return None if text is None else _parameters(text)
+        return None if text is None else parameters_of(text)
 
     @property
     def _form_text(self) -> str | None:
@@ -227,80 +205,6 @@ def ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | Non
         return None
 
 
-def fold_name(name: str) -> str:
-    """Return one spelling of a parameter's name for all that some server takes for the same.
-
-    Those are case, `_` for `-`, `.` or a blank, and what follows a `[` (`code[]` is an array).
-    """
-    plain = name.strip().lower().partition("[")[0]
-    return plain.replace("-", "_").replace(".", "_").replace(" ", "_")
-
-
 def _wire(text: str) -> str:
     """Return text as the wire has it: its UTF-8, one character a byte."""
     return text.encode(errors="replace").decode("latin-1")
-
-
-def decode_value(text: str) -> str:
-    """Return the value of a parameter, decoded and without white space around it."""
-    return unquote_plus(text).strip()
-
-
-def _pairs(text: str) -> Pairs:
-    """Return the decoded pairs of an urlencoded text, parted at `;` too as some servers do."""
-    return [
-        (fold_name(unquote_plus(name)), decode_value(value)) for name, value in _raw_pairs(text)
-    ]
-
-
-def _parameters(text: str) -> Parameters:
-    """Return the parameters of such a text. The names are decoded at once, the values not at all.
-
-    No name of a rule holds `&`: what decodes to it becomes a NUL, so that the names stay apart.
-    """
-    pairs = _raw_pairs(text)
-    names = "&".join([name for name, _ in pairs])
-    if "%" in names or "+" in names:
-        names = unquote_plus(names.replace("%26", "%00"))
-    found: Parameters = {}
-    folded: dict[str, str] = {}
-    for name, (_, value) in zip(names.split("&"), pairs, strict=bool(pairs)):
-        key = folded.get(name)
-        if key is None:
-            key = folded[name] = fold_name(name)
-        found.setdefault(key, []).append(value)
-    return found
-
-
-def _raw_pairs(text: str) -> Pairs:
-    pairs = [pair.partition("=") for pair in text.replace(";", "&").split("&") if pair]
-    return [(name, value) for name, _, value in pairs]
-
-
-def _decoded(path: str) -> str:
-    """Decode percent and `%u006f` once, and take `\\` for `/`."""
-    if "%" in path:
-        path = unquote(path.replace("%u00", "%").replace("%U00", "%"))
-    return path.replace("\\", "/")
-
-
-def _without_suffix(path: str) -> str:
-    """Return the path without what follows the first dot of its last segment."""
-    parent, slash, name = path.rstrip("/").rpartition("/")
-    return parent + slash + name.partition(".")[0]
-
-
-def _resolved(path: str) -> str:
-    """Resolve empty and dot segments (RFC 3986 section 5.2.4); a slash at the end stays."""
-    if path[:1] == "/" and "//" not in path and "/." not in path:
-        return path
-    plain: list[str] = []
-    last = ""
-    for last in path.split("/"):
-        if last == "..":
-            del plain[-1:]
-        elif last not in {"", "."}:
-            plain.append(last)
-    if plain and last in {"", ".", ".."}:
-        plain.append("")
-    return "/" + "/".join(plain)

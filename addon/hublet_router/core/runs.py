@@ -11,8 +11,8 @@ from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from .formats import decode_leniently
+from .paths import MAX_DECODED
 from .readers import Coded
-from .request import MAX_DECODED
 
 MIN_RUN = 16
 """Characters of the shortest run that is looked at: no credential is shorter."""

@@ -31,20 +31,29 @@ def find_stray(
 
     It is no finding that names another one: those were judged, and an account may have moved.
     """
-    judged = [it.credential for it in found if it.credential and {*it.hublets} - {hublet}]
-    # Of the rules that read one value, the first that finds a name decides for it.
-    own = {it.credential.rstrip("=") for it in found if it.credential and it.hublets}
-    own |= {it.lower() for it in own}
+    return _in_place(table, hublet, found) or _elsewhere(table, request, hublet, found)
+
+
+def _in_place(table: Table, hublet: str, found: Sequence[Finding]) -> Stray | None:
+    """Return what another rule's reader reads in a credential of which its own reads no name."""
     for it in found:
-        # Its own rule read nothing; another one's may.
         if it.credential and not it.hublets and not it.rule.reads_hosts:
             for _, stray in _named(table, [run_alone(it.credential)]):
                 if stray.hublet != hublet:
                     return stray
+    return None
+
+
+def _elsewhere(
+    table: Table, request: Request, hublet: str, found: Sequence[Finding]
+) -> Stray | None:
+    """Return what stands in any run of the request; of texts seen before, that is remembered."""
+    judged = [it.credential for it in found if it.credential and {*it.hublets} - {hublet}]
+    # Of the rules that read one value, the first that finds a name decides for it.
+    own = {it.credential.rstrip("=") for it in found if it.credential and it.hublets}
+    own |= {it.lower() for it in own}
     memory = table.index.named
     for text in _texts(table, request):
-        if len(text) < MIN_RUN:
-            continue
         key = key_of(text)
         if not judged and memory.get(key, _UNKNOWN) <= {hublet}:
             continue
@@ -59,12 +68,11 @@ def find_stray(
 
 
 def _texts(table: Table, request: Request) -> Iterator[str]:
-    """Yield each text of a request that is scanned."""
-    yield request.target
-    for _, value in request.headers:
-        yield value
+    """Yield each text of a request that is long enough to hold a run."""
+    texts = [request.target, *[value for _, value in request.headers]]
     if request.body and table.reads_body(request):
-        yield request.body.decode("latin-1")
+        texts.append(request.body.decode("latin-1"))
+    return (text for text in texts if len(text) >= MIN_RUN)
 
 
 def _named(table: Table, layers: Iterable[Runs]) -> Iterator[tuple[str, Stray]]:

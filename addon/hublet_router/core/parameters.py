@@ -1,0 +1,53 @@
+"""Parameters of a query or an urlencoded body, as lenient servers read them."""
+
+from urllib.parse import unquote_plus
+
+type Pairs = list[tuple[str, str]]
+
+type Parameters = dict[str, list[str]]
+"""The values of each parameter as sent, by its name in the one spelling of `fold_name`."""
+
+
+def fold_name(name: str) -> str:
+    """Return one spelling of a parameter's name for all that some server takes for the same.
+
+    Those are case, `_` for `-`, `.` or a blank, and what follows a `[` (`code[]` is an array).
+    """
+    plain = name.strip().lower().partition("[")[0]
+    return plain.replace("-", "_").replace(".", "_").replace(" ", "_")
+
+
+def decode_value(text: str) -> str:
+    """Return the value of a parameter, decoded and without white space around it."""
+    return unquote_plus(text).strip()
+
+
+def pairs_of(text: str) -> Pairs:
+    """Return the decoded pairs of an urlencoded text, parted at `;` too as some servers do."""
+    return [
+        (fold_name(unquote_plus(name)), decode_value(value)) for name, value in _raw_pairs(text)
+    ]
+
+
+def parameters_of(text: str) -> Parameters:
+    """Return the parameters of such a text. The names are decoded at once, the values not at all.
+
+    No name of a rule holds `&`: what decodes to it becomes a NUL, so that the names stay apart.
+    """
+    pairs = _raw_pairs(text)
+    names = "&".join([name for name, _ in pairs])
+    if "%" in names or "+" in names:
+        names = unquote_plus(names.replace("%26", "%00"))
+    found: Parameters = {}
+    folded: dict[str, str] = {}
+    for name, (_, value) in zip(names.split("&"), pairs, strict=bool(pairs)):
+        key = folded.get(name)
+        if key is None:
+            key = folded[name] = fold_name(name)
+        found.setdefault(key, []).append(value)
+    return found
+
+
+def _raw_pairs(text: str) -> Pairs:
+    pairs = [pair.partition("=") for pair in text.replace(";", "&").split("&") if pair]
+    return [(name, value) for name, _, value in pairs]
