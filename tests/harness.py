@@ -27,6 +27,7 @@ from wsproto.events import AcceptConnection, CloseConnection, TextMessage
 
 from hublet_router.demo.hublets import server_context
 from hublet_router.proxy.addon import HubletRouter
+from hublet_router.proxy.engine.last_word import LastWord
 
 REVERSE = "reverse:https://unrouted.invalid"
 SECONDS = 20  # for any one step; a step that takes longer hangs
@@ -54,6 +55,20 @@ def authority() -> Path:
     """The CA's certificate, for those who have to trust it."""
     certificates()
     return confdir() / "mitmproxy-ca-cert.pem"
+
+
+class OwnWord(HubletRouter):
+    """A router whose two hooks that decide a test can override."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last_word = LastWord(self)
+
+    def decide_head(self, flow: HTTPFlow) -> None:
+        self.decider.decide_head(flow)
+
+    def decide_whole(self, flow: HTTPFlow) -> None:
+        self.decider.decide_whole(flow)
 
 
 @dataclass

@@ -20,9 +20,10 @@ from mitmproxy.tools.dump import DumpMaster
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Request, TextMessage
 
-import hublet_router.proxy.addon
+import hublet_router.proxy.decider
 from harness import (
     TABLE,
+    OwnWord,
     Stage,
     Upstream,
     authority,
@@ -474,7 +475,7 @@ def test_foreign_hosts_pass_where_the_table_says_so(stage: Stage) -> None:
 # closed by construction: three layers, each alone against a live upstream as the default target
 
 
-class WithoutUpstreamGuard(HubletRouter):
+class WithoutUpstreamGuard(OwnWord):
     """An addon that lets every connection through."""
 
     def __init__(self) -> None:
@@ -490,7 +491,7 @@ def test_law_1_an_exception_refuses(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     na1, _ = two_regions(stage)
-    monkeypatch.setattr(hublet_router.proxy.addon, "decide", broken)
+    monkeypatch.setattr(hublet_router.proxy.decider, "decide", broken)
     stage.proxy(mode=f"reverse:{na1.url}", addon=WithoutUpstreamGuard())
     with stage.client() as client:
         assert client.get("/", bearer("eu1")).problem["reason"] == "internal-error"
@@ -499,7 +500,7 @@ def test_law_1_an_exception_refuses(
     assert "secret" not in caplog.text
 
 
-class Unguarded(HubletRouter):
+class Unguarded(OwnWord):
     """An addon whose hook itself raises."""
 
     def decide_head(self, flow: http.HTTPFlow) -> None:
@@ -517,7 +518,7 @@ def test_law_1_a_connection_that_no_decision_names_is_not_opened(stage: Stage) -
     assert stage.arrivals() == {"na1": 0, "eu1": 0}
 
 
-class UnguardedAtTimes(HubletRouter):
+class UnguardedAtTimes(OwnWord):
     """An addon whose hook raises for some requests."""
 
     def decide_head(self, flow: http.HTTPFlow) -> None:
@@ -775,23 +776,23 @@ def test_a_recorded_flow_is_annotated_once_and_left_where_it_is(tmp_path: Path) 
     router = configured(hublets=table_in(tmp_path))
     flow = recorded(b"refresh_token=eu1-0")
     before = flow.request.copy()
-    router.decide_head(flow)
-    router.decide_whole(flow)
+    router.decider.decide_head(flow)
+    router.decider.decide_whole(flow)
     assert flow.comment == "eu1 ← refresh-token"
     assert flow.request.get_state() == before.get_state()
     router.live.table = loads(
         (tmp_path / "hublets.yaml").read_bytes().replace(b"eu1:", b"eu2:").replace(b"eu1", b"eu2")
     )
-    router.decide_head(flow)
+    router.decider.decide_head(flow)
     assert flow.metadata["hublet"] == "eu1"
 
 
 def test_a_recorded_flow_stays_as_it_is_without_a_table_or_with_an_error() -> None:
     router = HubletRouter()
     flow = recorded(b"")
-    router.decide_head(flow)
+    router.decider.decide_head(flow)
     flow.error = Error("it failed then")
-    router.decide_head(flow)
+    router.decider.decide_head(flow)
     assert flow.metadata == {}
 
 

@@ -153,13 +153,13 @@ def test_a_request_that_is_not_edited_is_decided_once(
     regions(stage)
     stage.proxy()
     decisions = []
-    once = stage.router._decide_now
+    once = stage.router.decider._decide_now
 
     def decide_now(flow: http.HTTPFlow, seen: Request) -> None:
         decisions.append(seen)
         once(flow, seen)
 
-    monkeypatch.setattr(stage.router, "_decide_now", decide_now)
+    monkeypatch.setattr(stage.router.decider, "_decide_now", decide_now)
     with stage.client() as client:
         client.get("/", bearer("na1"))
         client.send(request("POST", "/", bearer("na1"), body=b"body"))

@@ -11,7 +11,18 @@ from pathlib import Path
 import pytest
 from mitmproxy import http
 
-from harness import Answer, Client, Stage, authority, bearer, confdir, free_port, request, wait_for
+from harness import (
+    Answer,
+    Client,
+    OwnWord,
+    Stage,
+    authority,
+    bearer,
+    confdir,
+    free_port,
+    request,
+    wait_for,
+)  # fmt: skip
 from hublet_router.proxy.addon import HubletRouter
 
 ROOT = Path(__file__).parents[1]
@@ -284,7 +295,7 @@ class StreamsAll:
         flow.request.stream = True
 
 
-class StreamsFirst(HubletRouter):
+class StreamsFirst(OwnWord):
     """The same, before ours."""
 
     def decide_head(self, flow: http.HTTPFlow) -> None:
