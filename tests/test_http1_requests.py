@@ -156,15 +156,13 @@ def test_100_is_sent_to_a_client_of_http2(shared: Stage) -> None:
     "interim", [b"HTTP/1.1  103 Early\r\n\r\n", b"HTTP/2.0 103 Early\r\n\r\n"], ids=["blank", "h2"]
 )
 def test_an_interim_answer_that_only_mitmproxy_reads_ends_its_request(
-    stage: Stage, interim: bytes
+    shared: Stage, eu1: Upstream, monkeypatch: pytest.MonkeyPatch, interim: bytes
 ) -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while await read_request(reader, bytearray()):
             writer.write(interim + b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
-    stage.upstream("eu1", behaviour=answer)
-    stage.table()
-    stage.proxy()
-    with stage.client() as client:
+    monkeypatch.setattr(eu1, "behaviour", answer)
+    with shared.client() as client:
         client.socket.sendall(f"GET / HTTP/1.1\r\n{HEAD}\r\n".encode())
         assert client.receive_until(b"ok") == b""

@@ -159,9 +159,9 @@ def test_lines_that_the_log_dropped_are_counted(stage: Stage, port: int, tmp_pat
 
 
 def test_it_is_ready_when_it_has_a_table(stage: Stage, port: int) -> None:
-    assert fetch(port, "/readyz")[0] == 200
+    wait_for(lambda: fetch(port, "/readyz") == (200, "ok\n"))  # the start may still go on
     stage.router.live.table = None
-    assert fetch(port, "/readyz")[0] == 503
+    assert fetch(port, "/readyz") == (503, "no table\n")
     assert fetch(port, "/healthz")[0] == 200
     with stage.client() as client:
         assert client.get("/", bearer("eu1")).status == 503
