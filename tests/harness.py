@@ -420,10 +420,10 @@ def free_port() -> int:
     return port
 
 
-def wait_for(condition: Callable[[], object]) -> None:
+def wait_for(condition: Callable[[], object], seconds: int = SECONDS) -> None:
     """Wait until something is so; fail when it takes too long."""
     waiting = threading.Event()
-    for _ in range(SECONDS * 50):
+    for _ in range(seconds * 50):
         if condition():
             return
         waiting.wait(0.02)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import wait_for
+from harness import SECONDS, wait_for
 from hublet_router.tablefile import load
 from system_programs import needed
 from ui import MANUAL, ROOT, demo_table, recipe
@@ -52,7 +52,7 @@ class Console:
             return any(lines[at : at + len(wanted)] == steady(wanted) for at in range(len(lines)))
 
         with suppress(AssertionError):
-            wait_for(is_there)
+            wait_for(is_there, 2 * SECONDS)  # a start beside other tests on every core is slow
         assert is_there(), "\n".join(self.lines())
 
     def is_alive(self) -> bool:
