@@ -453,15 +453,16 @@ def names_within(token: str, depth: int = 3) -> set[bytes]:
     found = set()
     with suppress(ValueError, IndexError):
         found.add(reference(re.sub(r"[^\w+/-]|=", "", token, flags=re.ASCII)) or b"")
-    runs = re.findall(r"[\w.~-]{16,}", token, re.ASCII)
+    runs = [token, *re.split("[.~]", token), *re.findall(r"[\w.~-]{16,}", token, re.ASCII)]
     for run in {*runs, *re.findall(r"[\w.~+/-]{40,}", token, re.ASCII)}:
         with suppress(ValueError, IndexError):
             if name := reference(run):
                 found.add(name)
         if depth:
             with suppress(ValueError):
-                plain = base64.urlsafe_b64decode(run + "=" * (-len(run) % 4))
-                found |= {name for name in (b"eu1", b"ap1") if b"J\x03" + name in plain}
+                whole = run[: len(run) - (len(run) % 4 == 1)]  # one character more says nothing
+                plain = base64.urlsafe_b64decode(whole + "=" * (-len(whole) % 4))
+                found |= {*re.findall(rb"J(?:\x03|\x83\x80*\x00)(eu1|ap1)", plain)}
                 found |= names_within(plain.decode("ascii"), depth - 1)
     return found
 

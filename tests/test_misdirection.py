@@ -143,7 +143,7 @@ def test_the_lines_send_each_request_where_its_answer_said() -> None:
     right = {
         asked("/x?portalId=62515"): "eu1",
         asked(f"/x?portalId=1&hapikey={api_key('ap1')}"): "na1",
-        asked("/accounts/ab:%22c"): "ap1",
+        asked("/x?portalId=ab:%22c"): "ap1",
         asked("/x?portalId=777"): "ap1",
         asked("/x", access_token("na1")): "eu1",
     }

