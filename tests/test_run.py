@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from harness import confdir
 from hublet_router.cli import run
 from hublet_router.proxy.options import OPTIONS
 
@@ -129,3 +130,14 @@ def test_the_script_of_the_wheel_is_preferred(
     packed.touch()
     monkeypatch.setattr(run, "__file__", str(tmp_path / "cli" / "run.py"))
     assert run.script() == packed
+
+
+def test_a_start_that_fails_is_an_error(tmp_path: Path) -> None:
+    table = tmp_path / "none.yaml"
+    ended = subprocess.run(
+        [Path(sys.executable).parent / "hublet-router", "run", table, "--listen-port", "0",
+         "--set", f"confdir={confdir()}"],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 2
+    assert "none.yaml" in ended.stderr + ended.stdout

@@ -59,7 +59,10 @@ def run(arguments: Sequence[str]) -> int:
     ours = ["-s", str(script()), *defaults(_OPTIONS, arguments)]
     if not any(_NO_MODE.fullmatch(word) for word in arguments):
         ours += ["--mode", UNROUTED]
-    mitmdump([*ours, *arguments])
+    try:
+        mitmdump([*ours, *arguments])
+    except SystemExit as end:
+        return 2 if end.code else 0  # it exits with 1 where it could not start
     return 0
 
 
