@@ -297,7 +297,7 @@ def draw(dice: random.Random) -> Call:
 
 
 class Worker(ABC, threading.Thread):
-    """A client that sends until it is told to stop, over connections that it renews."""
+    """A client that sends until it has to stop, over connections that it renews."""
 
     protocol: str
 

@@ -174,7 +174,7 @@ def test_what_a_recording_lacks_is_a_hint(tmp_path: Path, capsys: Said) -> None:
     assert credential["reason"] == "anonymous"
     assert credential["hint"] == (
         "Nothing named a Hublet, so na1 was a guess: 401 may mean another. Browsers leave"
-        " credentials out of HAR files, unless told to save sensitive data: it may have had one."
+        " credentials out of HAR files, unless a person asks for them: it may have had one."
     )
 
 

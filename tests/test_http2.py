@@ -17,7 +17,7 @@ type Fields = list[tuple[str, str]]
 
 
 class Http2Client:
-    """A client of one HTTP/2 connection that does exactly what it is told."""
+    """A client of one HTTP/2 connection that does exactly what it is asked."""
 
     def __init__(self, port: int) -> None:
         context = ssl.create_default_context(cafile=str(authority()))

@@ -20,7 +20,7 @@ type Field = tuple[str, str]
 
 
 class Http3Client(QuicConnectionProtocol):
-    """A client of one HTTP/3 connection that does exactly what it is told."""
+    """A client of one HTTP/3 connection that does exactly what it is asked."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)

@@ -17,7 +17,7 @@ goes on while the new one is bad. SIGTERM ends the agent when all that was asked
 Exit status: 0 it was ended, 2 an error."""
 
 LISTEN = "127.0.0.1:9090"
-"""Where an agent listens, and where an exported HAProxy looks for it, unless told otherwise."""
+"""Where an agent listens, and where an exported HAProxy looks for it, by default."""
 
 
 def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

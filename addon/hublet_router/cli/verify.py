@@ -163,7 +163,7 @@ class _Verifier:
             if is_foreign
             else mask_url("https", request, self._known)
         )
-        # As a client that looks the host up: but nobody has a certificate for a foreign one.
+        # As a client that looks the host up: but no one has a certificate for a foreign one.
         name = self.address[0] if is_foreign else request.host or self.address[0]
         try:
             answer = exchange(self.address, request, self.context, name)

@@ -64,8 +64,8 @@ def har_flows(
         report(f"{elsewhere:,} {are} to a server (data:, blob:, CONNECT and the like): left out")
     if is_sanitised and not has_credentials:
         report(
-            "no entry has an Authorization or a Cookie: a browser leaves them out unless it is told"
-            " to export sensitive data"
+            "no entry has an Authorization or a Cookie: a browser leaves them out unless a"
+            " person asks for sensitive data"
         )
 
 

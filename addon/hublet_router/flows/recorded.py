@@ -54,7 +54,7 @@ def gap(flow: HTTPFlow, decision: Decision) -> str | None:
         return "The recording lacks its body, which a rule reads: it may have been decided by that."
     if decision.reason is Reason.ANONYMOUS and ENTRY in flow.metadata:
         return (
-            "Browsers leave credentials out of HAR files, unless told to save sensitive data: it"
+            "Browsers leave credentials out of HAR files, unless a person asks for them: it"
             " may have had one."
         )
     return None

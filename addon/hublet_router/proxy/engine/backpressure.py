@@ -47,7 +47,7 @@ _OPEN = {StreamState.OPEN, StreamState.HALF_CLOSED_LOCAL}  # the peer may send
 
 @dataclass
 class Pace(HttpEvent):
-    """Tells a connection what it may receive of a stream: less, more, or to look again itself.
+    """Says what a connection may receive of a stream: less, more, or to look again itself.
 
     It is known by its attribute: a reload makes the class anew, and connections stay.
     """

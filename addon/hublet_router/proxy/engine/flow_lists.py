@@ -52,10 +52,10 @@ def show_asked_ports_in_mitmweb() -> None:
 
     @wraps(plain)
     def flow_to_json(flow: Flow) -> dict[str, Any]:
-        told: dict[str, Any] = plain(flow)
+        shown: dict[str, Any] = plain(flow)
         if isinstance(flow, HTTPFlow) and "hublet_reason" in flow.metadata:
-            told["request"]["port"] = asked_port(flow)
-        return told
+            shown["request"]["port"] = asked_port(flow)
+        return shown
 
     app.flow_to_json = flow_to_json
 

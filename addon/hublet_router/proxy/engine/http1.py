@@ -35,7 +35,7 @@ _COUNTED = re.compile(rb"host:|content-length:[ \t]*([0-9]+)", re.IGNORECASE)
 MAX_SIZE = 2**62
 """Bytes of a body or a chunk that every server can count; some read a longer number as a small one.
 
-It is half of what fits, because h11 tells what is left of a chunk, not how long it was.
+It is half of what fits, because h11 says what is left of a chunk, not how long it was.
 """
 
 _plain_reader = _http1.make_body_reader

@@ -213,7 +213,7 @@ class UpstreamGuard:
 async def _is_hublet(server: Server, table: Table) -> bool:
     """Return whether a connection has led to the address of an upstream.
 
-    This machine has addresses that nobody can list, so on it the port alone decides.
+    This machine has addresses that no one can list, so on it the port alone decides.
     """
     assert server.peername
     assert server.sockname

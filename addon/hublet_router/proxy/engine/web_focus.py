@@ -3,7 +3,7 @@
 mitmweb keeps in the browser which flow is open, and what its search shows. Its server has a focus
 of its own, mostly the first flow of the list, and shows every flow (`View.resolve` in
 addons/view.py). So a command for `@focus` or `@shown` would explain, or send to another region,
-requests that nobody picked.
+requests that no one picked.
 """
 
 from collections.abc import Sequence
