@@ -57,7 +57,7 @@ def test_a_request_in_the_wrong_region_is_status_1(
     assert code == 1
     assert out.splitlines()[1:] == [
         f"GET {url}, flow {flow.id}: {sentence}",
-        f"1 of {len(read(REVERSE))} requests in the wrong region; 60 with a recorded Hublet, 0 that"
+        f"1 of {len(read(REVERSE))} requests in the wrong region; 82 with a recorded Hublet, 0 that"
         " cannot be read",
     ]
     code, out = check(capsys, SHIPPED, "--format", "json", "--residency", recording)
