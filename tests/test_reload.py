@@ -73,16 +73,16 @@ def running(stage: Stage, tmp_path: Path) -> Iterator[Running]:
 
 
 def test_touching_the_script_reloads_the_package(running: Running) -> None:
-    refusal = running.addon / "hublet_router" / "proxy" / "addon.py"
+    decider = running.addon / "hublet_router" / "proxy" / "decider.py"
     running.edit(
-        refusal,
+        decider,
         lambda text: text.replace(
             "decide(table, request) if table", "refuse(Reason.CONFLICT) if table"
         ),
     )
     wait_for(lambda: running.status() == 400)
     running.edit(
-        refusal,
+        decider,
         lambda text: text.replace(
             "refuse(Reason.CONFLICT) if table", "decide(table, request) if table"
         ),
