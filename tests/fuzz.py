@@ -21,7 +21,7 @@ from urllib.parse import quote
 import atheris
 
 # Only what is imported in here is instrumented, so this comes before every import that needs it.
-# It tells of each module on stderr, which is where it says what it found; nobody misses that.
+# It tells of each module on stderr, which is where it says what it found; no one misses that.
 PARTS = ["hublet_router.core", "hublet_router.tablefile", "yaml"]
 with contextlib.redirect_stderr(io.StringIO()), atheris.instrument_imports(include=PARTS):
     from hublet_router.core.decision import Action

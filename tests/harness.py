@@ -413,7 +413,7 @@ class Stage:
 
 
 def free_port() -> int:
-    """A port that nobody listens on, for a process that cannot tell which one it took."""
+    """A port that no one listens on, for a process that cannot tell which one it took."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]

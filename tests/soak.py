@@ -111,7 +111,7 @@ class Tally:
     def _is_refusal(protocol: str, call: Call, status: str, body: str) -> bool:
         if call.expects and not call.may_be_refused:
             return False
-        # Nobody answers an upload that goes nowhere and is long, or does not tell its length, as
+        # No one answers an upload that goes nowhere and is long, or does not tell its length, as
         # is usual in HTTP/2: see `_refuse` of the addon.
         cut = "no decision names this destination" in body or not status.isdigit()
         streamed = len(call.body) == UPLOAD or (protocol == "HTTP/2" and call.body)

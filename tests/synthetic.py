@@ -73,7 +73,7 @@ def personal_access_key(hublet: str) -> str:
 
 
 def jwt(payload: Mapping[str, object] | str | bytes) -> str:
-    """Return a JSON Web Token that nobody signed; text is taken as the payload's JSON."""
+    """Return a JSON Web Token that no one signed; text is taken as the payload's JSON."""
     if isinstance(payload, Mapping):
         payload = json.dumps(payload)
     if isinstance(payload, str):

@@ -1,4 +1,4 @@
-"""What the answer of a flow tells of its Hublet."""
+"""What the answer of a flow says of its Hublet."""
 
 import gzip
 

@@ -1,4 +1,4 @@
-"""Backpressure: who is not read sends no more, and holds nobody else up."""
+"""Backpressure: a stream that is not read sends no more, and holds up no other."""
 
 import asyncio
 import time

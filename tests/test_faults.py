@@ -184,7 +184,7 @@ def test_an_upstream_that_never_answers_is_waited_for_as_long_as_its_caller_wait
 def test_a_connection_that_is_closed_as_a_request_is_written_is_a_502(
     stage: Stage, log: Callable[[], str], size: int, *, reset: bool
 ) -> None:
-    """Nobody knows whether the request was acted upon, so nobody but its caller may repeat it."""
+    """No one knows whether the request was acted upon, so no one but its caller may repeat it."""
     eu1 = start(stage)
 
     async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

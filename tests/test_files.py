@@ -161,21 +161,21 @@ def test_a_har_file_of_http2_names_its_host(
 
 
 def test_progress_is_told_in_bytes_over_all_files(recorded: Path) -> None:
-    told: list[int] = []
+    reported: list[int] = []
     size = recorded.stat().st_size
-    flows = list(read_flows([recorded, recorded], told.append))
+    flows = list(read_flows([recorded, recorded], reported.append))
     assert len(flows) == 4
-    assert told == sorted(told)
-    assert (len(told), told[1], told[-1]) == (4, size, 2 * size)
+    assert reported == sorted(reported)
+    assert (len(reported), reported[1], reported[-1]) == (4, size, 2 * size)
 
 
 def test_a_pipe_has_no_progress(recorded: Path) -> None:
     with subprocess.Popen(["cat", recorded], stdout=subprocess.PIPE) as process:
         assert process.stdout
         pipe = Path(f"/dev/fd/{process.stdout.fileno()}")
-        told: list[int] = []
-        assert len(list(read_flows([pipe, recorded], told.append))) == 4
-    assert (len(told), told[-1]) == (2, recorded.stat().st_size)
+        reported: list[int] = []
+        assert len(list(read_flows([pipe, recorded], reported.append))) == 4
+    assert (len(reported), reported[-1]) == (2, recorded.stat().st_size)
 
 
 @pytest.mark.parametrize(("where", "count"), [("~m GET", 2), ("~c 200", 0), (None, 2)])

@@ -1,7 +1,7 @@
 """What the users of other routers fell into, one test for each case that was reported.
 
 The cases are facts from public issues, named beside each. A table that would lead there is not
-taken, or a request is decided so that nobody has to guess.
+taken, or a request is decided so that no one has to guess.
 """
 
 import logging

@@ -505,7 +505,7 @@ def test_law_1_a_mutated_token_goes_where_protobuf_says_or_to_the_default(
         assert decision.hublet == (owner or DEFAULT)
 
 
-# Laws 2, 4 and 5, for tables that nobody would write and requests that nobody would send.
+# Laws 2, 4 and 5, for tables that no one would write and requests that no one would send.
 
 NAMES = ("na1", "a", "eu1.evil.example", "127.0.0.1", "-", "")
 PATTERNS = tuple(

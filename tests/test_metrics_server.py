@@ -125,7 +125,7 @@ def test_a_probe_that_does_not_wait_is_no_news(
     loop: asyncio.AbstractEventLoop, capfd: pytest.CaptureFixture[str]
 ) -> None:
     class Exposition:
-        """Fails as it is told."""
+        """Fails as it is asked."""
 
         error: Exception = BrokenPipeError()
 

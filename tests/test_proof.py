@@ -39,7 +39,7 @@ def table(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def folder(table: Path, tmp_path: Path) -> Path:
-    """A bundle with several agents and binds, whose upstreams nobody can reach."""
+    """A bundle with several agents and binds, whose upstreams no one can reach."""
     folder = tmp_path / "edge"
     words = ["--agent", "10.9.9.9:1", "--agent", "10.9.9.9:2", "--bind", ":1 ssl crt none.pem"]
     assert command_line(["export", "haproxy", str(folder), "--table", str(table), *words]) == 0

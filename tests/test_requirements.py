@@ -1,4 +1,4 @@
-"""What is missing is told in a sentence, wherever the addon or the command starts."""
+"""What is missing is said in a sentence, wherever the addon or the command starts."""
 
 import ast
 import logging

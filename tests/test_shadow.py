@@ -1,4 +1,4 @@
-"""A candidate table decides beside the live one: told where they differ, and nothing else."""
+"""A candidate table decides beside the live one: only their differences are reported."""
 
 import logging
 from pathlib import Path

@@ -63,7 +63,7 @@ def machine() -> str:
     )
 
 
-def tell(text: str = "") -> None:
+def report(text: str = "") -> None:
     """Say on a terminal what is going on."""
     if sys.stderr.isatty():
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
@@ -84,18 +84,18 @@ def requests(setting: Setting) -> Figures:
     for scenario in SCENARIOS:
         those = rounds.to_http2(setting) if scenario.to_http2 else subjects
         found = measured[scenario.shown] = rounds.in_turn(
-            scenario, those, str(setting.authority), tell
+            scenario, those, str(setting.authority), report
         )
         for subject in those if scenario.to_http2 else ():
             subject.stop()
-        tell()
+        report()
         cells = (cell(found.get(subject.name, [])) for subject in subjects)
         print("".join([scenario.shown.ljust(30), *(it.rjust(19) for it in cells)]), flush=True)
     for subject in subjects[1:]:
         subject.stop()
     print()
-    launched = measured["launched"] = rounds.launched(setting, tell)
-    tell()
+    launched = measured["launched"] = rounds.launched(setting, report)
+    report()
     judge(f"CPU of the router, in that of {BARE}", rounds.ratio(launched, "router", BARE), 0.60)
     wrong = sum(one.wrong for found in measured.values() for them in found.values() for one in them)
     print(f"{wrong} answers were wrong\n")
@@ -153,9 +153,9 @@ def start(setting: Setting) -> Figures:
     """Time the start, and what being watched costs."""
     bare, router = costs.start_seconds(setting)
     judge(f"start, beyond the {bare:.2f} s of bare mitmdump", router - bare, 0.25, " s")
-    tell("metrics and decision log")
+    report("metrics and decision log")
     taken = costs.watched(setting)
-    tell()
+    report()
     pairs = zip(taken["without"], taken["with"], strict=False)  # each of two turns together
     share = statistics.median(watched / without for without, watched in pairs) - 1
     judge("metrics and decision log, of the CPU of a request", share * 100, 3, " %")
@@ -169,8 +169,8 @@ def edges(setting: Setting) -> Figures:
         print("HAProxy is not measured: it needs haproxy and wrk, which Debian has\n")
         return {}
     found = edge.subjects(setting)
-    measured = edge.in_turn(found, edge.ROUNDS, tell)
-    tell()
+    measured = edge.in_turn(found, edge.ROUNDS, report)
+    report()
     print("".join(["".ljust(30), *(name.rjust(19) for name in measured)]))
     cells = (cell(them) for them in measured.values())
     print("".join(["three credentials, wrk".ljust(30), *(it.rjust(19) for it in cells)]))
@@ -186,8 +186,8 @@ def edges(setting: Setting) -> Figures:
 
 def memory(setting: Setting) -> Figures:
     """Look for what is kept of requests and bodies that have passed."""
-    found = costs.growth(setting, tell)
-    tell()
+    found = costs.growth(setting, report)
+    report()
     early = next(size for count, size in found if count >= costs.WARM)
     judge(f"growth from {costs.WARM:,} to {costs.ALL:,} requests", found[-1][1] - early, 5, " MB")
     up = costs.streamed(setting, up=1 << 30, down=1)

@@ -48,7 +48,7 @@ def watched(setting: Setting, seconds: float = WATCHED) -> dict[str, list[float]
     return taken
 
 
-def growth(setting: Setting, tell: Callable[[str], None]) -> list[tuple[int, float]]:
+def growth(setting: Setting, report: Callable[[str], None]) -> list[tuple[int, float]]:
     """Return the memory of the router in MB after so many requests."""
     subject = setting.mitmdump("router")
     scenario = Scenario("", Job(0, seconds=4))
@@ -58,7 +58,7 @@ def growth(setting: Setting, tell: Callable[[str], None]) -> list[tuple[int, flo
         assert not once.wrong
         answered += round(once.rate * scenario.job.seconds)
         found.append((answered, memory(subject.process.pid, "VmRSS")))
-        tell(f"{answered} of {ALL} requests, {found[-1][1]:.1f} MB")
+        report(f"{answered} of {ALL} requests, {found[-1][1]:.1f} MB")
     subject.stop()
     return found
 

@@ -98,11 +98,11 @@ def _haproxy(setting: Setting, name: str, text: str, port: int, more: str = "") 
     return setting.start(name, ["haproxy", "-db", "-f", path], port)
 
 
-def in_turn(found: Sequence[Subject], rounds: int, tell: Callable[[str], None]) -> Rounds:
+def in_turn(found: Sequence[Subject], rounds: int, report: Callable[[str], None]) -> Rounds:
     """Let each have its second, one after another."""
     measured: Rounds = {it.name: [] for it in found}
     for number in range(rounds):
-        tell(f"HAProxy, round {number + 1} of {rounds}")
+        report(f"HAProxy, round {number + 1} of {rounds}")
         for subject in found:
             measured[subject.name].append(measure(subject))
     return measured

@@ -82,13 +82,13 @@ def measure(subject: Subject, scenario: Scenario, authority: str) -> Round:
 
 
 def in_turn(
-    scenario: Scenario, subjects: Sequence[Subject], authority: str, tell: Callable[[str], None]
+    scenario: Scenario, subjects: Sequence[Subject], authority: str, report: Callable[[str], None]
 ) -> Rounds:
     """Let each subject have its rounds, one after another, so that a bad time is bad for all."""
     able = [it for it in subjects if it.tls or not scenario.tls]
     rounds: Rounds = {subject.name: [] for subject in able}
     for number in range(scenario.rounds):
-        tell(f"{scenario.shown}, round {number + 1} of {scenario.rounds}")
+        report(f"{scenario.shown}, round {number + 1} of {scenario.rounds}")
         for subject in able:
             rounds[subject.name].append(measure(subject, scenario, authority))
     return rounds
@@ -123,7 +123,7 @@ def to_http2(setting: Setting) -> list[Subject]:
     ]
 
 
-def launched(setting: Setting, tell: Callable[[str], None]) -> Rounds:
+def launched(setting: Setting, report: Callable[[str], None]) -> Rounds:
     """Compare what is judged in the main scenario, started anew several times.
 
     Where in memory a process has what is luck: the same program needs 5 % more or less for it.
@@ -133,7 +133,7 @@ def launched(setting: Setting, tell: Callable[[str], None]) -> Rounds:
         started = mitmdumps(setting)
         shown = f"launch {launch + 1} of {LAUNCHES}"
         scenario = Scenario(shown, Job(0, seconds=0.4), rounds=6)
-        for name, them in in_turn(scenario, started, str(setting.authority), tell).items():
+        for name, them in in_turn(scenario, started, str(setting.authority), report).items():
             found.setdefault(name, []).extend(them)
         for subject in started:
             subject.stop()

@@ -1,4 +1,4 @@
-"""Backpressure for HTTP/2, stream by stream: who is not read sends no more.
+"""Backpressure for HTTP/2, stream by stream: a sender that is not read waits.
 
 mitmproxy gives each stream of HTTP/2 a window of 2 GiB and hands it back at once
 (`BufferedH2Connection` in proxy/layers/http/_http_h2.py, `handle_h2_event` in _http2.py). What the
