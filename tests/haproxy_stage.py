@@ -6,6 +6,8 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -62,7 +64,9 @@ class Process:
     """A process that a test has started."""
 
     def __init__(self, *command: str | Path) -> None:
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        self._errors = tempfile.NamedTemporaryFile()  # noqa: SIM115 (closed in stop)
+        self._said = ""
+        self.process = subprocess.Popen(command, stderr=self._errors)
 
     def __enter__(self) -> Self:
         return self
@@ -73,16 +77,25 @@ class Process:
     def send(self, number: int) -> None:
         self.process.send_signal(number)
 
+    @property
+    def said(self) -> str:
+        """What it has printed on standard error."""
+        if not self._errors.closed:
+            self._said = Path(self._errors.name).read_text()
+        return self._said
+
     def stop(self, number: int = signal.SIGTERM) -> str:
-        """End it, and return what it said on standard error."""
+        """End it, and return what it printed on standard error."""
         if self.process.poll() is None:
             self.process.send_signal(number)
         try:
-            return self.process.communicate(timeout=SECONDS)[1]
+            self.process.wait(SECONDS)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            self.process.communicate()
+            self.process.wait()
             raise
+        with contextlib.closing(self._errors):
+            return self.said
 
 
 def agent_process(table: Path, port: int, *more: str) -> Process:
@@ -107,6 +120,9 @@ def certificate(folder: Path, name: str) -> Path:
     return path
 
 
+RELOADING = "Reloading HAProxy"
+
+
 class HAProxy(Process):
     """HAProxy, as the bundle in `folder` has it."""
 
@@ -123,6 +139,17 @@ class HAProxy(Process):
         self.export(table)
         super().__init__(needed("haproxy"), "-W", "-f", self.folder / "haproxy.cfg")
         _listening(self, self.port)
+
+    def reload(self) -> None:
+        """Make it read its configuration; a signal that comes right after its start is lost."""
+        before = self.said.count(RELOADING)
+
+        def is_heard() -> bool:
+            self.send(signal.SIGUSR2)
+            time.sleep(0.2)
+            return self.said.count(RELOADING) > before
+
+        wait_for(is_heard)
 
     def export(self, table: Path) -> None:
         """Write the bundle for a table."""

@@ -113,7 +113,7 @@ def test_a_start_that_fails_serves_no_client_and_ends_with_a_sentence(
             log, _ = proxy.communicate(timeout=30)
         finally:
             callers.stop()
-    assert proxy.returncode == 1
+    assert proxy.returncode == 2
     assert [it for it in callers.answers if b"ublet" in it] == []  # another test may have the port
     assert eu1.connections == []
     assert sentence.encode() in log

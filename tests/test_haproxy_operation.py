@@ -170,7 +170,7 @@ def test_haproxy_is_reloaded_without_an_error_and_a_bad_bundle_is_not_taken(stag
             assert get(edge, "ap1") == (421, None)
             stage.table(stage.table_text(domains=f"[{API}]"))
             edge.export(table)
-            edge.send(signal.SIGUSR2)
+            edge.reload()
             wait_for(lambda: get(edge, "na1") == (200, "na1"))
 
             async def reload() -> None:
@@ -179,10 +179,22 @@ def test_haproxy_is_reloaded_without_an_error_and_a_bad_bundle_is_not_taken(stag
             stage.call(reload())
             wait_for(lambda: get(edge, "ap1") == (200, "ap1"))
             (edge.folder / "haproxy.cfg").write_text("frontend broken\n  bind nowhere\n")
-            edge.send(signal.SIGUSR2)
+            edge.reload()
             time.sleep(0.5)
         assert traffic.wrong == {}
         assert get(edge, "ap1") == (200, "ap1")
+
+
+def test_a_connection_that_is_idle_during_a_reload_is_answered_once_more(stage: Stage) -> None:
+    table = upstreams(stage, "na1", "eu1")
+    with AgentInside(stage, table) as agent, HAProxy(table, [agent.port]) as edge:
+        with Client(edge.port) as client:
+            answers = [client.get("/x", bearer("eu1"))]
+            edge.reload()
+            answers.append(client.get("/x", bearer("eu1")))
+        assert [it.hublet for it in answers] == ["eu1", "eu1"]
+        assert answers[1].headers["connection"] == "close"
+        assert get(edge, "na1") == (200, "na1")
 
 
 def test_a_hublet_that_haproxy_does_not_know_yet_is_503(stage: Stage) -> None:
