@@ -21,7 +21,7 @@ from urllib.parse import quote
 import atheris
 
 # Only what is imported in here is instrumented, so this comes before every import that needs it.
-# It tells of each module on stderr, which is where it says what it found; no one misses that.
+# It lists each module on stderr, which is noise here.
 PARTS = ["hublet_router.core", "hublet_router.tablefile", "yaml"]
 with contextlib.redirect_stderr(io.StringIO()), atheris.instrument_imports(include=PARTS):
     from hublet_router.core.decision import Action
@@ -177,7 +177,7 @@ def run(target: str, arguments: list[str]) -> None:
 
 
 def fuzz(target: str, seconds: int) -> bool:
-    """Run a target in a process of its own, print a row, and tell whether it found nothing."""
+    """Run a target in a process of its own, print a row, and return whether it found nothing."""
     corpus, findings = KEPT / target, KEPT / "findings"
     for folder in (corpus, findings):
         folder.mkdir(parents=True, exist_ok=True)

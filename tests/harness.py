@@ -52,7 +52,7 @@ def certificates() -> CertStore:
 
 
 def authority() -> Path:
-    """The CA's certificate, for those who have to trust it."""
+    """The CA's certificate, for clients to trust."""
     certificates()
     return confdir() / "mitmproxy-ca-cert.pem"
 
@@ -413,7 +413,7 @@ class Stage:
 
 
 def free_port() -> int:
-    """A port that no one listens on, for a process that cannot tell which one it took."""
+    """A free port, for a process that does not report which one it took."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]

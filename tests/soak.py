@@ -86,7 +86,7 @@ class Tally:
     restarts: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
 
     def explained(self, call: Call, since: float) -> bool:
-        """Tell whether an upstream of the request's region was away meanwhile."""
+        """Return whether an upstream of the request's region was away meanwhile."""
         return any(
             since <= until and time.monotonic() >= start
             for start, until in self.restarts.get(call.expects or "", ())
@@ -111,7 +111,7 @@ class Tally:
     def _is_refusal(protocol: str, call: Call, status: str, body: str) -> bool:
         if call.expects and not call.may_be_refused:
             return False
-        # No one answers an upload that goes nowhere and is long, or does not tell its length, as
+        # An upload that goes nowhere gets no answer where it is long or has no stated length, as
         # is usual in HTTP/2: see `_refuse` of the addon.
         cut = "no decision names this destination" in body or not status.isdigit()
         streamed = len(call.body) == UPLOAD or (protocol == "HTTP/2" and call.body)
@@ -464,13 +464,13 @@ class Proxy:
             self.bad += 1
 
     def reloads(self) -> tuple[int, int]:
-        """Return how many good tables were taken, and bad ones refused, as the log tells."""
+        """Return how many good tables were taken, and bad ones refused, as the log says."""
         said = self.said()
         taken = sum(f"table {version} from " in said for version in self.versions[1:])
         return taken, said.count("is not used; the last good table goes on")
 
     def complaints(self) -> Counter[str]:
-        """Return the lines of the log that tell of a bug."""
+        """Return the lines of the log that report a bug."""
         lines = self.said().splitlines()
         return Counter(
             line[-100:] for line in lines if "Traceback" in line or "the request is refused" in line
@@ -541,7 +541,7 @@ def _disturb(seconds: float, sites: Sites, proxy: Proxy, dice: random.Random) ->
         (RESTART_EVERY, RESTART_EVERY, lambda _: sites.restart(dice.choice([*sites.sites]))),
         (60.0, 60.0, lambda turn: print(f"{turn + 1} min: {proxy.resident():.1f} MiB", flush=True)),
     ]
-    # Nothing is disturbed in the last seconds: the log has to tell of the last reload.
+    # Nothing is disturbed in the last seconds: the log has to report the last reload.
     while (now := time.monotonic() - start) < seconds:
         if warm is None and now >= warm_up:
             warm = Measure(proxy.resident(), proxy.descriptors())

@@ -532,7 +532,7 @@ class UnguardedAtTimes(OwnWord):
 def test_law_1_a_connection_that_is_open_already_is_not_lent_to_what_bears_no_stamp(
     stage: Stage,
 ) -> None:
-    """mitmproxy asks no one when it reuses a connection, so the pool itself has to tell apart."""
+    """mitmproxy reuses a connection without a hook, so the pool itself has to separate them."""
     na1, _ = two_regions(stage)
     stage.proxy(mode=f"reverse:{na1.url}", addon=UnguardedAtTimes())
     with stage.client() as client:

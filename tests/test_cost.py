@@ -77,7 +77,7 @@ ACCEPTED = [
     r"-(eu1|na1)$",
     r"([a-z]{2}[0-9])-",
     "-{1,9}[^-]*(?:bc|bd|be|bf|bg|bh|bi|bj|bk|bl|bm|x)",
-    # a repeat in a repeat where the next character always tells
+    # a repeat in a repeat where the next character always decides
     r"^(?:[a-z0-9-]+\.)+eu1",
     r"^/v[0-9]+(?:/[^/]+)*/(eu1|na1)$",
     r"^(a|ab)*(c)$",  # the parser makes a(?:|b) of it

@@ -1,4 +1,4 @@
-"""What fails around the proxy: what the caller gets, what the log says, and who sees no byte."""
+"""What fails around the proxy: what callers get, what the log says, which upstream sees no byte."""
 
 import asyncio
 import logging
@@ -137,7 +137,7 @@ def test_an_answer_that_breaks_off_is_a_502(
 def test_an_answer_that_breaks_off_in_its_body_ends_the_connection(
     stage: Stage, log: Callable[[], str], sent: int
 ) -> None:
-    """It is streamed: the head is gone, so the end of the connection has to tell the caller."""
+    """It is streamed: the head is gone, so the end of the connection has to show the failure."""
     eu1 = start(stage)
 
     async def half(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -184,7 +184,7 @@ def test_an_upstream_that_never_answers_is_waited_for_as_long_as_its_caller_wait
 def test_a_connection_that_is_closed_as_a_request_is_written_is_a_502(
     stage: Stage, log: Callable[[], str], size: int, *, reset: bool
 ) -> None:
-    """No one knows whether the request was acted upon, so no one but its caller may repeat it."""
+    """Whether the request was acted upon is unknown, so only its caller may repeat it."""
     eu1 = start(stage)
 
     async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

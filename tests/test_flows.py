@@ -135,7 +135,7 @@ def test_a_file_holds_every_example_with_the_decision_that_the_table_demands(fil
 
 
 def is_secret(found: Finding) -> bool:
-    """Return whether a finding is a credential: a host is none, and no one reads a foreign one."""
+    """Return whether a finding is a credential: a host is none, and a foreign one is never read."""
     return bool(found.credential) and not found.rule.reads_hosts
 
 
@@ -280,7 +280,7 @@ def test_a_client_replay_of_mitmdump_needs_no_option(
 def test_a_client_replay_without_the_addon_is_a_trap(stage: Stage, tmp_path: Path) -> None:
     """mitmproxy writes the target over Host when the flow was recorded in reverse mode.
 
-    This is what `keep_host_header` is forced for; when it fails, mitmproxy has mended it.
+    This is what `keep_host_header` is forced for; when it fails, mitmproxy has fixed it.
     """
     then = stage.upstream("then")
     aimed = aimed_at(then, FOLDER / "reverse.mitm", tmp_path / "aimed.mitm")

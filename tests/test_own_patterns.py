@@ -22,7 +22,7 @@ LAST_REPEAT = re.compile(r"(?:[*+]|\{([0-9]+),\})\+?(?=\)?\Z)")
 EXCEPTIONS = {
     "analysis.harmless._DATED": "no repeat without end; it looks but one character back",
     "analysis.harmless._PIECE": "it gives back one capital letter at most",
-    "core.table._NUMBER": "in each round, the second character tells both ways apart",
+    "core.table._NUMBER": "in each round, the second character decides between both ways",
     "flows.har._URL": "what follows the @ reads anything, so that nothing is tried again",
     "proxy.engine.log_filter._QUOTED": "a quotation without its end takes the rest of the text",
     "redaction.documents._TOKEN": "it is given whole documents, in which each string ends",

@@ -1,4 +1,4 @@
-"""Proxy-Status on the wire: who answered, and what a Hublet cannot make a caller believe."""
+"""Proxy-Status on the wire: which hop answered, and what a Hublet cannot make a caller believe."""
 
 import asyncio
 from collections.abc import Callable
@@ -164,7 +164,7 @@ def test_no_hublet_can_make_its_answer_look_like_a_refusal(
     try:
         members = http_sf.parse(b", ".join(fields), tltype="list")
     except ValueError:
-        return  # no one can read it as a refusal
+        return  # no parser reads it as a refusal
     assert isinstance(members, list)
     assert members[-1] == (
         http_sf.Token("hublet-router"), {"next-hop": "eu1", "details": "credential"}

@@ -90,7 +90,7 @@ class Planted:
         return text
 
     def word(self) -> str:
-        """A secret that looks like a word; its place has to tell."""
+        """A secret that looks like a word; only its place shows that."""
         self.count += 1
         letters = "".join(chr(ord("a") + int(digit)) for digit in f"{self.count * 104729:09}")
         self.secrets.append(text := f"open{letters}")

@@ -32,7 +32,7 @@ UPLOAD = 200 * MIB
 
 
 class Mitmdump:
-    """The proxy as a process of its own, whose memory is no one else's."""
+    """The proxy as a process of its own, whose memory can be measured alone."""
 
     def __init__(self, stage: Stage, *arguments: str) -> None:
         self.stage = stage
@@ -232,7 +232,7 @@ def test_a_body_of_64_kib_is_read(running: Mitmdump, *, chunked: bool) -> None:
 @pytest.mark.parametrize("path", ["/oauth/v1/token", "/localdevauth/v1/auth/refresh"])
 @pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
 def test_a_longer_body_is_not_waited_for(running: Mitmdump, path: str, *, chunked: bool) -> None:
-    """The answer comes while most of the body is not sent yet, so no one can have kept it."""
+    """The answer comes while most of the body is not sent yet, so it cannot have been kept."""
     arrived = running.stage.arrivals()
     body = form(65536 + 1)
     sent = b"%x\r\n%s\r\n" % (len(body), body) if chunked else body

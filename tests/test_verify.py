@@ -37,7 +37,7 @@ type Run = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def table(stage: Stage) -> Path:
-    """A table of two regions, each of which says who it is."""
+    """A table of two regions, each of which names itself."""
     stage.upstream("na1")
     stage.upstream("eu1")
     return stage.table(stage.table_text() + EXAMPLES)

@@ -28,7 +28,7 @@ REQUESTS: tuple[tuple[str, str, str], ...] = (
     ("na1", "/x", access_token("na1")),
     ("eu1", f"/x?hapikey={api_key('eu1')}", ""),
 )
-"""Who must answer, the target, and the bearer token. Maps cannot read the second: it is guessed."""
+"""Which upstream must answer, the target, and the bearer token. Maps guess the second."""
 
 _DONE = re.compile(r"(\d+) requests in ([\d.]+)s")
 _WRONG = re.compile(r"wrong (\d+)")

@@ -24,7 +24,7 @@ HUBLETS = ("eu1", "na1")
 
 @dataclass(frozen=True)
 class Job:
-    """What the clients do: `up` and `down` are bytes of body, `only` who answers everybody.
+    """What the clients do: `up` and `down` are bytes of body, `only` the upstream that answers all.
 
     With `events`, the upstream sends the body in pieces, a millisecond apart.
     """

@@ -96,7 +96,7 @@ def in_turn(
 
 def ratio(rounds: Rounds, name: str, base: str) -> float:
     """Return how many times the CPU of another one needs, by the medians of their rounds."""
-    one, other = (statistics.median(it.cpu for it in rounds[who]) for who in (name, base))
+    one, other = (statistics.median(it.cpu for it in rounds[key]) for key in (name, base))
     return one / other
 
 

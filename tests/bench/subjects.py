@@ -59,7 +59,7 @@ class Subject:
         return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
     def stop(self) -> None:
-        """End the process, where no one did."""
+        """End the process if it still runs."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             self.process.wait(30)
@@ -184,7 +184,7 @@ def memory(process: int | str, line: str) -> float:
 
 
 def free_port() -> int:
-    """Return a port that no one listens on."""
+    """Return a free port."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]

@@ -127,7 +127,7 @@ async def left(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 
 def record_misdirected(folder: Path) -> None:
-    """Record answers of every kind that tell of a wrong Hublet, and others among them."""
+    """Record answers of every kind that report a wrong Hublet, and others among them."""
     asked = [
         request("POST", "/submissions/v3/integration/submit/4711/form"),
         request("POST", "/submissions/v3/integration/submit/4713/form"),
