@@ -17,7 +17,9 @@ from http.client import HTTPResponse
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
+from unittest.mock import patch
 
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from mitmproxy.certs import CertStore
 from mitmproxy.http import HTTPFlow
 from mitmproxy.options import Options
@@ -37,9 +39,16 @@ type Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitabl
 
 @cache
 def confdir() -> Path:
-    """mitmproxy's folder for this run of the suite: making its CA takes a second."""
+    """mitmproxy's folder for this run of the suite, with a CA.
+
+    Its key is elliptic: each proxy loads it three times, and an RSA key takes 0.1 s each time.
+    """
     folder = TemporaryDirectory(prefix="hublet-router-test-")
     _folders.append(folder)
+    with patch(
+        "mitmproxy.certs.rsa.generate_private_key", lambda **_: generate_private_key(SECP256R1())
+    ):
+        CertStore.create_store(Path(folder.name), "mitmproxy", 2048)
     return Path(folder.name)
 
 
@@ -53,7 +62,6 @@ def certificates() -> CertStore:
 
 def authority() -> Path:
     """The CA's certificate, for clients to trust."""
-    certificates()
     return confdir() / "mitmproxy-ca-cert.pem"
 
 
