@@ -191,6 +191,7 @@ def test_a_connection_that_is_idle_during_a_reload_is_answered_once_more(stage: 
         with Client(edge.port) as client:
             answers = [client.get("/x", bearer("eu1"))]
             edge.reload()
+            wait_for(lambda: "Proxy edge stopped" in edge.said)
             answers.append(client.get("/x", bearer("eu1")))
         assert [it.hublet for it in answers] == ["eu1", "eu1"]
         assert answers[1].headers["connection"] == "close"

@@ -32,6 +32,7 @@ class Turns:
 
     def running(self) -> None:
         """Begin."""
+        self.file = self.router.decision_log.file
         self.task = asyncio.create_task(self._take_turns())
 
     def response(self, flow: http.HTTPFlow) -> None:
@@ -39,20 +40,21 @@ class Turns:
         self.answered += 1
 
     def done(self) -> None:
-        """Write what came of it."""
+        """Write what came of it, and let the log write what it has."""
         self.task.cancel()
+        self.router.decision_log.file = self.file
         Path(os.environ["TURNS"]).write_text(json.dumps(self.taken))
 
     async def _take_turns(self) -> None:
         metrics, log = self.router.metrics, self.router.decision_log
-        counters, file = metrics.counters, log.file
+        counters = metrics.counters
         for turn in cycle(("without", "with", "with", "without")):
             metrics.counters = counters if turn == "with" else None
-            log.file = file if turn == "with" else None
+            log.file = self.file if turn == "with" else None
             begun, before = time.process_time(), self.answered
             await asyncio.sleep(TURN)
             if answered := self.answered - before:
                 self.taken[turn].append((time.process_time() - begun) / answered * 1e6)
 
 
-addons: list[object] = [*routers, Turns(routers[0])]
+addons: list[object] = [Turns(routers[0]), *routers]
