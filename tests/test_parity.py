@@ -7,6 +7,7 @@ import json
 import subprocess
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +15,7 @@ from typing import NamedTuple
 import pytest
 
 from parity.cases import decisions
-from parity.kit import DRIVE, WORKER, Case, ask, differences
+from parity.kit import DRIVE, WORKER, Case, JavaScript, differences
 from parity.mutants import MUTANTS
 from parity.parts import parts, patterns
 from parity.vectors import vectors
@@ -39,7 +40,8 @@ def asked() -> Asked:
         parts(SEED + 1, 2200), patterns(SEED + 1, 150), decisions(SEED + 1, 12, 800),
     )  # fmt: skip
     cases = [*chain.from_iterable(made)]
-    return Asked(cases, ask(needed("node"), [case.line for case in cases]))
+    with closing(JavaScript(needed("node"))) as javascript:
+        return Asked(cases, javascript.answers(cases))
 
 
 def test_the_javascript_answers_like_the_core(asked: Asked) -> None:

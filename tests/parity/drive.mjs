@@ -1,6 +1,6 @@
 // Answers each line of a file, or of standard input, with the exported JavaScript: see kit.py.
 //
-//     node drive.mjs WORKER-DIR < CASES                     one answer a line
+//     node drive.mjs WORKER-DIR < CASES                     at each empty line, an answer a line
 //     node drive.mjs WORKER-DIR MUTANTS CASES ANSWERS       the first case that kills each, or null
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -73,11 +73,10 @@ if (mutants === undefined) {
   const engine = await engineIn(resolve(folder));
   const out = [];
   for await (const line of createInterface({ input: process.stdin })) {
-    const said = answer(engine, line);
-    if (said !== null) out.push(said);
-    if (out.length > 1000) process.stdout.write(`${out.splice(0).join("\n")}\n`);
+    const said = line === "" ? `${out.splice(0).join("\n")}\n` : answer(engine, line);
+    if (line === "") process.stdout.write(said);
+    else if (said !== null) out.push(said);
   }
-  if (out.length > 0) process.stdout.write(`${out.join("\n")}\n`);
 } else {
   const lines = (file) => readFileSync(file, "utf-8").trimEnd().split("\n");
   const [all, right] = [lines(cases), lines(answers)];

@@ -25,7 +25,8 @@ MUTANTS: tuple[tuple[str, str], ...] = (
     ('name.toLowerCase().replaceAll("-", "_")', "name.toLowerCase()"),
     # request
     ("tree ?? {} : null", "tree : null"),
-    ("endsWith(suffix)", "endsWith(suffix.trim())"),
+    ("json$|\\+json$/", "json$/"),
+    ("x-www-form-urlencoded$/", "x-www-form-urlencoded/"),
     ("i < MAX_DECODED; i++) for", "i < 2; i++) for"),
     ("%[uU]00", "%u00"),
     ('stripEnd(path, "/")', "path"),
@@ -92,7 +93,12 @@ MUTANTS: tuple[tuple[str, str], ...] = (
     ("data.replace(/\\\\+/g, ", "data.replace(/\\\\\\\\/g, "),
     ('.replaceAll("\\0", "")', ""),
     ('data.replace(URL_HOST, "://")', "data"),
+    ("|[A-Za-z0-9_+/.~:@!$*-]{16}/", "|[A-Za-z0-9_+/.~:@!$*-]{17}/"),
+    ("/[%\\\\\\0]|", "/[%\\\\]|"),
+    ("/[%\\\\\\0]|", "/[%\\0]|"),
     # regular expressions
+    ("first[machine.at(start)] === 0", "first[machine.at(start)] !== 1"),
+    ('(op === "run" && b > 0)', 'op === "run"'),
     ("if (b) Object.assign(this, { open, close });", ""),
     ("here === size - 1 && this.at(here) === 10", "false"),
     ("if (size === 0) return ofEmpty;", ""),

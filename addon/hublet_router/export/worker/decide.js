@@ -31,27 +31,20 @@ export class Request {
   }
 
   get form() {
-    if (this._form === undefined) {
-      const body = this.body ?? "", isBad = /%(?![0-9A-Fa-f]{2})/.test(body);
-      this._form = this.#hasBodyOf(FORM_TYPES, " ") && !isBad ? pairs(body) : null;
-    }
-    return this._form;
+    const isRead = () => this.#hasBodyOf(FORM_TYPE) && !/%(?![0-9A-Fa-f]{2})/.test(this.body);
+    return (this._form ??= isRead() ? pairs(this.body) : null);
   }
 
   get json() {
-    if (this._json === undefined) {
-      const tree = this.body ? parseJson(this.body) : {};
-      this._json = tree !== undefined && this.#hasBodyOf(JSON_TYPES, "+json") ? tree ?? {} : null;
-    }
-    return this._json;
+    const isRead = () => this.body === "" || (this._tree ??= parseJson(this.body)) !== undefined;
+    return (this._json ??= isRead() && this.#hasBodyOf(JSON_TYPE) ? this._tree ?? {} : null);
   }
 
-  #hasBodyOf(types, suffix) {
+  #hasBodyOf(type) {
     return !this.body || this.headers.every(([name, value]) => {
       if (name === "content-type") {
         const [essence, ...more] = value.toLowerCase().split(";").map((it) => strip(it));
-        const isRead = (it) => !it.includes("charset") || CHARSET.test(it);
-        return (types.includes(essence) || essence.endsWith(suffix)) && more.every(isRead);
+        return type.test(essence) && more.every((it) => !it.includes("charset") || CHARSET.test(it));
       }
       return !/^(content|transfer)-encoding$/.test(name) ||
         value.split(",").every((it) => ["", "identity", "chunked"].includes(strip(it).toLowerCase()));
@@ -59,8 +52,7 @@ export class Request {
   }
 }
 
-const FORM_TYPES = ["application/x-www-form-urlencoded"];
-const JSON_TYPES = ["application/json", "text/json"];
+const FORM_TYPE = /^application\/x-www-form-urlencoded$/, JSON_TYPE = /^(?:application|text)\/json$|\+json$/;
 const CHARSET = /^charset *= *"?(?:utf-?8|us-ascii|iso-8859-1)"?$/;
 
 export function paths(raw) {
@@ -452,6 +444,7 @@ function claimsOf({ moved }, found) {
 // ---- stray: the rule that reads another Hublet's credential where no rule looks, or null
 
 const URL_HOST = /:\/\/(?:[0-9A-Za-z_-]+\.)+[A-Za-z]{2,}(?=[ \t-\r:/?#]|$)/g;
+const MAY_HOLD_RUN = /[%\\\0]|[A-Za-z0-9_+/.~:@!$*-]{16}/;
 const ESCAPE = /[%\\]u([0-9A-Fa-f]{4})|\\x([0-9A-Fa-f]{2})|\\([/bfnrt])/g;
 
 function findStray(table, request, hublet, found) {
@@ -468,7 +461,7 @@ function findStray(table, request, hublet, found) {
   }
   const texts = [request.target, ...request.headers.map(([, value]) => value)];
   if (request.body && readsBody(table, request)) texts.push(request.body);
-  for (const text of texts) {
+  for (const text of texts.filter((it) => MAY_HOLD_RUN.test(it))) {
     for (const runs of runsOf(text, judged.map(({ credential }) => credential))) {
       const isStray = (run, name) =>
         isOther(name) && !(own.has(run) || hostName(run) === request.host);

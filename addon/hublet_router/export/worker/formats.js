@@ -29,7 +29,11 @@ export function partition(text, mark) {
   return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at + mark.length)];
 }
 
-export const bytes = (text) => Uint8Array.from(text, (it) => it.charCodeAt(0));
+export function bytes(text) {
+  const data = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) data[i] = text.charCodeAt(i);
+  return data;
+}
 
 // The text of UTF-8, null where it is none.
 function decoded(decoder, data) {

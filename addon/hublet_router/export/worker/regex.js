@@ -12,14 +12,23 @@ export class Pattern {
     this.code = code.map(([op, a, b, c, d]) => ({ op, a, b, c, d }));
     this.sets = sets.map(characters);
     this.anchored = code[0][0] === "at" && code[0][1] === "start";
+    this.first = this.#first();
+  }
+
+  // The characters below 256 that a match may begin with, where that is plain; null otherwise.
+  #first() {
+    const { op, a, b } = this.code.find((it) => it.op !== "at" && it.op !== "open");
+    if (op === "text") return Uint8Array.from({ length: 256 }, (_, code) => code === a[0]);
+    return op === "set" || (op === "run" && b > 0) ? this.sets[a].low : null;
   }
 
   // The text of the one group ("" if it took no part) at the first match; null without a match.
   search(text) {
     const codes = /[\ud800-\udfff]/.test(text) ? [...text].map((it) => it.codePointAt(0)) : null;
-    const machine = new Machine(this, text, codes);
+    const machine = new Machine(this, text, codes), { first } = this;
     const last = this.anchored ? 0 : machine.size;
     for (let start = 0; start <= last; start++) {
+      if (first !== null && first[machine.at(start)] === 0) continue;
       machine.open = machine.close = -1;
       if (machine.run(0, start) >= 0) return machine.group();
     }
@@ -44,8 +53,12 @@ function holds({ low, high }, code) {
 }
 
 class Machine {
+  fuel = FUEL;
+  open = -1;
+  close = -1;
+
   constructor({ code, sets }, text, codes) {
-    Object.assign(this, { code, sets, text, codes, fuel: FUEL, open: -1, close: -1 });
+    [this.code, this.sets, this.text, this.codes] = [code, sets, text, codes];
     this.size = codes === null ? text.length : codes.length;
   }
 
@@ -65,15 +78,16 @@ class Machine {
 
   // Where the match from this instruction and place on ends, -1 if there is none.
   run(from, start) {
-    const ways = []; // frames of six: kind, instruction, place, bound, and the group as it was
-    const push = (...way) => ways.push(...way, this.open, this.close);
+    const ways = []; // what else to try, with the group as it was
+    const push = (kind, pc, here, bound) =>
+      ways.push({ kind, pc, here, bound, open: this.open, close: this.close });
     for (let pc = from, here = start; ;) {
       if (--this.fuel < 0) throw new Error("a pattern takes too long");
       const { op, a, b, c, d } = this.code[pc++];
       let ok = true;
       switch (op) {
         case "text":
-          ok = this.reads(a, here);
+          ok = a.every((code, i) => this.at(here + i) === code);
           here += a.length;
           break;
         case "set":
@@ -124,9 +138,8 @@ class Machine {
       }
       while (!ok) {
         if (ways.length === 0) return -1;
-        const [kind, then, place, bound, open, close] = ways.splice(-6);
-        Object.assign(this, { open, close });
-        [pc, here, ok] = [then, place, true];
+        const way = ways.pop(), { kind, bound } = way;
+        [pc, here, this.open, this.close, ok] = [way.pc, way.here, way.open, way.close, true];
         if (kind === GREEDY && --here > bound) push(kind, pc, here, bound);
         if (kind >= 0) {
           ok = here < bound && this.isIn(this.code[kind].a, here);
@@ -134,12 +147,6 @@ class Machine {
         }
       }
     }
-  }
-
-  reads(codes, here) {
-    if (here + codes.length > this.size) return false;
-    for (let i = 0; i < codes.length; i++) if (this.at(here + i) !== codes[i]) return false;
-    return true;
   }
 
   stands(kind, set, ofEmpty, here) {
