@@ -102,6 +102,9 @@ def _strays() -> Iterator[Request]:
     for text in (EU, NA, private_app_token("eu9")):
         for value in (text, text.upper(), f"a/{text}", f"https://{text}.example.com/x", f"{text}="):
             yield _get(TO_NA, ("x", value))
+        for short in (text[:15], text[:16]):
+            for dash in ("-", "%2D", "\\u002d"):
+                yield _get(TO_NA, ("x", short.replace("-", dash)))
         coded = text
         for _ in range(5):
             coded = (f"%{ord(coded[0]):02X}" + coded[1:]).replace("%", "%25")
@@ -147,9 +150,14 @@ def _accounts() -> Iterator[Request]:
 
 
 def _bodies() -> Iterator[Request]:
-    for body in (b"", b"code=" + api_key("eu1").encode(), None, b"code=%zz", b"x" * 64 * 1024):
+    key, apart = b"code=" + api_key("eu1").encode(), b"x=" + EU.encode("utf-16-be")
+    for body in (b"", key, None, b"code=%zz", b"x" * 64 * 1024, apart):
         for target in ("/oauth/v1/token", "/OAUTH//v1/./token;x", "/crm"):
-            for kind in ("application/x-www-form-urlencoded", "null"):
+            for kind in (
+                "application/x-www-form-urlencoded",
+                "application/x-www-form-urlencoded2",
+                "null",
+            ):
                 yield Request("POST", (API,), target, (("content-type", kind),), body)
     for data in (b"null", b'"x"', b"\xef\xbb\xbf{}", b'{"tokenKey": "%s"}' % EU.encode(), b"{}{}"):
         target = "/oauth/v2/private-apps/get/access-token-info"
