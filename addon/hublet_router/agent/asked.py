@@ -22,9 +22,11 @@ def head_of(asked: Mapping[str, Value]) -> Request:
     Each field comes as a line `name: value`, and no value holds the end of a line: HAProxy ends
     HTTP/1 fields there, and refuses such values of HTTP/2.
     """
-    method, url, text = asked["method"], asked["url"], asked["fields"]
+    method, url, text, sni = asked["method"], asked["url"], asked["fields"], asked["sni"]
     if not (isinstance(method, str) and isinstance(url, str) and isinstance(text, str)):
         raise ValueError("HAProxy gave no head")
+    if not (sni is None or isinstance(sni, str)):
+        raise ValueError("HAProxy gave a server name that is no text")
     headers = []
     hosts = []
     for line in text.split("\r\n"):
@@ -43,7 +45,7 @@ def head_of(asked: Mapping[str, Value]) -> Request:
         # An absolute URL (RFC 9112 section 3.2.2) names a host; whatever else it is names none.
         hosts.append(rest[:at] if scheme.lower() in {"http", "https"} else "")
         target = rest[at:] if rest[at : at + 1] == "/" else "/" + rest[at:]
-    return Request(method, tuple(hosts), target, tuple(headers))
+    return Request(method, tuple(hosts), target, tuple(headers), sni=sni or None)
 
 
 def has_long_body(request: Request) -> bool:

@@ -47,9 +47,7 @@ class Agent:
         """Return the actions that answer a message of HAProxy."""
         request, table = _UNREAD, self.live.table
         try:
-            request, sni = head_of(asked), asked["sni"]
-            assert sni is None or isinstance(sni, str)
-            request = replace(request, sni=sni or None)
+            request = head_of(asked)
             reads_body = table is not None and table.reads_body(request)
             if reads_body:
                 if message != WITH_BODY and not has_long_body(request):
@@ -60,14 +58,14 @@ class Agent:
             decision = _decide(table, request)
             seconds = time.perf_counter() - started
             status = None if decision.upstream else problem(decision, table).status
-            answer = self._actions(decision, request, request.sni, status)
+            answer = self._actions(decision, request, status)
             if self.log or self.counters or self.shadow.candidate.table:
                 decided = Decided(decision, table, seconds, request)
                 self._watch(decided, frame, reads_body, status)
         except Exception as error:
             logger.error("%s; the request is refused", described(error))
             decision = refuse(Reason.INTERNAL_ERROR)
-            return self._actions(decision, request, None, problem(decision).status)
+            return self._actions(decision, request, problem(decision).status)
         return answer
 
     def reopen_and_reload(self) -> None:
@@ -76,15 +74,13 @@ class Agent:
             self.log.reopen()
         self.live.reload_soon()
 
-    def _actions(
-        self, decision: Decision, request: Request, sni: str | None, status: HTTPStatus | None
-    ) -> bytes:
+    def _actions(self, decision: Decision, request: Request, status: HTTPStatus | None) -> bytes:
         upstream, reason = decision.upstream, decision.reason.value
         if status or not upstream:
             return actions(reason, None, None, None, f"{reason}-{status}")
         name = None
         if upstream.scheme == "https" and upstream.sni == "client":
-            name = upstream.server_name(sni, request.host or "")
+            name = upstream.server_name(request.sni, request.host or "")
         shown = member(decision) if self.shows_status else None
         return actions(reason, decision.hublet, name, shown)
 

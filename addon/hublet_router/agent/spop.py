@@ -28,6 +28,7 @@ MIN_FRAME, MAX_FRAME = 256, 1 << 20
 
 _FIN = b"\0\0\0\1"  # section 3.2, FLAGS
 _SET_VAR, _TRANSACTION = 1, 2  # section 3.4
+_TEXT = 8  # section 3.1
 
 type Value = str | bytes | int | bool | None
 """Typed data (section 3.1); text is ISO 8859-1, one character a byte."""
@@ -68,12 +69,12 @@ def parse(frame: bytes) -> Frame:
 
 def messages(payload: bytes) -> Iterator[tuple[str, Mapping[str, Value]]]:
     """Yield the name and the arguments of each message of a NOTIFY; raise FrameError."""
+    data = _Typed(payload)
     at = 0
     try:
         while at < len(payload):
-            name, at = _text(payload, at)
-            count = payload[at]
-            arguments, at = _pairs(payload, at + 1, count)
+            name, at = data.text(at)
+            arguments, at = data.pairs(at + 1, payload[at])
             yield name, arguments
     except IndexError as error:
         raise FrameError from error
@@ -87,7 +88,7 @@ def greeting(hello: Frame) -> tuple[bytes, int]:
     if hello.kind != HAPROXY_HELLO:
         raise FrameError
     try:
-        given, _ = _pairs(hello.payload, 0, None)
+        given, _ = _Typed(hello.payload).pairs(0)
     except IndexError as error:
         raise FrameError from error
     if VERSION not in str(given.get("supported-versions")).replace(" ", "").split(","):
@@ -152,48 +153,52 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
     raise FrameError
 
 
-def _text(data: bytes, at: int) -> tuple[str, int]:
-    """Return text, and where it ends. Most of what is asked is text, so this is written out."""
-    length = data[at]
-    at += 1
-    if length >= 240:
-        length, at = _varint(data, at - 1)
-    end = at + length
-    if end > len(data):
-        raise IndexError
-    return data[at:end].decode("latin-1"), end
+class _Typed:
+    """Typed data (section 3.1). Reading it raises IndexError where it ends first."""
 
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.characters = data.decode("latin-1")
 
-def _pairs(data: bytes, at: int, count: int | None) -> tuple[dict[str, Value], int]:
-    """Return so many pairs of a KV-LIST, or all, and where they end."""
-    pairs: dict[str, Value] = {}
-    while at < len(data) if count is None else len(pairs) < count:
-        name, at = _text(data, at)
-        if name in pairs:
-            raise FrameError  # a name counts once, so that it has one value
-        if data[at] == 8:
-            pairs[name], at = _text(data, at + 1)
-        else:
-            pairs[name], at = _value(data, at)
-    return pairs, at
+    def text(self, at: int) -> tuple[str, int]:
+        """Return text, and where it ends."""
+        length = self.data[at]
+        at += 1
+        if length >= 240:
+            length, at = _varint(self.data, at - 1)
+        end = at + length
+        if end > len(self.data):
+            raise IndexError
+        return self.characters[at:end], end
 
+    def pairs(self, at: int, count: int | None = None) -> tuple[dict[str, Value], int]:
+        """Return so many pairs of a KV-LIST, or all, and where they end."""
+        data, text = self.data, self.text
+        pairs: dict[str, Value] = {}
+        while at < len(data) if count is None else len(pairs) < count:
+            name, at = text(at)
+            if name in pairs:
+                raise FrameError  # a name counts once, so that it has one value
+            pairs[name], at = text(at + 1) if data[at] == _TEXT else self.value(at)
+        return pairs, at
 
-def _value(data: bytes, at: int) -> tuple[Value, int]:
-    kind, flags = data[at] & 15, data[at] >> 4
-    at += 1
-    match kind:
-        case 8:
-            return _text(data, at)
-        case 9:
-            text, at = _text(data, at)
-            return text.encode("latin-1"), at
-        case 0:
-            return None, at
-        case 1:
-            return bool(flags & 1), at
-        case 2 | 3 | 4 | 5:
-            return _varint(data, at)
-    raise FrameError  # no argument of ours is an address
+    def value(self, at: int) -> tuple[Value, int]:
+        """Return a value of any type, and where it ends."""
+        kind, flags = self.data[at] & 15, self.data[at] >> 4
+        at += 1
+        match kind:
+            case 8:
+                return self.text(at)
+            case 9:
+                text, at = self.text(at)
+                return text.encode("latin-1"), at
+            case 0:
+                return None, at
+            case 1:
+                return bool(flags & 1), at
+            case 2 | 3 | 4 | 5:
+                return _varint(self.data, at)
+        raise FrameError  # no argument of ours is an address
 
 
 def _typed(value: Value) -> bytes:
