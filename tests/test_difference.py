@@ -20,6 +20,7 @@ ASKED = Request(
 GOT = replace(ASKED, headers=ASKED.headers[:2])
 EU1, NA1 = "https://127.0.0.1:9442", "https://127.0.0.1:9441"
 OK = Answer(200, {}, b"")
+FOR_THE_PROXY = replace(ASKED, headers=(*GOT.headers, ("proxy-authorization", "Basic YTpi")))
 CONFLICT = replace(ASKED, headers=(("authorization", "Bearer pat-na1-0"), *ASKED.headers))
 
 
@@ -44,13 +45,16 @@ def arrived(request: Request = GOT, at: str = EU1, name: str | None = "api.hubap
          "arrived with another target"),
         (ASKED, OK, [arrived(replace(GOT, headers=(*GOT.headers, ("a", "b"))))],
          "arrived with another fields"),
+        (FOR_THE_PROXY, OK, [arrived()], None),
+        (FOR_THE_PROXY, OK, [arrived(FOR_THE_PROXY)], "arrived with another fields"),
         (ASKED, OK, [arrived(replace(GOT, hosts=("api.hubspot.com",)))],
          "arrived with another host"),
         (ASKED, OK, [arrived(replace(GOT, target="/"))],
          f"arrived at {EU1}, but it is eu1 ← api-key"),
     ],
     ids=["right", "refused", "astray", "not refused", "twice", "not sent", "another status", "SNI",
-         "method", "body", "target", "fields", "host", "without its credential"],
+         "method", "body", "target", "fields", "for the proxy", "passed on", "host",
+         "without its credential"],
 )  # fmt: skip
 def test_what_differs_is_named(
     asked: Request, answer: Answer, arrivals: list[Arrival], text: str | None

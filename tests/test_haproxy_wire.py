@@ -1,5 +1,6 @@
 """HAProxy with the agent, over real sockets: it decides as the core, and changes nothing else."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,8 @@ def assert_decided(
     stage: Stage, table: Table, edge: HAProxy, example: Request, *, in_chunks: bool
 ) -> None:
     """The upstream of the decision got it and no other one did, or the answer is the core's."""
+    for_the_proxy = ("proxy-authorization", "Basic YTpi")
+    example = replace(example, headers=(*example.headers, for_the_proxy))
     request = sendable(example, in_chunks=in_chunks)
     assert request
     before = {name: len(it.requests) for name, it in stage.upstreams.items()}
@@ -77,7 +80,9 @@ def assert_decided(
     assert (got.method, got.target, got.body) == (request.method, request.target, request.body)
     assert got.hosts == request.hosts
     framing = {"content-length", "transfer-encoding", "connection"}
-    wanted = [it for it in request.headers if it[0] not in framing | {"host"}]
+    assert for_the_proxy not in got.headers
+    ours = framing | {"host", "proxy-authorization"}
+    wanted = [it for it in request.headers if it[0] not in ours]
     assert [it for it in got.headers if it[0] not in framing | {"host"}] == wanted
     assert upstream.server_names[-1] == request.host
     assert decide(table, got) == decision

@@ -11,6 +11,7 @@ from ..verify.exchange import Answer
 from .dump import Arrival
 
 _OF_THE_CONNECTION = {"connection", "content-length", "transfer-encoding"}
+_FOR_THE_PROXY = "proxy-authorization"  # RFC 9110 section 11.7.2: it goes no further
 
 
 def difference(
@@ -35,7 +36,7 @@ def difference(
         "method": (got.method, request.method),
         "target": (got.target, request.target),
         "host": (got.hosts, request.hosts),
-        "fields": (_fields(got), _fields(request)),
+        "fields": (_fields(got), [it for it in _fields(request) if it[0] != _FOR_THE_PROXY]),
         "body": (got.body, request.body),
         "server name": (name, _server_name(decision, request)),
     }

@@ -27,6 +27,10 @@ export default {
       decision = refuse("internal-error");
     }
     if (decision.action === "route") {
+      if (request.headers.has("proxy-authorization")) { // for this proxy alone
+        request = new Request(request);
+        request.headers.delete("proxy-authorization");
+      }
       const resolveOverride = table.hublets.get(decision.hublet).override;
       try {
         response = await fetch(request, { cf: { resolveOverride, cacheTtlByStatus: NEVER_CACHED } });
