@@ -52,6 +52,12 @@ def test_accounts(tmp_path: Path) -> None:
     )
 
 
+def test_what_a_spreadsheet_makes_of_a_number_is_a_fault_in_the_table_too() -> None:
+    _, sentences = read("{ids: [{query: q}], moved: {7: na1, 5.8E6: na1}}")
+
+    assert [it.split(";")[0] for it in sentences] == ["1:37: no request names an account '5.8E6'"]
+
+
 def test_a_file_that_is_missing_is_a_fault(tmp_path: Path) -> None:
     _, sentences = read("{ids: [{query: q}], file: moved.csv}", tmp_path)
 

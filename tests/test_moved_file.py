@@ -57,6 +57,7 @@ NO_ROW = f"{COLUMNS}; fix the line"
 HEADS = f"headings in another order; {COLUMNS}, so put them in that order"
 LOST = "its digits are lost; format the column as text, and export again"
 SIGN = "a spreadsheet put a sign before it; write 5865761"
+MONEY = "a spreadsheet put a sign to it; write 5865761"
 SEPARATORS = "write it without separators, as 5865761"
 
 
@@ -90,6 +91,14 @@ def between(separator: str) -> str:
             "\uff15\uff18", odd("\uff15\uff18", "write it with the digits 0 to 9, as 58"),
             id="full-width digits",
         ),
+        pytest.param("-5865761", odd("-5865761", SIGN), id="a minus"),
+        pytest.param("\u20ac 5865761", odd("\u20ac 5865761", MONEY), id="an amount of money"),
+        pytest.param("5865761%", odd("5865761%", MONEY), id="a percentage"),
+        pytest.param("2024-01-05", odd("2024-01-05", LOST), id="a date"),
+        pytest.param("5.1.2024", odd("5.1.2024", LOST), id="a German date"),
+        pytest.param("#####", odd("#####", LOST), id="a column that is too narrow"),
+        pytest.param("58\x0057", odd("58\\x0057", "it holds a control character; remove it"),
+                     id="a control character"),
         pytest.param("acme corp", odd("acme corp", "remove the white space"), id="white space"),
     ],
 )  # fmt: skip

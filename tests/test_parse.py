@@ -466,6 +466,8 @@ def test_faults_of_domains(text: str, sentences: list[str]) -> None:
                 "https://10.20.0",
                 "https://10.20.0.256",
                 "https://010.20.0.4",
+                "https://0x0a140004",
+                "https://10.20.0.0x",
                 "https://eu1.1",
                 "https://[::1]:0",
                 "https://[:::1]",

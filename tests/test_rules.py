@@ -211,6 +211,14 @@ GROUPS = "put ( ) around the part that is wanted, and write (?: ) for every othe
             id="broken regex",
         ),
         pytest.param(
+            rule(how=r'{regex: "\b(eu1)"}'),
+            [
+                "4:19: 'regex' holds '\\x08', a control character, which no request has in a"
+                " credential; in double quotes write \\\\ for each \\, or use single quotes"
+            ],
+            id="an escape that YAML reads",
+        ),
+        pytest.param(
             rule(how='{base64: "^a"}'),
             [f"4:20: 'base64' must have exactly one group, not 0: {GROUPS}"],
             id="base64 without group",

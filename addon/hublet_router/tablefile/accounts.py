@@ -6,7 +6,7 @@ from ..core.lookup import Rule
 from ..core.readers import Account, AccountReader, Jwt, Protobuf, Regex
 from ..core.table import Accounts, Move, account_id
 from .errors import Faults
-from .moved_file import Moved, read_moved
+from .moved_file import Moved, odd_account, read_moved
 from .rules import parse_reader, parse_rule
 from .source_files import SourceFiles
 from .structure import Section
@@ -53,6 +53,8 @@ def _moved(faults: Faults, section: Section, names: Mapping[str, str]) -> Moved:
                 )
         if account_id(account) in moved:
             faults.add(section.key_at[account], f"account {account} is there twice; keep one")
+        if odd := odd_account(account):
+            faults.add(section.key_at[account], odd)
         home = names.get(now.value, "") if now else ""
         moved[account_id(account)] = Move(home, before and names.get(before.value))
     return moved

@@ -18,10 +18,16 @@ _COMMA = re.compile(r'"(?:[^"]|"")*"|,')
 _MAX_FAULTS = 20  # of a file; a wrong export has one in each line
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
+_SIGNS = r'["%\u20ac$\xa3\xa5]'
+_LOST = "its digits are lost; format the column as text, and export again"
+
 # What spreadsheets make of a number -> what to do. `{}` is the number, as far as it can be read.
 _CURES = {
-    r"[0-9.,]+[eE][+-]?[0-9]+": "its digits are lost; format the column as text, and export again",
-    r"""[='"+\u2018\u2019`].*""": "a spreadsheet put a sign before it; write {}",
+    r"-?[0-9.,]+[eE][+-]?[0-9]+": _LOST,
+    "#.*|[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{1,4}[./][0-9]{1,2}[./][0-9]{2,4}": _LOST,  # error or date
+    ".*[\0-\x1f\x7f].*": "it holds a control character; remove it",
+    r"""[='"+\u2018\u2019`-].*""": "a spreadsheet put a sign before it; write {}",
+    rf"[0-9.,]+\s*{_SIGNS}+|{_SIGNS}\s*[0-9.,]+": "a spreadsheet put a sign to it; write {}",
     r"[0-9]{1,3}(?:[.,'\u2019\s][0-9]{3})+": "write it without separators, as {}",
     r"[0-9]+[.,][0-9.,]*": "write it without a fraction",
     r"(?![0-9]+$)\d+": "write it with the digits 0 to 9, as {}",
@@ -94,13 +100,18 @@ def _explain(row: list[str], names: Mapping[str, str], *, is_head: bool) -> tupl
         if home.strip() not in names:
             return cell, _unlisted(home.strip(), names)
     account = row[0].strip()
-    for pattern, cure in _CURES.items():
-        if re.fullmatch(pattern, account, re.DOTALL):
-            number = "".join(
-                str(int(it)) if it.isdecimal() else it for it in account if it.isalnum()
-            )
-            return 0, f"no request names an account '{account}'; {cure.format(number)}"
-    return 0, f"account {account} is there twice, with different Hublets; keep one"
+    twice = f"account {account} is there twice, with different Hublets; keep one"
+    return 0, odd_account(account) or twice
+
+
+def odd_account(account: str) -> str | None:
+    """Return what is wrong with an account that no request can name, and what to do."""
+    if not _ODD.fullmatch(account):
+        return None
+    cure = next(cure for it, cure in _CURES.items() if re.fullmatch(it, account, re.DOTALL))
+    printed = re.sub("[\0-\x1f\x7f]", lambda found: ascii(found[0])[1:-1], account)
+    number = "".join(str(int(it)) if it.isdecimal() else it for it in account if it.isalnum())
+    return f"no request names an account '{printed}'; {cure.format(number)}"
 
 
 def _unlisted(home: str, names: Mapping[str, str]) -> str:

@@ -1,5 +1,6 @@
 """From the text of a table to its values."""
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Literal
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ from .rules import parse_rules
 from .source_files import SourceFiles
 from .structure import Section, Text, read
 
+_NUMBER = re.compile("[0-9]+|0x[0-9a-f]*")
 _UNREAD = Upstream("http", "", 0)  # keeps the name of a Hublet whose upstream has a fault
 
 
@@ -120,8 +122,9 @@ def _upstream(faults: Faults, section: Section, name: str, files: SourceFiles) -
     except ValueError:  # in [ ] stands another thing than an IPv6 address; or a port over 65535
         host, port = "", None
     port = (443 if secure else 80) if port is None else port
-    # The last label of a name is never all digits (RFC 3696 section 2): 10.20.0 is a slip.
-    is_name = not host.rpartition(".")[2].isdigit()
+    # The last label of a name is never a number (RFC 3696 section 2): 10.20.0 is a slip, and what
+    # begins with 0x is an address to inet_aton.
+    is_name = not _NUMBER.fullmatch(host.rpartition(".")[2])
     if host and port and (is_name or ip_address(host)):
         name_for_tls = sni.value.lower() if sni else "client"
         certificates = read_certificates(faults, ca, files) if ca and secure else None

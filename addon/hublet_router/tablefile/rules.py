@@ -17,6 +17,7 @@ _NO_HOST = (
     "HTTP/2 has no header 'host', so this would miss some requests; write host: PATTERN instead of"
     " header: host, which sees the host whatever the protocol"
 )
+_CONTROL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f]")  # "\\b" in double quotes is a backspace
 
 
 def parse_rules(faults: Faults, sections: Iterable[Section]) -> tuple[Rule, ...]:
@@ -96,6 +97,13 @@ def parse_pattern(
 ) -> re.Pattern[str] | None:
     """Return a regular expression of bounded work; with `groups`, one that has just so many."""
     if text is None:
+        return None
+    if found := _CONTROL.search(text.value):
+        faults.add(
+            text.at,
+            f"{what} holds {found[0]!a}, a control character, which no request has in a credential;"
+            " in double quotes write \\\\ for each \\, or use single quotes",
+        )
         return None
     try:
         with warnings.catch_warnings(action="error", category=FutureWarning):
