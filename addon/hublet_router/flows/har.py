@@ -5,7 +5,9 @@ needs, and gives requests of HTTP/2 no host. Here only a method and a URL are ne
 """
 
 import base64
+import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any, BinaryIO
@@ -87,8 +89,8 @@ def entry_flow(entry: Any) -> HTTPFlow | None:
         raise ValueError("its request has no method")
     host, port, authority = _host(found[3], 443 if found[2] else 80)
     started, ended = _times(entry)
-    fields, posted = _fields(given), given.get("postData")
-    body = _body(method, given, posted if isinstance(posted, dict) else {}, fields)
+    fields = _fields(given)
+    body = _body(method, given, fields)
     request = Request(
         host, port, method.encode(), b"https" if found[2] else b"http", b"",
         _target(found[4], _pairs(given.get("queryString"), "query")).encode(),
@@ -120,9 +122,15 @@ def _host(text: str, port: int) -> tuple[str, int, bytes]:
 def _target(written: str, listed: Pairs) -> str:
     """Return path and query; a parameter that stands only in the list is put back."""
     query = written.partition("?")[2]
-    names = {unquote_plus(pair.partition("=")[0]) for pair in query.split("&")}
-    missing = _encoded(pair for pair in listed if not names & {pair[0], unquote_plus(pair[0])})
-    if missing:
+    known = [pair.partition("=")[::2] for pair in query.split("&")]
+    there = {(unquote_plus(name), unquote_plus(value)) for name, value in known}
+    decoded = [(unquote_plus(name), unquote_plus(value)) for name, value in listed]
+    more = Counter(name for name, _ in decoded) - Counter(unquote_plus(name) for name, _ in known)
+    if missing := _encoded(
+        pair
+        for pair, it in zip(listed, decoded, strict=True)
+        if more[it[0]] and not {pair, it} & there
+    ):
         written += ("&" if query else "" if written.endswith("?") else "?") + missing
     target = re.sub("[^!-~]+", lambda blanks: _quoted(blanks[0]), written)
     return target if target.startswith("/") else f"/{target}"
@@ -152,10 +160,11 @@ def _pairs(given: object, what: str) -> Pairs:
                 pass
             case _:
                 raise ValueError(f"an item of its {what} has no name")
-        if isinstance(value, dict | list):
+        values = value if isinstance(value, list) else [value]
+        if any(isinstance(it, dict | list) for it in values):
             raise ValueError(f"an item of its {what} has no text for its value")
         if name:
-            pairs.append((name, "" if value is None else str(value)))
+            pairs += [(name, "" if it is None else str(it)) for it in values]
     return pairs
 
 
@@ -172,13 +181,15 @@ def _fields(given: dict[str, Any]) -> Pairs:
     return fields
 
 
-def _body(
-    method: str, given: dict[str, Any], posted: dict[str, Any], fields: Pairs
-) -> bytes | None:
+def _body(method: str, given: dict[str, Any], fields: Pairs) -> bytes | None:
     """Return the body; None where there was one that the recording lacks."""
+    posted = given.get("postData")
+    posted = posted if isinstance(posted, dict) else {"text": posted}
     text, kind = posted.get("text"), str(posted.get("mimeType") or "")
     if kind and not any(name.lower() == "content-type" for name, _ in fields):
         fields.append(("content-type", kind))
+    if isinstance(text, dict | list):  # a document that was not written as text
+        text = json.dumps(text)
     if text and isinstance(text, str):
         if posted.get("encoding") != "base64":
             return _bytes(text)
