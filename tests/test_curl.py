@@ -232,6 +232,7 @@ hublets: {eu1: {upstream: "https://127.0.0.1:1"}}
 default: eu1
 credentials:
   - {name: sid, paths: "^/sid", in: {cookie: sid}, hublet: {regex: "^(eu1)-"}}
+  - {name: form, paths: "^/form", in: {form: key}, hublet: {regex: "^(eu1)-"}}
   - name: basic
     paths: "^/basic"
     in: {header: authorization, scheme: basic}
@@ -250,6 +251,12 @@ credentials:
         (["--netrc-file", "x", "a.example/basic"], "no password is looked up"),
         (["--netrc-optional", "--no-netrc-optional", "a.example/basic"], None),
         (["-n", "a.example/"], None),
+        (["-d@gone", "a.example/form"], "the file of --data cannot be read: No such file"),
+        (["-da=b", "--data-urlencode", "x@gone", "a.example/form"], "the file of --data-urlencode"),
+        (["-Tgone", "a.example/form"], "the file of --upload-file cannot be read: No such file"),
+        (["-d@gone", "a.example/"], None),
+        (["--json", "@gone", "a.example/"], None),
+        (["-Tgone", "a.example/"], None),
     ],
 )
 def test_what_curl_looks_up_matters_where_a_rule_reads_it(
@@ -266,10 +273,9 @@ def test_what_curl_looks_up_matters_where_a_rule_reads_it(
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["-d", f"@{SECRET}", "x"], "a file that an option names cannot be read: No such"),
-        (["-H", "@.", "x"], "a file that an option names cannot be read: Is a directory"),
-        (["-T", SECRET, "x"], "a file that an option names cannot be read: No such"),
-        (["-d", f"@{SECRET}\0", "x"], "a file that an option names cannot be read: it is no"),
+        (["-H", "@.", "x"], "the file of --header cannot be read: Is a directory"),
+        (["--url-query", f"x@{SECRET}", "x"], "the file of --url-query cannot be read: No such"),
+        (["-Gd", f"@{SECRET}\0", "x"], "the file of --data cannot be read: it is no"),
         (["-F", SECRET, "x"], "a form needs name=content"),
         ([f"ftp://{SECRET}/"], "a URL must begin with http:// or https://"),
         ([f"Authorization: Bearer {SECRET}"], "a URL has no host that can be"),

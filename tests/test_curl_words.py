@@ -60,7 +60,7 @@ def test_a_file_of_options(tmp_path: Path) -> None:
         (["x", "--format=json"], "--format: this option is not curl's; put it before curl's words"),
         (["x", "--filter", SECRET], "--filter: this option is not curl's; put it before"),
         (["x", "-H"], "word 2 is an option without its value; add it"),
-        ([f"-K{SECRET}"], "a file that an option names cannot be read: No such"),
+        ([f"-K{SECRET}"], "the file of --config cannot be read: No such"),
     ],
 )
 def test_law_4_errors_repeat_no_word(words: list[str], sentence: str) -> None:

@@ -278,7 +278,7 @@ def test_requests_of_one_command_have_options_of_their_own(capsys: Said) -> None
         (["-H", EU1, "--frob", "x", API], ". Without it: eu1 ← private-app-token\n"),
         (["-H", EU1, "--frob", "x"], "with its value if it has one\n"),
         (["--frob", "--frub", API], "with its value if it has one\n"),
-        (["--frob", "-d", "@nothing", API], "with its value if it has one\n"),
+        (["--frob", "-Gd", "@nothing", API], "with its value if it has one\n"),
     ],
 )
 def test_an_unknown_word_says_what_would_be_decided_without_it(
@@ -391,3 +391,12 @@ def test_law_4_no_output_holds_a_credential(
     assert said.out + said.err
     for written in (SECRET, UUID[:18], *CREDENTIALS[6:10]):
         assert written not in said.out + said.err
+
+
+@pytest.mark.parametrize(
+    ("word", "is_said"), [("capture.zip", True), (API, False), ("api.hubapi.com/x", False)]
+)
+def test_a_word_that_is_no_file_is_read_as_a_url(word: str, is_said: bool, capsys: Said) -> None:
+    assert command_line(["explain", word]) == (3 if is_said else 0)
+    sentence = "a word is no file that is here, so it is read as a URL\n"
+    assert capsys.readouterr().err == (sentence if is_said else "")

@@ -40,6 +40,9 @@ def test_run_is_mitmdump_with_the_faithful_options(passed_on: list[str]) -> None
         (["--table", "my.yaml", "-p1"], ["--set", "hublets=my.yaml", "-p1"]),
         (["--table=my.yaml", "-p1"], ["--set", "hublets=my.yaml", "-p1"]),
         (["-p1", "~u x"], ["-p1", "~u x"]),
+        (["-p1", "~u x.yaml"], ["-p1", "~u x.yaml"]),
+        (["-p1", "my.yaml", "-q"], ["--set", "hublets=my.yaml", "-p1", "-q"]),
+        (["--set", "hublets=my.yaml"], ["--set", "hublets=my.yaml"]),
         (["-p1", "--table", "my.yaml", "-q"], ["--set", "hublets=my.yaml", "-p1", "-q"]),
         (["-p1", "--table=my.yaml"], ["--set", "hublets=my.yaml", "-p1"]),
     ],
@@ -79,6 +82,18 @@ def test_a_table_without_a_file_is_an_error(
 ) -> None:
     assert run.run(words) == 2
     assert capsys.readouterr().err == "hublet-router run: --table needs a file; name one\n"
+    assert passed_on == []
+
+
+@pytest.mark.parametrize(
+    "words", [["a.yaml", "--table=b.yml"], ["a.yaml", "-p1", "b.yml"]], ids=" ".join
+)
+def test_two_tables_are_an_error(
+    passed_on: list[str], words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run.run(words) == 2
+    said = capsys.readouterr().err
+    assert said == "hublet-router run: two tables, a.yaml and b.yml; name one\n"
     assert passed_on == []
 
 

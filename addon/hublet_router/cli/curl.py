@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import PurePath
+from typing import NamedTuple
 from urllib.parse import quote_plus, unquote
 
 from ..core.places import Cookie, Header
@@ -29,8 +30,8 @@ type Values = dict[str, list[str]]
 def request(given: Sequence[Given], url: str, table: Table) -> Request:
     """Return what curl would send to a URL; raise CurlError.
 
-    What curl would look up elsewhere, in a file of cookies or of passwords, only matters if a rule
-    of the table reads it.
+    What curl would look up elsewhere, in a file of cookies, of passwords or of a body, only matters
+    if a rule of the table reads it.
     """
     values: Values = {}
     for name, value in given:
@@ -38,27 +39,37 @@ def request(given: Sequence[Given], url: str, table: Table) -> Request:
     user, host, target = _split_url(url)
     if user:
         values.setdefault("user", [user])
+    sent = _upload(values["upload-file"][-1]) if "upload-file" in values else _body(given)
     query = [_url_query(text) for text in values.get("url-query", ())]
-    body, kind = _body(given)
-    if upload := values.get("upload-file"):
-        body, kind = read_file(upload[-1]), ""
-        if target.endswith(b"/") and b"?" not in target:
-            target += os.fsencode(PurePath(upload[-1]).name)
-    elif body is not None and "get" in values:
+    lack, body = sent.lack, sent.content
+    if "get" in values and "upload-file" not in values and body is not None:
+        if lack:
+            raise lack
         query, body = [body], None
+    headers = tuple(_headers(values, host, sent.kind if body is not None else ""))
+    hosts = tuple(value for name, value in headers if name == "host")
+    readable = (body or b"") if len(body or b"") <= MAX_BODY else None
+    asked = Request(_method(values, body), hosts, _target(values, target, query), headers, readable)
+    if lack and table.reads_body(asked):
+        raise lack
+    _refuse_lookups(values, table, asked)
+    return asked
+
+
+def _target(values: Values, target: bytes, query: list[bytes]) -> str:
+    """Return the target of a URL with what options add to it."""
+    if "upload-file" in values and target.endswith(b"/") and b"?" not in target:
+        target += os.fsencode(PurePath(values["upload-file"][-1]).name)
     if query:
         target += (b"&" if b"?" in target else b"?") + b"&".join(query)
     target = re.sub(b"[^!-~]", lambda found: b"%%%02x" % found[0][0], target)
-    target = os.fsencode(values.get("request-target", [os.fsdecode(target)])[-1])
-    method = "HEAD" if "head" in values else "GET" if body is None else "POST"
-    method = _latin_1(values.get("request", ["PUT" if upload else method])[-1])
-    headers = tuple(_headers(values, host, kind if body is not None else ""))
-    hosts = tuple(value for name, value in headers if name == "host")
-    sent = body or b""
-    readable = sent if len(sent) <= MAX_BODY else None
-    asked = Request(method, hosts, target.decode("latin-1"), headers, readable)
-    _refuse_lookups(values, table, asked)
-    return asked
+    return _latin_1(values.get("request-target", [os.fsdecode(target)])[-1])
+
+
+def _method(values: Values, body: bytes | None) -> str:
+    own = "PUT" if "upload-file" in values else "POST" if body is not None else "GET"
+    own = "HEAD" if "head" in values and "upload-file" not in values else own
+    return _latin_1(values.get("request", [own])[-1])
 
 
 def _refuse_lookups(values: Values, table: Table, request: Request) -> None:
@@ -136,28 +147,42 @@ def _own_headers(values: Values) -> dict[str, str]:
     return own
 
 
-def _body(given: Sequence[Given]) -> tuple[bytes | None, str]:
-    """Return the body that options give, or None, and its media type.
+class _Body(NamedTuple):
+    """A body that options give, its media type, and why a file of it counts as empty.
 
-    curl puts no `&` before a piece of JSON.
+    A documented command names files that its reader does not have.
     """
+
+    content: bytes | None
+    kind: str
+    lack: CurlError | None = None
+
+
+def _upload(name: str) -> _Body:
+    try:
+        return _Body(read_file("upload-file", name), "")
+    except CurlError as error:
+        return _Body(b"", "", error)
+
+
+def _body(given: Sequence[Given]) -> _Body:
+    """Return the body of all other options; curl puts no `&` before a piece of JSON."""
     if parts := [_part(name, text) for name, text in given if name in {"form", "form-string"}]:
-        return b"".join([*parts, b"--", _BOUNDARY, b"--\r\n"]), _MULTIPART
-    body = None
+        return _Body(b"".join([*parts, b"--", _BOUNDARY, b"--\r\n"]), _MULTIPART)
+    body, lack = None, None
     for name, text in given:
-        if name == "json":
-            body = (body or b"") + _data(name, text)
-        elif name.startswith("data"):
-            body = (b"" if body is None else body + b"&") + _data(name, text)
-    return body, "application/x-www-form-urlencoded"
+        if name != "json" and not name.startswith("data"):
+            continue
+        try:
+            piece = _data(name, text)
+        except CurlError as error:
+            piece, lack = b"", error
+        body = piece if body is None else body + (b"" if name == "json" else b"&") + piece
+    return _Body(body, "application/x-www-form-urlencoded", lack)
 
 
 def _part(option: str, text: str) -> bytes:
-    """Return one part of a multipart body.
-
-    A file that is not there counts as empty: no rule reads these bodies, and a documented command
-    names files that its reader does not have.
-    """
+    """Return one part of a multipart body, which no rule reads."""
     name, equals, content = text.partition("=")
     if not equals:
         raise CurlError("a form needs name=content")
@@ -166,10 +191,7 @@ def _part(option: str, text: str) -> bytes:
         file = content[1:].partition(";")[0].strip('"')
         if content[0] == "@":
             head += f'; filename="{PurePath(file).name}"'
-        try:
-            data = read_file(file)
-        except CurlError:
-            data = b""
+        data = _upload(file).content or b""
     else:
         quoted = _QUOTED.match(content) if option == "form" else None
         plain = content.partition(";")[0] if option == "form" else content
@@ -180,7 +202,7 @@ def _part(option: str, text: str) -> bytes:
 
 
 def _url_query(text: str) -> bytes:
-    return os.fsencode(text[1:]) if text.startswith("+") else _urlencoded(text)
+    return os.fsencode(text[1:]) if text.startswith("+") else _urlencoded("url-query", text)
 
 
 def _latin_1(text: str) -> str:
@@ -190,24 +212,26 @@ def _latin_1(text: str) -> str:
 
 def _lines(text: str) -> list[str]:
     """Return the headers that one `-H` gives."""
-    return os.fsdecode(read_file(text[1:])).splitlines() if text.startswith("@") else [text]
+    return (
+        os.fsdecode(read_file("header", text[1:])).splitlines() if text.startswith("@") else [text]
+    )
 
 
 def _data(option: str, text: str) -> bytes:
     """Return what one option adds to the body."""
     if option == "data-urlencode":
-        return _urlencoded(text)
+        return _urlencoded(option, text)
     if option == "data-raw" or not text.startswith("@"):
         return os.fsencode(text)
-    content = read_file(text[1:])
+    content = read_file(option, text[1:])
     return content if option in {"data-binary", "json"} else re.sub(rb"[\r\n\0]", b"", content)
 
 
-def _urlencoded(text: str) -> bytes:
+def _urlencoded(option: str, text: str) -> bytes:
     """Return `content`, `=content`, `name=content`, `@file` or `name@file`, encoded."""
     name, mark, rest = text.partition("=")
     if not mark:
         name, mark, rest = text.partition("@")
-    content = read_file(rest) if mark == "@" else os.fsencode(rest if mark else name)
+    content = read_file(option, rest) if mark == "@" else os.fsencode(rest if mark else name)
     encoded = quote_plus(content)
     return os.fsencode(f"{name}={encoded}" if mark and name else encoded)

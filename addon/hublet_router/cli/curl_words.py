@@ -138,7 +138,7 @@ def _unknown(name: str, words: list[str], at: int) -> CurlError:
 def _config(name: str) -> list[str]:
     """Return the words that a file of `--config` stands for."""
     words = []
-    for line in os.fsdecode(read_file(name)).splitlines():
+    for line in os.fsdecode(read_file("config", name)).splitlines():
         found = _CONFIG.match(line.strip())
         if not found or line.strip().startswith("#"):
             continue
@@ -155,10 +155,10 @@ def _unescape(found: re.Match[str]) -> str:
     return _CONFIG_ESCAPES.get(found[1], found[1])
 
 
-def read_file(name: str) -> bytes:
-    """Return a file that an option names, `-` for standard input; raise CurlError."""
+def read_file(option: str, name: str) -> bytes:
+    """Return the file that an option names, `-` for standard input; raise CurlError."""
     try:
         return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is no file"
-        raise CurlError(f"a file that an option names cannot be read: {reason}") from error
+        raise CurlError(f"the file of --{option} cannot be read: {reason}") from error

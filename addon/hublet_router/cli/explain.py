@@ -57,6 +57,7 @@ Exit status: 0 each request is routed, or passes to the host that it names; 3 on
 2 an error."""
 
 _RECORDINGS = (".dump", ".flow", ".flows", ".har", ".jsonl", ".mitm", ".mitmproxy", ".zhar")
+_NO_FILE = "a word is no file that is here, so it is read as a URL"
 _RECORDED = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*\{|[0-9]+:|\x1f\x8b")
 
 
@@ -137,7 +138,10 @@ def _parts(
                     _refuse_options(given)
                     yield from _standard_input(table, where)
                 else:
-                    yield Asked(request(given, name, table))
+                    asked = Asked(request(given, name, table))
+                    if "://" not in name and not table.owns(asked.request.host or ""):
+                        print(_NO_FILE, file=sys.stderr)
+                    yield asked
 
 
 def _without(table: Table, words: list[str]) -> str:

@@ -34,7 +34,7 @@ Arguments of mitmdump:
 # The user's own mode; or none: where flows are read from a file in a reverse mode, mitmproxy writes
 # the mode's host over the Host of each (`Master.load_flow`).
 _NO_MODE = re.compile(r"-m.*|--mode(=.*)?|-n|--no-server|-n?r.*|--rfile(=.*)?")
-
+_YAML_FILE = re.compile(r"(?![-~!(])[^=]+\.ya?ml")
 
 # Without the first, mitmdump would print each URL, and with it credentials of the query. With
 # onboarding, it compares the host of each request with that of its own page, mitm.it.
@@ -92,23 +92,29 @@ def defaults(options: Mapping[str, str], arguments: Sequence[str]) -> list[str]:
 
 
 def _with_table(words: list[str]) -> list[str]:
-    """Return the words with a leading TABLE, or `--table FILE` anywhere, as an option.
+    """Return the words with TABLE as an option: the first word, a YAML file, or `--table FILE`.
 
-    Raise ValueError for an option without a file.
+    mitmdump would take a YAML file for a filter, and all that follows for more of it. Raise
+    ValueError for an option without a file, and for two tables.
     """
-    table, rest = None, []
+    tables: list[str] = []
+    rest: list[str] = []
     if words and not words[0].startswith("-"):
-        table, *words = words
+        tables.append(words.pop(0))
     todo = iter(words)
     for word in todo:
         name, equals, value = word.partition("=")
         if name == "--table":
-            table = value if equals else next(todo, None)
-            if not table:
-                raise ValueError("--table needs a file; name one")
+            tables.append(value if equals else next(todo, ""))
+        elif _YAML_FILE.fullmatch(word):
+            tables.append(word)
         else:
             rest.append(word)
-    return [*(["--set", f"hublets={table}"] if table else []), *rest]
+    if "" in tables:
+        raise ValueError("--table needs a file; name one")
+    if len(tables) > 1:
+        raise ValueError(f"two tables, {' and '.join(tables[:2])}; name one")
+    return [*(word for table in tables for word in ("--set", f"hublets={table}")), *rest]
 
 
 def script() -> Path:
