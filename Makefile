@@ -7,7 +7,7 @@ GIVEN_PORT = $(if $(filter file,$(origin PORT)),,--port $(PORT))
 SECONDS ?= 60
 MINUTES ?= 10
 # Programs that tests run and that pip cannot install: PROGRAM=PACKAGE of Debian.
-NEEDS := promtool=prometheus tmux=tmux chromium=chromium haproxy=haproxy wrk=wrk node=nodejs npm=npm
+NEEDS := promtool=prometheus tmux=tmux chromium=chromium fish=fish haproxy=haproxy wrk=wrk node=nodejs npm=npm
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: help install run console web demo test readme differential coverage fuzz parity soak bench check format

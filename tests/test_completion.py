@@ -1,4 +1,4 @@
-"""`hublet-router completion`, as bash runs it."""
+"""`hublet-router completion`, as bash and fish run it."""
 
 import subprocess
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from hublet_router.cli.commands import command_line
+from system_programs import needed
 
 SHELL = '_hublet_router; printf "%s\\n" "${COMPREPLY[@]}"'
 
@@ -28,7 +29,7 @@ def completed(script: Path, *words: str) -> list[str]:
     return ended.stdout.split()
 
 
-@pytest.mark.parametrize(
+WORDS = pytest.mark.parametrize(
     ("words", "offered"),
     [
         (["ch"], ["check"]),
@@ -45,6 +46,9 @@ def completed(script: Path, *words: str) -> list[str]:
     ],
     ids=" ".join,
 )
+
+
+@WORDS
 def test_words_are_completed(script: Path, words: list[str], offered: list[str]) -> None:
     assert set(completed(script, *words)) >= set(offered)
     assert bool(completed(script, *words)) == bool(offered)
@@ -75,3 +79,21 @@ def test_zsh_takes_it_through_its_own_emulation(capsys: pytest.CaptureFixture[st
     zsh = capsys.readouterr().out
     command_line(["completion", "bash"])
     assert zsh == "autoload -Uz bashcompinit && bashcompinit\n" + capsys.readouterr().out
+
+
+@WORDS
+def test_fish_completes_the_same_words(
+    words: list[str], offered: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command_line(["completion", "fish"]) == 0
+    path = tmp_path / "completion.fish"
+    path.write_text(capsys.readouterr().out)
+    ended = subprocess.run(
+        [needed("fish"), "--no-config", "-c", f"source {path}; complete -C $argv[1]",
+         " ".join(["hublet-router", *words])],
+        capture_output=True, text=True, check=True, timeout=30, cwd=tmp_path,
+    )  # fmt: skip
+    completed = [line.split("\t")[0] for line in ended.stdout.splitlines()]
+    assert {it for it in completed if it != path.name} >= set(offered)
+    assert not offered or path.name not in completed
+    assert (words[-1] != "") or completed == [path.name]

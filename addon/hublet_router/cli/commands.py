@@ -62,7 +62,7 @@ def _call(arguments: Sequence[str]) -> int:
         prog="hublet-router",
         description="Route API calls to the regional deployment that their credential names.",
     )
-    parser.add_argument("--version", action="version", version=_versions())
+    parser.add_argument("-V", "--version", action="version", version=_versions())
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     commands.add_parser("run", help=run.SUMMARY)
     commands.add_parser("explain", help=explain.SUMMARY)

@@ -7,15 +7,16 @@ from collections.abc import Mapping
 from . import explain, run
 from .curl_options import FLAGS, VALUES
 
-SHELLS = ("bash", "zsh")
+SHELLS = ("bash", "zsh", "fish")
 
 DESCRIPTION = """\
 Print a script that completes commands, their long options, and files. For this shell:
 
-  source <(hublet-router completion bash)"""
+  source <(hublet-router completion bash)
+  hublet-router completion fish | source"""
 
-# A word that does not begin with - is completed to a file, by `-o default`.
-_SCRIPT = """\
+# A word that does not begin with - is completed to a file: by `-o default`, and by fish itself.
+_BASH = """\
 _hublet_router() {{
     local word=${{COMP_WORDS[COMP_CWORD]}} words=
     case $COMP_CWORD,${{COMP_WORDS[1]}},$word in
@@ -26,7 +27,13 @@ _hublet_router() {{
 }}
 complete -o default -F _hublet_router hublet-router
 """
+_CASE = '        *,{name},-*) words="{options}" ;;'
 _ZSH = "autoload -Uz bashcompinit && bashcompinit\n"
+_FISH = """\
+complete -c hublet-router -f -n __fish_use_subcommand -a '{commands}'
+{cases}
+"""
+_FISH_CASE = "complete -c hublet-router -n '__fish_seen_subcommand_from {name}' {options}"
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]+")
 
 
@@ -34,7 +41,7 @@ def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     """Add the command."""
     parser = commands.add_parser(
         "completion",
-        help="a script for bash or zsh that completes the words of this command",
+        help="a script for bash, zsh or fish that completes the words of this command",
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -48,11 +55,15 @@ def _print(shell: str, parsers: Mapping[str, argparse.ArgumentParser]) -> int:
     words["run"] = _OPTION.findall(run.HELP)
     curls = [f"--{name}" for name in (*FLAGS.split(), *VALUES.split())]
     words["explain"] = [*_OPTION.findall(explain.HELP), *curls]
+    script, case, prefix = (_FISH, _FISH_CASE, "-l ") if shell == "fish" else (_BASH, _CASE, "--")
     cases = [
-        f'        *,{name},-*) words="{" ".join(dict.fromkeys([*options, "--help"]))}" ;;'
+        case.format(
+            name=name,
+            options=" ".join(prefix + it[2:] for it in dict.fromkeys([*options, "--help"])),
+        )
         for name, options in words.items()
     ]
     commands = " ".join([*words, "--help", "--version"])
-    script = _SCRIPT.format(commands=commands, cases="\n".join(cases))
+    script = script.format(commands=commands, cases="\n".join(cases))
     print((_ZSH if shell == "zsh" else "") + script, end="")
     return 0

@@ -171,7 +171,7 @@ class Commands:
 
     @command.command("hublet.names")
     def names(self) -> Sequence[str]:
-        """List the Hublets of the table."""
+        """List the Hublets of the table, which the others complete."""
         return list(self._table().hublets)
 
     @command.command("hublet.pin")
