@@ -1,5 +1,6 @@
 """A line of the decision log, held against a table."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hublet_router.analysis.logged import explain_logged
 from hublet_router.core.decision import Reason, refuse, route
 from hublet_router.tablefile import load
 
-TABLE = load(SHIPPED)
+TABLE = replace(load(SHIPPED), aliases={"europe": "eu1"})
 OLD = "ffffffffffff"
 
 
@@ -21,6 +22,7 @@ OLD = "ffffffffffff"
         (None, Reason.UNKNOWN_HUBLET, {"named": "zz9"},
          ["rule: names zz9, which is not listed"], "unknown: refuse"),
         (None, Reason.UNKNOWN_HUBLET, {"named": "eu1"}, ["rule: names eu1"], "unknown: refuse"),
+        (None, Reason.UNKNOWN_HUBLET, {"named": "europe"}, ["rule: names eu1"], "unknown: refuse"),
         (None, Reason.UNKNOWN_HUBLET, {}, [], "unknown: refuse"),
         ("eu1", Reason.MOVED, {"accounts": ["5865761", "1"]},
          ["accounts: 5865761: moved to eu1", "accounts: 1: not among those that moved"], None),
@@ -52,3 +54,9 @@ def test_the_hint(table: str, status: object, begins: str | None) -> None:
     explanation = explain_logged(TABLE, decision, {"status": status})
     assert (explanation.hint or "")[: len(begins or "x")] == (begins or "")
     assert (explanation.policy is None) is (table == OLD)
+
+
+def test_a_name_that_is_nearly_a_listed_one_is_hinted_at() -> None:
+    decision = refuse(Reason.UNKNOWN_HUBLET, "rule", TABLE.version)
+    hint = explain_logged(TABLE, decision, {"named": "EU1"}).hint
+    assert (hint or "").startswith("A name is another case of 'eu1'; if it is the same, list it")

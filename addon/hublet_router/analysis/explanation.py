@@ -1,5 +1,6 @@
 """Why a request went where it went: the decision, its rows, the policy, and a hint."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -72,7 +73,8 @@ def explain(table: Table, request: Request, status: int | None = None) -> Explan
     decision, settled = judge(table, request, found)
     rows = Rows(table, request, found, decision, settled)
     tried = (*rows.rules(), *rows.accounts(), *rows.stray())
-    hint = guess(decision, status) or _near(table, found)
+    names = [name for it in found for name in it.hublets]
+    hint = guess(decision, status) or near(table, names)
     return Explanation(decision, tried, _policy(table, request, found, decision), hint)
 
 
@@ -103,9 +105,8 @@ def _obstacle(request: Request, decision: Decision) -> str:
     return "Its host is not in 'domains'." if request.host else "It names hosts that differ."
 
 
-def _near(table: Table, found: list[Finding]) -> str | None:
+def near(table: Table, names: Iterable[str]) -> str | None:
     """Return a sentence where a name is nearly a listed one."""
-    names = (name for it in found for name in it.hublets)
     sentence = next(filter(None, (near_name(table, name) for name in names)), None)
     return sentence and f"{sentence[0].upper()}{sentence[1:]}."
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..core.decision import Decision, Reason
 from ..core.table import Table
-from .explanation import POLICY_KEYS, Explanation, guess
+from .explanation import POLICY_KEYS, Explanation, guess, near
 from .masking import printable
 from .rows import Outcome, Tried
 
@@ -19,6 +19,7 @@ def explain_logged(table: Table, decision: Decision, line: Mapping[str, Any]) ->
         key = POLICY_KEYS.get(decision.reason)
         policy = f"{key}: {getattr(table.policy, key)}" if key else None
         hint = guess(decision, status if isinstance(status, int) else None)
+        hint = hint or near(table, [str(line.get("named") or "")])
     else:
         policy = None
         hint = "Another table decided than this one: a log has no credential to decide anew."
@@ -30,8 +31,8 @@ def _named(table: Table, decision: Decision, line: Mapping[str, Any]) -> Iterato
     """Yield what the credential named that decided, if the log has it."""
     named = decision.hublet if decision.reason is Reason.CREDENTIAL else line.get("named")
     if named and decision.credential:
-        outcome = Outcome.NAMES if named in table.hublets else Outcome.NAMES_UNLISTED
-        name = printable(str(named))
+        name = table.hublet_named(str(named)) or printable(str(named))
+        outcome = Outcome.NAMES if name in table.hublets else Outcome.NAMES_UNLISTED
         why = outcome.value.format(name=name)
         yield Tried(decision.credential, _PLACE, outcome, None, name, why)
 

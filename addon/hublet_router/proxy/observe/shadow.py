@@ -107,7 +107,7 @@ class Shadow:
         return new
 
     def _no_candidate(self) -> LiveTable:
-        return LiveTable(self._accept, logging.WARNING)
+        return LiveTable(self._accept, logging.WARNING, "--set hublet_shadow=FILE")
 
     def _log_once(self, sentence: str) -> None:
         if sentence not in self._logged:
