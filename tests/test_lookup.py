@@ -9,6 +9,7 @@ from hublet_router.core.lookup import (
     MAX_INDEXED,
     MAX_NAMES,
     MAX_REMEMBERED,
+    Clean,
     Lookup,
     Memory,
     Rule,
@@ -271,3 +272,19 @@ def test_a_memory_keeps_no_text_and_not_too_many() -> None:
     memory[key_of("one more")] = 1
     assert memory == {key_of("one more"): 1}
     assert "one more" not in repr(memory)
+
+
+def test_what_is_clean_is_so_for_one_hublet_and_keeps_no_text() -> None:
+    clean = Clean()
+    clean.add(["one text", "another"], "na1")
+
+    assert clean.without(["one text", "a third", "another"], "na1") == ["a third"]
+    assert clean.without(["one text"], "eu1") == ["one text"]
+    assert not any("text" in str(key) for key in clean._known)
+
+
+def test_no_stranger_fills_the_memory_of_what_is_clean() -> None:
+    clean = Clean()
+    for number in range(3):
+        clean.add([f"{number} {at}" for at in range(MAX_REMEMBERED - 1)], "na1")
+        assert len(clean._known) <= MAX_REMEMBERED

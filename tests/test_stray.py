@@ -123,6 +123,32 @@ def test_what_was_clean_beside_a_judged_credential_is_read_again_without_it() ->
     assert find_stray(TABLE, seen, "na1", [])
 
 
+def test_what_was_clean_as_the_own_credential_is_no_longer_so_elsewhere() -> None:
+    """A rule may read na1 in what another reader takes for eu1: that holds in its place alone."""
+    seen = Request("GET", ("api.hubapi.com",), f"/?x={PAT}", (("x", PAT),))
+    own = Finding(PAT_RULE.places[0], PAT_RULE, PAT, ("na1",))
+
+    assert find_stray(TABLE, replace(seen, target="/"), "na1", [own]) is None
+    assert find_stray(TABLE, replace(seen, target="/"), "na1", [])
+
+
+@pytest.mark.parametrize("first", [(), ("/a%2Fb",), ("x:y:z",), ("/a%2Fb", "/q/x:y:z")], ids=str)
+def test_a_text_is_read_the_same_whatever_was_read_before_it(first: tuple[str, ...]) -> None:
+    table = replace(TABLE)
+    texts = [f"/u/x:y:{KEY[:9]}:{KEY[9:]}", "/crm/a%2Fb%2Bc", f"b/{KEY[:9]}:c"]
+    before = [find_stray(replace(TABLE), _with(texts), "na1", [])]
+    for text in first:
+        find_stray(table, _with([text]), "na1", [])
+    for text in texts:
+        find_stray(table, _with([text]), "na1", [])
+
+    assert [find_stray(table, _with(texts), "na1", [])] == before
+
+
+def _with(texts: list[str]) -> Request:
+    return Request("GET", ("api.hubapi.com",), "/", tuple(("x", text) for text in texts))
+
+
 def test_the_host_of_a_rule_is_no_stray_elsewhere() -> None:
     """A regional host in another field is no credential, whatever reads that of a rule."""
     whole = Host(re.compile("^(.+)$"))

@@ -53,30 +53,31 @@ def findings(table: Table, request: Request) -> list[Finding]:
     unread: Lookup | None = None  # the first place in a body that is of another format
     is_read = not request.body
     for lookup in table.index.lookups_for(request.paths):
-        if lookup.in_body and request.body is None:
-            found.append(_problem(lookup, Problem.LONG_BODY))
-            continue
         values = lookup.values(request)
-        if values is None and lookup.in_body:
-            unread = unread or lookup
-        elif values is None:
-            found.append(_problem(lookup, Problem.VALUE))
-        else:
-            is_read = is_read or lookup.in_body
-            values = [*values]
-            if len(values) > MAX_VALUES:
-                found.append(_problem(lookup, Problem.MANY))
+        if lookup.in_body:
+            if request.body is None:
+                found.append(_problem(lookup, Problem.LONG_BODY))
                 continue
-            for text in values:
-                if len(text) > MAX_CREDENTIAL:
-                    found.append(_problem(lookup, Problem.LONG_CREDENTIAL))
-                else:
-                    rule, hublets, accounts = lookup.read(text)
-                    credential = None if lookup.is_beside else text
-                    found.append(Finding(lookup.place, rule, credential, hublets, accounts))
+            if values is None:
+                unread = unread or lookup
+                continue
+            is_read = True
+        if values is None:
+            found.append(_problem(lookup, Problem.VALUE))
+        elif values and len(values := [*values]) > MAX_VALUES:
+            found.append(_problem(lookup, Problem.MANY))
+        else:
+            found += [_read(lookup, text) for text in values]
     if unread and not is_read:  # a path may take several formats: one of them must be it
         found.append(_problem(unread, Problem.BODY))
     return found
+
+
+def _read(lookup: Lookup, text: str) -> Finding:
+    if len(text) > MAX_CREDENTIAL:
+        return _problem(lookup, Problem.LONG_CREDENTIAL)
+    rule, hublets, accounts = lookup.read(text)
+    return Finding(lookup.place, rule, None if lookup.is_beside else text, hublets, accounts)
 
 
 def _problem(lookup: Lookup, problem: Problem) -> Finding:

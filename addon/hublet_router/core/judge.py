@@ -48,34 +48,45 @@ def check_request(table: Table, request: Request) -> Decision | None:
         return refuse(Reason.TOO_LARGE, None, table.version)
     if request.has_control_characters:
         return refuse(Reason.UNREADABLE, None, table.version)
-    hosts, sni = request.hosts, request.sni
-    owns_sni = sni is None or table.owns(host_name(sni))
-    if owns_sni and hosts and table.owns(hosts[0]) and len(set(hosts)) == 1:
-        return None  # the usual spelling needs no reading
-    owned = [table.owns(host_name(host)) for host in hosts]
-    if not any(owned) and table.policy.foreign == "pass":
+    host, sni = request.host, request.sni
+    if host is not None and table.owns(host) and (sni is None or table.owns(host_name(sni))):
+        return None
+    is_ours = any(table.owns(host_name(it)) for it in request.hosts)
+    if table.policy.foreign == "pass" and not is_ours:
         return Decision(Action.PASS, None, None, Reason.FOREIGN_HOST, None, table.version)
-    if not all(owned) or request.host is None or not owns_sni:
-        return refuse(Reason.FOREIGN_HOST, None, table.version)
-    return None
+    return refuse(Reason.FOREIGN_HOST, None, table.version)
 
 
 def judge(table: Table, request: Request, found: Sequence[Finding]) -> Verdict:
     """Decide by what was found: the first question with an answer settles it."""
+    verdict = _undisputed(table, found) or _weighed(table, found)
+    hublet = verdict[0].hublet
+    if hublet is None or table.policy.stray == "ignore":
+        return verdict
+    stray = find_stray(table, request, hublet, found)
+    return (refuse(Reason.STRAY, stray.rule.name, table.version), None) if stray else verdict
+
+
+def _undisputed(table: Table, found: Sequence[Finding]) -> Verdict | None:
+    """Is there one credential, which names one Hublet and no account? It needs no weighing."""
+    if len(found) == 1 and len(found[0].hublets) == 1 and not found[0].accounts:
+        it = found[0]
+        if it.hublets[0] in table.hublets:
+            return route(table, it.hublets[0], Reason.CREDENTIAL, it.rule.name), it
+    return None
+
+
+def _weighed(table: Table, found: Sequence[Finding]) -> Verdict:
+    """What do credentials and accounts say together?"""
     claims, unnamed = _claims(table, found)
     moves = _moves_beside(table, found)
-    verdict = (
+    return (
         _unread(table, found)
         or _unlisted(table, claims)
         or _torn(table, found, claims, moves)
         or _moved(table, claims, unnamed, moves)
         or _named(table, claims, unnamed)
     )
-    hublet = verdict[0].hublet
-    if hublet is None or table.policy.stray == "ignore":
-        return verdict
-    stray = find_stray(table, request, hublet, found)
-    return (refuse(Reason.STRAY, stray.rule.name, table.version), None) if stray else verdict
 
 
 def _unread(table: Table, found: Sequence[Finding]) -> Verdict | None:
@@ -102,26 +113,19 @@ def _torn(
 ) -> Verdict | None:
     """Do credentials disagree, or accounts, or an account and one that it does not speak for?"""
     if table.policy.conflict != "refuse" or not (
-        _credentials_differ(claims)
-        or _accounts_differ(table, found, claims, moves)
-        or _speaks_for_another(claims, moves)
+        len({hublet for hublet, _, _ in claims}) > 1
+        or (moves and _accounts_differ(table, found, claims, moves))
+        or (moves and _speaks_for_another(claims, moves))
     ):
         return None
     rule = claims[0][1].rule.name if claims else None
     return refuse(Reason.CONFLICT, rule, table.version), None
 
 
-def _credentials_differ(claims: Sequence[Claim]) -> bool:
-    """Do two credentials name different Hublets?"""
-    return len({hublet for hublet, _, _ in claims}) > 1 if claims[1:] else False
-
-
 def _accounts_differ(
     table: Table, found: Sequence[Finding], claims: Sequence[Claim], moves: Sequence[Move | None]
 ) -> bool:
     """Do two accounts, beside credentials or in them, live in different Hublets?"""
-    if not moves:
-        return False
     homes = {move.to if move else None for move in moves}
     # What a credential says of its own account, nothing overrides.
     homes |= {hublet for hublet, it, _ in claims if it.accounts}
@@ -170,9 +174,9 @@ def _claims(table: Table, found: Sequence[Finding]) -> tuple[list[Claim], Findin
     claims: list[Claim] = []
     unnamed = None
     for it in found:
-        before = len(claims)
-        if it.is_beside:
+        if it.credential is None:
             continue
+        before = len(claims)
         if it.accounts and accounts:
             for owner in accounts.hublets_by_id(it.accounts):
                 names = (owner,) if owner else it.hublets
@@ -180,7 +184,7 @@ def _claims(table: Table, found: Sequence[Finding]) -> tuple[list[Claim], Findin
         else:
             for hublet in it.hublets:
                 claims.append((hublet, it, False))
-        if len(claims) == before and unnamed is None and it.credential is not None:
+        if len(claims) == before and unnamed is None:
             unnamed = it
     return claims, unnamed
 
@@ -190,7 +194,7 @@ def _moves_beside(table: Table, found: Sequence[Finding]) -> Sequence[Move | Non
 
     An entry is None if that account has not moved. A mix of both is a conflict.
     """
-    ids = [one for it in found if it.is_beside for one in it.accounts]
+    ids = [one for it in found if it.accounts and it.is_beside for one in it.accounts]
     moves = table.accounts.moves(ids) if ids and table.accounts else ()
     return moves if any(moves) else ()
 

@@ -17,7 +17,7 @@ MAX_NAMES = 64
 MAX_INDEXED = 64
 """Sets of rules that an index remembers, since a path may choose among many."""
 
-_SALT = token_hex(16)
+_SALT = token_hex(8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +49,36 @@ type Reading = tuple[Rule, tuple[str, ...], tuple[str, ...]]
 """The rule that read a credential, the names that it found, and the accounts."""
 
 
-class Memory[T](dict[object, T]):
+class Memory[T](dict[int, T]):
     """What texts hold, each by `key_of`; one too many, and all are forgotten."""
 
-    def __setitem__(self, key: object, held: T) -> None:
+    def __setitem__(self, key: int, held: T) -> None:
         """Remember what a text holds."""
         if len(self) >= MAX_REMEMBERED:
             self.clear()
         super().__setitem__(key, held)
 
 
-def key_of(text: str) -> object:
-    """Return two keyed hashes, which stand for a text in a memory: that keeps no credential."""
-    return hash(text), hash(_SALT + text)
+def key_of(text: str) -> int:
+    """Return a keyed hash, which stands for a text in a memory: that keeps no credential."""
+    return hash(_SALT + text)
+
+
+class Clean:
+    """The texts that name no Hublet but one, each by `key_of`: they need not be read again."""
+
+    def __init__(self) -> None:
+        self._known: Memory[None] = Memory()
+
+    def without(self, texts: Iterable[str], hublet: str) -> list[str]:
+        """Return the texts of which that is not known."""
+        salt, known = f"{_SALT}{hublet} ", self._known
+        return [text for text in texts if hash(salt + text) not in known]
+
+    def add(self, texts: Iterable[str], hublet: str) -> None:
+        """Remember texts that name no Hublet but that one."""
+        for text in texts:
+            self._known[key_of(f"{hublet} {text}")] = None
 
 
 class Lookup:
@@ -70,8 +87,8 @@ class Lookup:
     `aliases` gives the Hublet for each other name. `accounts` read the credentials for accounts.
     `is_beside` says that an account stands there, and no credential.
 
-    Results of slow readers are cached by two keyed 64-bit hashes, never by the credential. A single
-    regex is not cached: matching it is faster.
+    Results of slow readers are cached by a keyed hash, never by the credential. A single regex is
+    not cached: matching it is faster.
     """
 
     def __init__(
@@ -144,7 +161,7 @@ class RuleIndex:
                 _lenient(rule.reader): rule for rule in reversed(rules) if not rule.reads_hosts
             }.items()
         )
-        self.named: Memory[set[str]] = Memory()
+        self.clean = Clean()
         self._limited = [(at, rule) for at, rule in enumerate(self._rules) if rule.paths]
         prefixes = {rule.prefix for _, rule in self._limited}
         prefixes |= {place.prefix for place in self.places if isinstance(place, Path)}

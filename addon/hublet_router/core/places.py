@@ -40,12 +40,9 @@ class Header:
 
         With a scheme, it must be one undivided text: some servers read `"…"` or `token=…`.
         """
-        key, scheme = self.name, self.scheme
+        scheme, key = self.scheme, self.name
         found: list[str] = []
-        for name, value in request.headers:
-            if name != key:
-                continue
-            value = value.strip()  # noqa: PLW2901
+        for value in [value.strip() for name, value in request.headers if name == key]:
             if scheme is None:
                 if value:
                     found.append(value)

@@ -15,7 +15,7 @@ from .paths import readings
 MAX_BODY = 64 * 1024
 """Bytes of a body that are read for a credential; a longer one is not read at all."""
 
-_CONTROL = re.compile(r"[\0-\x08\n-\x1f\x7f]")
+_CONTROLS = bytes({*range(32), 127} - {ord("\t")})
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:@/\[\]]+)(?::[0-9]*)?")
 _BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 _FORM_TYPES = {"application/x-www-form-urlencoded"}
@@ -84,9 +84,9 @@ class Request:
         return names.pop() if len(names) == 1 else None
 
     @cached_property
-    def head(self) -> str:
-        """The target and every field value, in one text."""
-        return " ".join([self.target, *[value for _, value in self.headers]])
+    def texts(self) -> list[str]:
+        """The target and every field value."""
+        return [self.target, *[value for _, value in self.headers]]
 
     @property
     def has_control_characters(self) -> bool:
@@ -94,7 +94,8 @@ class Request:
 
         Some servers end a line at a bare CR, and read a field, or a second request, behind it.
         """
-        return not self.head.isprintable() and _CONTROL.search(self.head) is not None
+        head = "".join(self.texts).encode("latin-1", "replace")
+        return len(head.translate(None, _CONTROLS)) < len(head)
 
     @cached_property
     def paths(self) -> tuple[str, ...]:

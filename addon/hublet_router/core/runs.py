@@ -17,8 +17,9 @@ from .readers import Coded
 MIN_RUN = 16
 """Characters of the shortest run that is looked at: no credential is shorter."""
 
+_PLAIN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _MARKS = b":@!$*"
-_KEPT = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_" + b"+/.~" + _MARKS
+_KEPT = _PLAIN + b"+/.~" + _MARKS
 _BLANKED = bytes(byte if byte in _KEPT else 32 for byte in range(256))
 _NO_MARKS, _NO_SLASH, _NO_PLUS, _NO_DOTS = [
     bytes.maketrans(marks, b" " * len(marks)) for marks in (_MARKS, b"/", b"+", b".~")
@@ -49,11 +50,13 @@ def runs_of(text: str, judged: Iterable[str] = ()) -> Iterator[Runs]:
     seen = {it.rstrip("=").encode("latin-1", "replace") for it in judged}
     data = text.encode("latin-1", "replace")
     for _ in range(MAX_DECODED + 1):
-        runs, coded = _parted(_words(data), seen)
-        seen.update(runs)
-        plains = [(it.decode(), decode_leniently(it)) for it in coded]
-        yield Runs(_in_both_cases(runs), plains)
-        layers = [plain for _, plain in plains]
+        layers: list[bytes] = []
+        if words := _long(_blanked(data), seen):
+            runs, coded = _parted(words, seen)
+            seen |= runs
+            layers = [*map(decode_leniently, coded)]
+            plains = [*zip(map(bytes.decode, coded), layers, strict=True)]
+            yield Runs(_in_both_cases(runs), plains)
         if b"%" in data or b"\\" in data:
             layers += {*_unescaped(data)} - {data}
         if not layers:
@@ -67,48 +70,46 @@ def run_alone(text: str) -> Runs:
     return Runs([text, text.lower()], [(text, decode_leniently(data))])
 
 
-def _words(data: bytes) -> bytes:
+def _blanked(data: bytes) -> bytes:
     """Return the text with a blank for all that is in no run."""
     if b"://" in data:
         data = _URL_HOST.sub(b"://", data)
     return data.translate(_BLANKED, b"\0")  # without its NULs, UTF-16 is ASCII
 
 
-def _parted(blanked: bytes, known: Container[bytes]) -> tuple[set[bytes], set[bytes]]:
-    """Return the new runs, and those of them that are of the alphabets of base64 alone."""
-    words = _long(blanked, known)
-    if not words:
-        return set(), set()
-    by_slash = _split(words, _NO_SLASH, known)
-    by_plus = _split(words, _NO_PLUS, known)
-    by_both = _split(by_slash, _NO_PLUS, known)
-    whole = {*words, *by_slash, *by_plus, *by_both}
-    for word in words:
-        if b":" in word:  # of a user and a password
-            whole.add(word.partition(b":")[2])
-        if b"/" in word:
-            whole.add(word.strip(b"/"))
+def _parted(words: set[bytes], known: Container[bytes]) -> tuple[set[bytes], set[bytes]]:
+    """Return the runs of words, and those of them that are of the alphabets of base64 alone."""
+    marks = b"".join(words).translate(None, _PLAIN)
+    if not marks:
+        return words, words
+    whole = words
+    if b"/" in marks:
+        whole = whole | _split(whole, _NO_SLASH, known)
+    if b"+" in marks:
+        whole = whole | _split(whole, _NO_PLUS, known)
+    if b":" in marks:  # of a user and a password
+        whole = whole | {it.partition(b":")[2] for it in whole}
+    if b"/" in marks:
+        whole = whole | {it.strip(b"/") for it in whole}
+    whole = _long(b" ".join(whole), known)
     tokens = _split(whole, _NO_MARKS, known)
-    coded = {*_split(tokens, _NO_DOTS, known)}
-    return {it for it in whole.union(tokens, coded) if len(it) >= MIN_RUN}, coded
+    coded = _split(tokens, _NO_DOTS, known)
+    return whole | tokens | coded, coded
 
 
-def _split(words: Iterable[bytes], blanked: bytes, known: Container[bytes]) -> Iterable[bytes]:
-    joined = b" ".join(words)
-    parted = joined.translate(blanked)
-    return words if parted == joined else _long(parted, known)
+def _split(words: Iterable[bytes], blanked: bytes, known: Container[bytes]) -> set[bytes]:
+    return _long(b" ".join(words).translate(blanked), known)
 
 
-def _long(data: bytes, known: Container[bytes]) -> list[bytes]:
-    return [it for it in data.split() if len(it) >= MIN_RUN and it not in known]
+def _long(data: bytes, known: Container[bytes]) -> set[bytes]:
+    return {it for it in data.split() if len(it) >= MIN_RUN and it not in known}
 
 
-def _in_both_cases(words: Iterable[bytes]) -> list[str]:
+def _in_both_cases(words: set[bytes]) -> list[str]:
     """Return the words as they are and in lower case, to which some servers fold them."""
-    joined = b" ".join(words)
-    lower = joined.lower()
-    whole = joined if lower == joined else joined + b" " + lower
-    return whole.decode("latin-1").split()
+    text = b" ".join(words).decode()
+    lower = text.lower()
+    return text.split() if lower == text else [*{*text.split(), *lower.split()}]
 
 
 def _unescaped(data: bytes) -> Iterator[bytes]:

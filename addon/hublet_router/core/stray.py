@@ -9,12 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from .findings import Finding
-from .lookup import Rule, key_of
+from .lookup import Rule
 from .request import Request, host_name
 from .runs import MIN_RUN, Runs, run_alone, runs_of
 from .table import Table
-
-_UNKNOWN = {None}  # what a text names that is not remembered
 
 
 class Stray(NamedTuple):
@@ -47,32 +45,30 @@ def _in_place(table: Table, hublet: str, found: Sequence[Finding]) -> Stray | No
 def _elsewhere(
     table: Table, request: Request, hublet: str, found: Sequence[Finding]
 ) -> Stray | None:
-    """Return what stands in any run of the request; of texts seen before, that is remembered."""
-    judged = [it.credential for it in found if it.credential and {*it.hublets} - {hublet}]
+    """Return what stands in any run of the request; texts that were clean before are not read."""
+    texts = [text for text in request.texts if len(text) >= MIN_RUN]
+    if request.body and table.reads_body(request):
+        texts.append(request.body.decode("latin-1"))
+    judged = [
+        it.credential
+        for it in found
+        if it.credential and it.hublets.count(hublet) < len(it.hublets)
+    ]
+    clean = table.index.clean
+    if not judged and not (texts := clean.without(texts, hublet)):
+        return None
     # Of the rules that read one value, the first that finds a name decides for it.
     own = {it.credential.rstrip("=") for it in found if it.credential and it.hublets}
     own |= {it.lower() for it in own}
-    memory = table.index.named
-    for text in _texts(table, request):
-        key = key_of(text)
-        if not judged and memory.get(key, _UNKNOWN) <= {hublet}:
-            continue
-        names = set()
-        for run, stray in _named(table, runs_of(text, judged)):
-            if stray.hublet != hublet and not (run in own or host_name(run) == request.host):
+    are_clean = not judged
+    for run, stray in _named(table, runs_of(" ".join(texts), judged)):
+        if stray.hublet != hublet:
+            if not (run in own or host_name(run) == request.host):
                 return stray
-            names.add(stray.hublet)
-        if not judged and len(names) <= 1:
-            memory[key] = names
+            are_clean = False
+    if are_clean:
+        clean.add(texts, hublet)
     return None
-
-
-def _texts(table: Table, request: Request) -> Iterator[str]:
-    """Yield each text of a request that is long enough to hold a run."""
-    texts = [request.target, *[value for _, value in request.headers]]
-    if request.body and table.reads_body(request):
-        texts.append(request.body.decode("latin-1"))
-    return (text for text in texts if len(text) >= MIN_RUN)
 
 
 def _named(table: Table, layers: Iterable[Runs]) -> Iterator[tuple[str, Stray]]:

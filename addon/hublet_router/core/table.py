@@ -173,9 +173,9 @@ class Table:
 
     def owns(self, host: str) -> bool:
         """Return whether requests for that host are routed; `*.` stands for exactly one label."""
-        label, _, parent = host.partition(".")
         if host in self.domains:
-            return label != "*"
+            return not host.startswith("*.")
+        label, _, parent = host.partition(".")
         return f"*.{parent}" in self.domains and _LABEL.fullmatch(label) is not None
 
     def is_upstream(self, host: str, port: int) -> bool:

@@ -461,13 +461,12 @@ function findStray(table, request, hublet, found) {
   }
   const texts = [request.target, ...request.headers.map(([, value]) => value)];
   if (request.body && readsBody(table, request)) texts.push(request.body);
-  for (const text of texts.filter((it) => MAY_HOLD_RUN.test(it))) {
-    for (const runs of runsOf(text, judged.map(({ credential }) => credential))) {
-      const isStray = (run, name) =>
-        isOther(name) && !(own.has(run) || hostName(run) === request.host);
-      const stray = strayIn(table, runs, isStray);
-      if (stray) return stray;
-    }
+  const isStray = (run, name) =>
+    isOther(name) && !(own.has(run) || hostName(run) === request.host);
+  const text = texts.filter((it) => MAY_HOLD_RUN.test(it)).join(" ");
+  for (const runs of runsOf(text, judged.map(({ credential }) => credential))) {
+    const stray = strayIn(table, runs, isStray);
+    if (stray) return stray;
   }
   return null;
 }
@@ -487,7 +486,7 @@ export function* runsOf(text, judged = []) {
     for (const run of runs) seen.add(run);
     const plains = [...coded].map((run) => decodeLeniently(run));
     const texts = new Set([...runs, ...[...runs].map((run) => run.toLowerCase())]);
-    yield [[...texts], [...coded].map((run, at) => [run, plains[at]])];
+    if (runs.size > 0) yield [[...texts], [...coded].map((run, at) => [run, plains[at]])];
     const layers = /[%\\]/.test(data) ? new Set(unescape(data)) : new Set();
     layers.delete(data);
     if (plains.length + layers.size === 0) return;
@@ -497,21 +496,16 @@ export function* runsOf(text, judged = []) {
 
 function parted(data, known) {
   const long = (text) => text.split(" ").filter((it) => it.length >= MIN_RUN && !known.has(it));
-  const split = (words, marks) => {
-    const joined = [...words].join(" "), apart = joined.replace(marks, " ");
-    return apart === joined ? words : long(apart);
-  };
+  const split = (words, marks) => long([...words].join(" ").replace(marks, " "));
   const plain = data.replace(URL_HOST, "://").replaceAll("\0", "");
   const words = long(plain.replace(/[^A-Za-z0-9_+/.~:@!$*-]/g, " "));
-  const bySlash = split(words, /\//g);
-  const whole = new Set([...words, ...bySlash, ...split(words, /\+/g), ...split(bySlash, /\+/g)]);
-  for (const word of words) {
-    if (word.includes(":")) whole.add(partition(word, ":")[1]);
-    if (word.includes("/")) whole.add(strip(word, /\//));
-  }
-  const tokens = split(whole, /[:@!$*]/g), coded = new Set(split(tokens, /[.~]/g));
-  const runs = new Set([...whole, ...tokens, ...coded].filter((it) => it.length >= MIN_RUN));
-  return [runs, coded];
+  const whole = new Set([...words, ...split(words, /\//g)]);
+  for (const word of split(whole, /\+/g)) whole.add(word);
+  for (const word of [...whole]) if (word.includes(":")) whole.add(partition(word, ":")[1]);
+  for (const word of [...whole]) whole.add(strip(word, /\//));
+  const all = long([...whole].join(" "));
+  const tokens = split(all, /[:@!$*]/g), coded = new Set(split(tokens, /[.~]/g));
+  return [new Set([...all, ...tokens, ...coded]), coded];
 }
 
 // The text behind one layer of escapes; what parts it as it stands does not part what is escaped.
