@@ -10,7 +10,7 @@ MINUTES ?= 10
 NEEDS := promtool=prometheus tmux=tmux chromium=chromium fish=fish haproxy=haproxy wrk=wrk node=nodejs npm=npm
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help install run console web demo test readme differential coverage fuzz parity soak bench check format
+.PHONY: help install run console web demo test readme differential coverage fuzz laws parity soak bench check format
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -52,10 +52,11 @@ web: $(VENV)/runs  ## the same in mitmweb
 demo: $(VENV)/runs  ## send a signed request of every kind, and print where each went
 	@$(BIN)/hublet-router demo
 
+test: export PYTHONDONTWRITEBYTECODE =  # else each process that a test starts compiles all anew
 test: $(VENV)/tests  ## the whole suite, on every core
 	@tests/needs $(NEEDS)
 	@tests/workerd $(VENV)
-	$(BIN)/python -m pytest --numprocesses=auto $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal $(ARGS)
 
 readme: $(VENV)/tests  ## write what is generated in the docs, and take the picture of mitmweb
 	$(BIN)/python tests/metric_list.py
@@ -80,6 +81,9 @@ fuzz: $(VENV)/tests  ## let atheris look for input that breaks a law, for SECOND
 		exit 1; \
 	}
 	$(BIN)/python tests/fuzz.py $(SECONDS)
+
+laws: $(VENV)/tests  ## the laws, put to five times as many random requests as in `make test`
+	$(BIN)/python -m pytest --numprocesses=auto --hypothesis-profile=long tests/test_laws.py tests/test_stray_laws.py
 
 parity: $(VENV)/tests  ## a million decisions by the core and by the exported JavaScript
 	@tests/needs node=nodejs

@@ -12,6 +12,8 @@ from harness import Stage
 # The same examples in each run: a commit does not fail for what another one would have passed.
 # `--hypothesis-profile=default` looks for new ones.
 settings.register_profile("same", derandomize=True, deadline=None)  # no machine is too slow
+# A command line with `--hypothesis-profile=long` puts each law to five times as many (`make laws`).
+settings.register_profile("long", derandomize=False, deadline=None)
 settings.load_profile("same")
 
 

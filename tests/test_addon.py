@@ -153,7 +153,7 @@ def test_a_connection_that_mixes_regions_reuses_one_upstream_connection_each(sta
     assert stage.arrivals() == {"na1": 1, "eu1": 1}
 
 
-def test_1200_requests_of_20_clients_that_mix_five_regions(stage: Stage) -> None:
+def test_400_requests_of_20_clients_that_mix_five_regions(stage: Stage) -> None:
     names = ("na1", "na2", "na3", "eu1", "ap1")
     for name in names:
         stage.upstream(name)
@@ -163,7 +163,7 @@ def test_1200_requests_of_20_clients_that_mix_five_regions(stage: Stage) -> None
 
     def talk(number: int) -> None:
         connection = HTTPConnection("127.0.0.1", stage.port, timeout=60)
-        for name in itertools.islice(itertools.cycle(names), number, number + 60):
+        for name in itertools.islice(itertools.cycle(names), number, number + 20):
             token = f"Bearer pat-{name}-{number}"
             headers = {"Host": API, "Authorization": token, "Expected": name}
             connection.request("POST", f"/{number}", name, headers)
@@ -175,10 +175,10 @@ def test_1200_requests_of_20_clients_that_mix_five_regions(stage: Stage) -> None
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(answers) == 1200
+    assert len(answers) == 400
     assert all(wanted == got for wanted, got in answers)
     for name, upstream in stage.upstreams.items():
-        assert len(upstream.requests) == 240
+        assert len(upstream.requests) == 80
         assert all(f"Expected: {name}".encode() in raw for raw in upstream.requests)
 
 

@@ -28,7 +28,7 @@ from hublet_router.proxy.addon import HubletRouter
 ROOT = Path(__file__).parents[1]
 MIB = 1 << 20
 PIECE = bytes(range(256)) * 256  # 64 KiB
-UPLOAD = 200 * MIB
+UPLOAD = 64 * MIB  # more than the limits of memory below
 
 
 class Mitmdump:
