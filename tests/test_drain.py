@@ -4,7 +4,6 @@ import asyncio
 import json
 import signal
 import subprocess
-import sys
 import threading
 import time
 import urllib.error
@@ -20,13 +19,12 @@ from mitmproxy.test import taddons
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Request, TextMessage
 
+from forked import Forked
 from harness import Client, Stage, bearer, confdir, free_port, read_request, wait_for
 from hublet_router.proxy.engine import drain
 from hublet_router.proxy.engine.drain import CUT, Drain
 from system_programs import needed
 from test_http2 import Http2Client, token
-
-BIN = Path(sys.executable).parent
 
 
 class Slow:
@@ -68,13 +66,12 @@ class Router:
             "127.0.0.1", "--mode", "reverse:https://unrouted.invalid",
         ]  # fmt: skip
         command: list[str | Path] = [
-            BIN / tool, *words, "--listen-port", str(self.port),
+            tool, *words, "--listen-port", str(self.port),
             "--set", f"confdir={confdir()}", "--set", f"hublets={stage.folder / 'hublets.yaml'}",
             "--set", f"hublet_log={self.decisions}", "--set", f"hublet_metrics=:{self.metrics}",
             *options,
         ]  # fmt: skip
-        with self.log.open("w") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        self.process = Forked(*command, stdout=self.log)
         wait_for(lambda: self.readiness() == (200, "ok"))
 
     def readiness(self) -> tuple[int, str] | None:

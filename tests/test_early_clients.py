@@ -2,8 +2,6 @@
 
 import asyncio
 import socket
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -14,11 +12,10 @@ from mitmproxy.connection import Client
 from mitmproxy.options import Options
 from mitmproxy.test import taddons
 
+from forked import Forked
 from harness import Stage, bearer, confdir, free_port, request, wait_for
 from hublet_router.proxy.engine.early_clients import STOPPED, EarlyClients, make_certificate_store
 
-ROOT = Path(__file__).parents[1]
-BIN = Path(sys.executable).parent
 RATE = 50  # clients a second
 
 
@@ -58,12 +55,10 @@ class Callers:
             self.answers.append(answer)
 
 
-def start(port: int, folder: Path, *options: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [BIN / "hublet-router", "run", "--listen-port", str(port), "--set", f"confdir={confdir()}",
-         *options],
-        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
+def start(port: int, folder: Path, *options: str) -> Forked:
+    """Start the router; what it says is in a file `log`."""
+    words = "--listen-port", str(port), "--set", f"confdir={confdir()}", *options
+    return Forked("hublet-router", "run", *words, cwd=folder, stdout=folder / "log")
 
 
 def test_a_start_under_clients_does_not_end_and_serves_by_its_own_table(
@@ -76,17 +71,18 @@ def test_a_start_under_clients_does_not_end_and_serves_by_its_own_table(
     meant.write_text(stage.table_text())
     port = free_port()
     callers = Callers(port)
-    with start(port, tmp_path, "--set", f"hublets={meant}") as proxy:
-        try:
-            wait_for(lambda: len(callers.answers) >= 20 or proxy.poll() is not None)
-            assert proxy.poll() is None
-        finally:
-            callers.stop()
-            proxy.terminate()
-            log, _ = proxy.communicate(timeout=30)
+    proxy = start(port, tmp_path, "--set", f"hublets={meant}")
+    try:
+        wait_for(lambda: len(callers.answers) >= 20 or proxy.poll() is not None)
+        assert proxy.poll() is None
+    finally:
+        callers.stop()
+        proxy.terminate()
+        proxy.wait(30)
+    log = (tmp_path / "log").read_text()
     assert all(it.startswith(b"HTTP/1.1 200") for it in callers.answers)
     assert other.connections == []
-    assert b"Traceback" not in log
+    assert "Traceback" not in log
 
 
 @pytest.mark.parametrize(
@@ -105,17 +101,17 @@ def test_a_start_that_fails_serves_no_client_and_ends_with_a_sentence(
     stage.table()
     port = free_port()
     callers = Callers(port)
-    with start(port, tmp_path, *options) as proxy:
-        try:
-            log, _ = proxy.communicate(timeout=30)
-        finally:
-            callers.stop()
-    assert proxy.returncode == 2
+    proxy = start(port, tmp_path, *options)
+    try:
+        assert proxy.wait(30) == 2
+    finally:
+        callers.stop()
+    log = (tmp_path / "log").read_text()
     assert [it for it in callers.answers if b"ublet" in it] == []  # another test may have the port
     assert eu1.connections == []
-    assert sentence.encode() in log
-    said, _, _ = log.partition(b"Error logged during startup, exiting...")  # the end of the process
-    assert b"Traceback" not in said
+    assert sentence in log
+    said, _, _ = log.partition("Error logged during startup, exiting...")  # the end of the process
+    assert "Traceback" not in said
 
 
 def test_a_client_waits_for_the_rest_of_the_start_and_is_sent_away_where_it_fails() -> None:

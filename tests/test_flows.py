@@ -4,8 +4,6 @@ The files in `flows/` are made by `flows/record.py`; the decision is in their me
 """
 
 import re
-import subprocess
-import sysconfig
 from collections import Counter
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from mitmproxy.http import HTTPFlow
 from mitmproxy.io import read_flows_from_paths
 from mitmproxy.net.http.http1 import assemble_request
 
+import forked
 from flows.record import (
     FOLDER,
     RECORDINGS,
@@ -89,17 +88,11 @@ def aimed_at(upstream: Upstream, file: Path, copy: Path) -> Path:
 def mitmdump(folder: Path, *arguments: str | Path) -> list[HTTPFlow]:
     """Run mitmdump without its server until it has done what it was asked; return what it saved."""
     saved = folder / "saved.mitm"
-    process = subprocess.run(
-        [
-            Path(sysconfig.get_path("scripts"), "mitmdump"),
-            *("-n", "-w", saved, "--set", f"confdir={confdir()}", "--set", "flow_detail=0"),
-            *arguments,  # last, because a filter takes all that follows it
-        ],
+    process = forked.run(
+        "mitmdump",
+        *("-n", "-w", saved, "--set", f"confdir={confdir()}", "--set", "flow_detail=0"),
+        *arguments,  # last, because a filter takes all that follows it
         cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
     )
     assert process.returncode == 0, process.stdout + process.stderr
     assert "error" not in (process.stdout + process.stderr).lower()  # it goes on after most
@@ -200,10 +193,8 @@ def test_what_was_decided_then_stays_whatever_the_table_says_now(
     kept = mitmdump(tmp_path, "-r", file, *routed_by(other))
     assert annotations(kept) == annotations(recorded)
     assert requests(kept) == requests(recorded)
-    now = [
-        decide(load(other), request_head(flow, flow.request.raw_content)).hublet
-        for flow in recorded
-    ]
+    table = load(other)
+    now = [decide(table, request_head(it, it.request.raw_content)).hublet for it in recorded]
     assert now != [flow.metadata.get("hublet") for flow in recorded]
 
 

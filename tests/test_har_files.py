@@ -2,8 +2,6 @@
 
 import io
 import json
-import subprocess
-import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from mitmproxy.http import HTTPFlow
 from mitmproxy.io import FlowReader, FlowWriter
 from mitmproxy.test import tflow
 
+import forked
 from flows.record import SHIPPED, shipped_table
 from harness import Stage, authority, confdir
 from hublet_router.proxy.engine import har_files
@@ -110,13 +109,10 @@ def test_a_client_replay_of_a_har_file_goes_where_its_credentials_say(
     path = tmp_path / "x.har"
     more = [PRODUCERS["Safari"][0]] if tool == "run" else []
     path.write_bytes(har(of_http2("eu1"), of_http2("na1"), *more))
-    bin_ = Path(sysconfig.get_path("scripts"))
-    script = routed_by(table)[:2]
-    starts = [bin_ / "hublet-router", "run"] if tool == "run" else [bin_ / "mitmdump", *script]
-    process = subprocess.run(
-        [*starts, "-n", "-C", path, "--set", f"hublets={table}", "--set", f"confdir={confdir()}",
-         "--set", f"ssl_verify_upstream_trusted_ca={authority()}"],
-        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+    starts = ["hublet-router", "run"] if tool == "run" else ["mitmdump", *routed_by(table)[:2]]
+    process = forked.run(
+        *starts, "-n", "-C", path, "--set", f"hublets={table}", "--set", f"confdir={confdir()}",
+        "--set", f"ssl_verify_upstream_trusted_ca={authority()}", cwd=tmp_path,
     )  # fmt: skip
     assert process.returncode == 0, process.stdout + process.stderr
     arrived = {name: len(it.requests) for name, it in stage.upstreams.items() if it.requests}

@@ -1,11 +1,11 @@
 """`hublet-router run`."""
 
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import forked
 from harness import confdir
 from hublet_router.cli import run
 from hublet_router.proxy.options import OPTIONS
@@ -115,10 +115,7 @@ def test_help_begins_with_our_own_options(
 
 
 def test_mitmdumps_own_help_follows() -> None:
-    ended = subprocess.run(
-        [sys.executable, "-m", "hublet_router", "run", "--help"],
-        capture_output=True, text=True, timeout=60, check=True, cwd=ROOT,
-    )  # fmt: skip
+    ended = forked.run("hublet-router", "run", "--help", cwd=ROOT)
     assert "--set option[=value]" in ended.stdout.split("Arguments of mitmdump:")[1]
 
 
@@ -149,10 +146,7 @@ def test_the_script_of_the_wheel_is_preferred(
 
 def test_a_start_that_fails_is_an_error(tmp_path: Path) -> None:
     table = tmp_path / "none.yaml"
-    ended = subprocess.run(
-        [Path(sys.executable).parent / "hublet-router", "run", table, "--listen-port", "0",
-         "--set", f"confdir={confdir()}"],
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+    words = "run", table, "--listen-port", "0", "--set", f"confdir={confdir()}"
+    ended = forked.run("hublet-router", *words)
     assert ended.returncode == 2
     assert "none.yaml" in ended.stderr + ended.stdout

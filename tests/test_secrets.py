@@ -1,11 +1,8 @@
 """A secret is planted wherever a credential can stand, and looked for in all that is said."""
 
 import json
-import os
 import re
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +12,7 @@ from mitmproxy.io import FlowWriter
 from mitmproxy.net.http import http1
 from mitmproxy.test import tflow
 
+from forked import Forked
 from harness import Client, confdir, free_port, request, wait_for
 from hublet_router.cli.commands import command_line
 from hublet_router.core.findings import findings
@@ -74,17 +72,14 @@ def output(tmp_path: Path) -> dict[str, str]:
     candidate = tmp_path / "candidate.yaml"
     candidate.write_text(text.partition("\nexamples:")[0].replace("default: na1", "default: eu1"))
     command: list[str | Path] = [
-        Path(sys.executable).parent / "hublet-router", "run", "--listen-port", str(port),
+        "hublet-router", "run", "--listen-port", str(port),
         "--set", f"hublets={table}", "--set", "hublet_demo=true", "--set", f"hublet_log={log}",
         "--set", f"hublet_metrics=:{metrics}", "--set", "termlog_verbosity=debug",
         "--set", f"hublet_shadow={candidate}", "--set", f"confdir={confdir()}",
     ]  # fmt: skip
     said = tmp_path / "said"
     answers = []
-    with said.open("w") as to:
-        process = subprocess.Popen(
-            command, stdout=to, stderr=to, env={**os.environ, "PYTHONUNBUFFERED": "1"}
-        )
+    process = Forked(*command, stdout=said)
     try:
         wait_for(
             lambda: (

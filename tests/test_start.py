@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import forked
 from harness import Client, bearer, confdir, free_port, wait_for
 
 ROOT = Path(__file__).parents[1]
@@ -30,16 +31,16 @@ def start(
 ) -> subprocess.CompletedProcess[str]:
     """Run a tool that must end by itself, on a terminal: mitmproxy wants one."""
     command: list[str | Path] = [
-        BIN / tool, "-s", script, "--listen-host", "127.0.0.1", "--listen-port", str(free_port()),
+        tool, "-s", script, "--listen-host", "127.0.0.1", "--listen-port", str(free_port()),
         *([] if home else ["--set", f"confdir={confdir()}"]), *arguments,
     ]  # fmt: skip
     if tool == "mitmweb":
         command += ["--no-web-open-browser", "--web-port", str(free_port())]
     here, there = pty.openpty()
     try:
-        return subprocess.run(
-            command, stdin=there, stdout=there if tool == "mitmproxy" else subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True, timeout=60, cwd=cwd, check=False,
+        terminal = os.ttyname(there)
+        return forked.run(
+            *command, stdin=terminal, stdout=terminal if tool == "mitmproxy" else "", cwd=cwd,
             env={**os.environ, "TERM": "xterm", **({"HOME": home} if home else {})},
         )  # fmt: skip
     finally:

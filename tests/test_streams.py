@@ -3,14 +3,13 @@
 import asyncio
 import hashlib
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from mitmproxy import http
 
+from forked import Forked
 from harness import (
     Answer,
     Client,
@@ -39,15 +38,14 @@ class Mitmdump:
         self.port = free_port()
         self.log = stage.folder / f"log-{self.port}"
         command: list[str | Path] = [
-            Path(sys.executable).parent / "mitmdump", "-s", ROOT / "addon" / "router.py",
+            "mitmdump", "-s", ROOT / "addon" / "router.py",
             "--mode", "reverse:https://unrouted.invalid", "--set", "flow_detail=0",
             "--listen-host", "127.0.0.1", "--listen-port", str(self.port),
             "--set", f"hublets={stage.folder / 'hublets.yaml'}",
             "--set", f"confdir={confdir()}",
             "--set", f"ssl_verify_upstream_trusted_ca={authority()}", *arguments,
         ]  # fmt: skip
-        with self.log.open("w") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        self.process = Forked(*command, stdout=self.log)
         wait_for(self.routes)
 
     def routes(self) -> bool:
