@@ -8,6 +8,8 @@ import pytest
 from hypothesis import settings
 
 from harness import Stage
+from hublet_router.proxy import live_table
+from hublet_router.proxy.observe import log_file
 
 # The same examples in each run: a commit does not fail for what another one would have passed.
 # `--hypothesis-profile=default` looks for new ones.
@@ -17,6 +19,15 @@ settings.register_profile("long", derandomize=False, deadline=None)
 settings.load_profile("same")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _short_intervals() -> Iterator[None]:
+    """What a proxy in this process looks at now and then, it looks at often: tests wait for it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(live_table, "INTERVAL", 0.1)
+        patch.setattr(log_file, "WRITE_INTERVAL", 0.05)
+        yield
+
+
 @pytest.fixture
 def taken() -> Iterator[int]:
     """A port that is taken."""
@@ -24,6 +35,22 @@ def taken() -> Iterator[int]:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         yield listener.getsockname()[1]
+
+
+@pytest.fixture
+def never_accepts() -> Iterator[int]:
+    """A port whose queue is full: Linux drops what would open another connection."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        address = listener.getsockname()
+        waiting = [socket.socket() for _ in range(4)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(address)
+        yield address[1]
+        for one in waiting:
+            one.close()
 
 
 @pytest.fixture

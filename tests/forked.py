@@ -33,6 +33,8 @@ class Forked:
     ) -> None:
         """Start it; without a file of its own, stderr goes where stdout goes."""
         self.words = [str(it) for it in words]
+        for file in filter(None, (stdout, stderr)):
+            file.write_bytes(b"")  # a test may look into it at once
         streams = stdin, str(stdout), str(stderr or stdout)
         arguments = self.words, streams, str(cwd or Path.cwd()), dict(env or os.environ)
         self._process = _FORKS.Process(target=_main, args=arguments)

@@ -428,6 +428,14 @@ def free_port() -> int:
     return port
 
 
+def is_listening(port: int) -> bool:
+    try:
+        Client(port).socket.close()
+    except OSError:
+        return False
+    return True
+
+
 def wait_for(condition: Callable[[], object], seconds: int = SECONDS) -> None:
     """Wait until something is so; fail when it takes too long."""
     waiting = threading.Event()

@@ -20,7 +20,7 @@ from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Request, TextMessage
 
 from forked import Forked
-from harness import Client, Stage, bearer, confdir, free_port, read_request, wait_for
+from harness import Client, Stage, bearer, confdir, free_port, is_listening, read_request, wait_for
 from hublet_router.proxy.engine import drain
 from hublet_router.proxy.engine.drain import CUT, Drain
 from system_programs import needed
@@ -248,7 +248,7 @@ def test_a_restart_of_one_of_two_routers_loses_no_request_of_four_clients(
     haproxy = subprocess.Popen([needed("haproxy"), "-q", "-f", file], stderr=subprocess.DEVNULL)
     callers: list[Caller] = []
     try:
-        wait_for(lambda: is_open(front))
+        wait_for(lambda: is_listening(front))
         callers += [Caller(front) for _ in range(4)]
         wait_for(lambda: all(it.answered > 10 for it in callers))
         one.process.terminate()
@@ -266,14 +266,6 @@ def test_a_restart_of_one_of_two_routers_loses_no_request_of_four_clients(
         one.kill()
         two.kill()
     assert [it.lost for it in callers] == [[]] * 4
-
-
-def is_open(port: int) -> bool:
-    try:
-        Client(port).socket.close()
-    except OSError:
-        return False
-    return True
 
 
 # in one process with the test

@@ -13,7 +13,7 @@ from mitmproxy.exceptions import OptionsError
 from harness import SECONDS, Stage, bearer, request, wait_for
 from hublet_router.core.table import Table
 from hublet_router.proxy import live_table
-from hublet_router.proxy.live_table import INTERVAL, LiveTable
+from hublet_router.proxy.live_table import LiveTable
 
 MINIMAL = (
     "domains: [api.test]\nhublets: {na1: {upstream: 'https://na1.test'}}\ndefault: na1\n"
@@ -308,7 +308,7 @@ def test_watch_without_a_table_waits_for_one(tmp_path: Path) -> None:
     async def run() -> None:
         live = LiveTable(accept)
         live.start_watching()
-        await asyncio.sleep(INTERVAL * 1.5)
+        await asyncio.sleep(live_table.INTERVAL * 1.5)
         live.reload_soon(tmp_path / "hublets.yaml")
         while not live.bad:
             await asyncio.sleep(0.02)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import forked
-from harness import Client, bearer, confdir, free_port, wait_for
+from harness import Client, bearer, confdir, free_port, is_listening, wait_for
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "addon" / "router.py"
@@ -153,7 +153,7 @@ def test_it_routes_from_any_directory(tmp_path: Path, command: list[str | Path])
         cwd=table.parent, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     try:
-        wait_for(lambda: process.poll() is not None or is_open(port))
+        wait_for(lambda: process.poll() is not None or is_listening(port))
         with Client(port) as client:
             answer = client.get("/a", bearer("eu1"))
         assert answer.status == 200
@@ -168,11 +168,3 @@ def test_the_default_table_is_found_beside_the_checkout(tmp_path: Path) -> None:
     ended = start("mitmdump", "--options", cwd=tmp_path)
     assert ended.returncode == 0
     assert "cannot be read" not in said(ended)
-
-
-def is_open(port: int) -> bool:
-    try:
-        Client(port).socket.close()
-    except OSError:
-        return False
-    return True

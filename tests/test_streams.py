@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -325,22 +324,6 @@ def test_a_stream_that_another_addon_asks_for_is_decided_too(
         assert client.get("/", bearer("zz9")).problem["reason"] == "unknown-hublet"
         assert client.get("/", bearer("na1")).hublet == "na1"
     assert "crashed" not in caplog.text
-
-
-@pytest.fixture
-def never_accepts() -> Iterator[int]:
-    """A port whose queue is full: Linux drops what would open another connection."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        address = listener.getsockname()
-        waiting = [socket.socket() for _ in range(4)]
-        for one in waiting:
-            one.setblocking(False)
-            one.connect_ex(address)
-        yield address[1]
-        for one in waiting:
-            one.close()
 
 
 def test_an_upload_waits_with_its_client_while_its_region_does_not_accept(

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator
 from http.client import IncompleteRead
 
 import pytest
@@ -31,22 +30,6 @@ def start(stage: Stage, *certified: str) -> tuple[Upstream, UpstreamGuard]:
     router = HubletRouter()
     stage.proxy(addon=router, hublet_connect_timeout=1)
     return eu1, router.upstream_guard
-
-
-@pytest.fixture
-def never_accepts() -> Iterator[int]:
-    """A port whose queue is full: Linux drops what would open another connection."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        address = listener.getsockname()
-        waiting = [socket.socket() for _ in range(4)]
-        for one in waiting:
-            one.setblocking(False)
-            one.connect_ex(address)
-        yield address[1]
-        for one in waiting:
-            one.close()
 
 
 def test_an_upstream_that_never_accepts_is_a_504_in_time(stage: Stage, never_accepts: int) -> None:

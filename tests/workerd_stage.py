@@ -1,7 +1,5 @@
 """workerd with the exported Worker, as `export worker` writes it, before the stage's upstreams."""
 
-import contextlib
-import socket
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -10,7 +8,7 @@ from typing import Self
 
 import pytest
 
-from harness import SECONDS, authority, free_port, wait_for
+from harness import SECONDS, authority, free_port, is_listening, wait_for
 from hublet_router.core.table import Table
 from hublet_router.export.bundle import write
 from hublet_router.export.worker import bundle
@@ -40,9 +38,7 @@ class Workerd:
     def _is_listening(self) -> bool:
         if self.process.poll() is not None:
             raise AssertionError(self.log.read_text())
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
-            return True
-        return False
+        return is_listening(self.port)
 
     @property
     def lines(self) -> list[str]:
