@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,7 +14,7 @@ from typing import Self
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from harness import SECONDS, Stage, authority, certificates, free_port, wait_for
+from harness import SECONDS, Stage, authority, certificates, free_port, is_listening, wait_for
 from hublet_router.agent.connection import Connection
 from hublet_router.agent.spoa import Agent
 from hublet_router.export.bundle import write
@@ -163,12 +162,10 @@ class HAProxy(Process):
 
 
 def _listening[P: Process](process: P, port: int) -> P:
-    def is_listening() -> bool:
+    def is_ready() -> bool:
         if process.process.poll() is not None:
             raise AssertionError(process.stop())
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return True
-        return False
+        return is_listening(port)
 
-    wait_for(is_listening)
+    wait_for(is_ready)
     return process

@@ -13,7 +13,7 @@ from hublet_router.tablefile import loads
 from system_programs import needed
 from test_growth import PIECES, SHAPES
 
-BRIEF = 0.5  # seconds
+BRIEF = 0.25  # seconds
 
 
 @pytest.fixture(scope="module")

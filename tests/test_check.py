@@ -11,10 +11,9 @@ from mitmproxy.test import tflow
 
 from flows.record import FOLDER, MISDIRECTED
 from hublet_router.cli.commands import command_line
-from hublet_router.tablefile import load
+from shipped_table import SHIPPED
 
 ROOT = Path(__file__).parents[1]
-SHIPPED = load(ROOT / "hublets.yaml")
 SOUND = (
     f"sound: 3 Hublets, {len(SHIPPED.rules)} credential rules,"
     f" {len(SHIPPED.examples)} examples, table 0123456789ab"

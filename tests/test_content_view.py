@@ -12,10 +12,8 @@ from hublet_router.core.decision import Decision, Reason, route
 from hublet_router.core.table import Table
 from hublet_router.proxy.content_view import NO_TABLE, HubletView
 from hublet_router.proxy.routing.annotate import annotate
-from hublet_router.tablefile import load
-from ui import ROOT
+from shipped_table import SHIPPED
 
-SHIPPED = load(ROOT / "hublets.yaml")
 SECRET = "pat-eu1-00000000-0000-0000-0000-000000000000"
 
 

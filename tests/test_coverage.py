@@ -3,7 +3,6 @@
 import json
 from dataclasses import replace
 from itertools import combinations
-from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -12,10 +11,10 @@ from hublet_router.analysis.coverage import MAX_KINDS, Coverage
 from hublet_router.core.decision import Reason
 from hublet_router.core.findings import MAX_CREDENTIAL
 from hublet_router.core.request import Request
-from hublet_router.tablefile import load, loads
+from hublet_router.tablefile import loads
+from shipped_table import SHIPPED
 from synthetic import UUID, access_token, api_key, private_app_token
 
-SHIPPED = load(Path(__file__).parents[1] / "hublets.yaml")
 HOSTS = ("api.hubapi.com",)
 SECRET = "c0ffee5ec2e7"
 LONG = f"{SECRET}zqzqzq"

@@ -11,20 +11,19 @@ from threading import Thread
 
 import pytest
 
-from flows.record import SHIPPED
 from hublet_router.cli.curl import request
 from hublet_router.cli.curl_words import CurlError, requests
 from hublet_router.core.judge import decide
 from hublet_router.core.request import MAX_BODY, Request
 from hublet_router.core.table import Table
 from hublet_router.flows.raw import read_request
-from hublet_router.tablefile import load, loads
+from hublet_router.tablefile import loads
+from shipped_table import SHIPPED as TABLE
 from synthetic import private_app_token
 
 SECRET = "c0ffee5ec2e7"
 BODY = Path("body")  # in the working directory of each test
 FIELDS = Path("fields")
-TABLE = load(SHIPPED)
 PAT = private_app_token("eu1")
 
 

@@ -10,7 +10,6 @@ import pytest
 from harness import Behaviour, Client, Stage, bearer, request, wait_for
 from hublet_router.proxy.engine.error_pages import _SEAMS
 from test_http2 import Http2Client, token
-from test_streams import never_accepts as never_accepts  # noqa: PLC0414  # a fixture
 
 API = "api.hubapi.com"
 

@@ -15,12 +15,11 @@ from hublet_router.analysis.masking import mask_request
 from hublet_router.cli.commands import command_line
 from hublet_router.core.judge import decide
 from hublet_router.flows.requests import request_with_body
-from hublet_router.tablefile import load
+from shipped_table import SHIPPED
 from synthetic import UUID, access_token, api_key, personal_access_key, private_app_token
 from test_har import PRODUCERS, with_request
 
 ROOT = Path(__file__).parents[1]
-SHIPPED = load(ROOT / "hublets.yaml")
 RECORDING = ROOT / "tests" / "flows" / "regular.mitm"
 SECRET = "c0ffee5ec2e7"
 API = "https://api.hubapi.com"

@@ -13,10 +13,9 @@ import pytest
 from hublet_router import core
 from hublet_router.core.judge import decide
 from hublet_router.core.request import Request
-from hublet_router.tablefile import load
+from shipped_table import SHIPPED as TABLE
 from synthetic import api_key, base64url, bytes_field, varint_field
 
-TABLE = load(Path(__file__).parent.parent / "hublets.yaml")
 CORE = str(Path(core.__file__).parent)
 API, KIB = "api.hubapi.com", 1024
 ONCE = 20_000

@@ -7,14 +7,12 @@ from typing import Any
 import pytest
 from mitmproxy.http import HTTPFlow
 
-from flows.record import SHIPPED
 from hublet_router.core.judge import decide
 from hublet_router.flows.har import ENTRY, entry_flow, har_flows
 from hublet_router.flows.requests import request_with_body
-from hublet_router.tablefile import load
+from shipped_table import SHIPPED as TABLE
 from synthetic import access_token, api_key, personal_access_key, private_app_token
 
-TABLE = load(SHIPPED)
 API = "https://api.hubapi.com"
 PAT, KEY = private_app_token("eu1"), api_key("eu1")
 BEARER = f"Bearer {PAT}"

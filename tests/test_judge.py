@@ -1,4 +1,3 @@
-import pathlib
 import re
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -17,7 +16,8 @@ from hublet_router.core.places import Path, Query
 from hublet_router.core.readers import Account, Protobuf
 from hublet_router.core.request import Request
 from hublet_router.core.table import Accounts, Move, Policy, Table, Upstream
-from hublet_router.tablefile import load, loads
+from hublet_router.tablefile import loads
+from shipped_table import SHIPPED
 from synthetic import (
     UUID,
     access_token,
@@ -29,8 +29,6 @@ from synthetic import (
     private_app_token,
     varint_field,
 )
-
-SHIPPED = load(pathlib.Path(__file__).parent.parent / "hublets.yaml")
 
 HUBLETS = """
 hublets:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import permutations, product
-from pathlib import Path
 from typing import Any, cast
 from urllib.parse import parse_qsl
 
@@ -35,7 +34,8 @@ from hublet_router.core.request import Request
 from hublet_router.core.table import Accounts, Move, Policy, Table, Upstream, account_id
 from hublet_router.flows.requests import request_head
 from hublet_router.regex_bounds.graph import literal_start
-from hublet_router.tablefile import load, loads
+from hublet_router.tablefile import loads
+from shipped_table import SHIPPED
 from synthetic import (
     access_token,
     access_token_message,
@@ -107,7 +107,6 @@ credentials:
 {RULES}""".encode()
 )
 # In it nothing but field 9 can make an access token name a Hublet.
-SHIPPED = load(Path(__file__).parent.parent / "hublets.yaml")
 FIRST_WINS = replace(TABLE, policy=replace(TABLE.policy, conflict="first"))
 CLIENT = tflow.tclient_conn()
 CLIENT.sni = None

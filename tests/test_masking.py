@@ -4,7 +4,6 @@ import json
 import re
 import string
 from base64 import b64encode
-from pathlib import Path as File
 from urllib.parse import quote
 
 import pytest
@@ -34,10 +33,9 @@ from hublet_router.core.request import Request
 from hublet_router.core.table import Upstream
 from hublet_router.proxy.observe.decision_log import line
 from hublet_router.proxy.routing.annotate import Decided
-from hublet_router.tablefile import load
+from shipped_table import SHIPPED
 from synthetic import UUID, access_token, base64url, private_app_token
 
-SHIPPED = load(File(__file__).parents[1] / "hublets.yaml")
 KNOWN = known_words(SHIPPED)
 HOSTS = ("api.hubapi.com",)
 

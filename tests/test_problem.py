@@ -1,15 +1,12 @@
 """The answer to a refused request."""
 
 import json
-from pathlib import Path
 
 import pytest
 
 from hublet_router.core.decision import Reason, refuse
 from hublet_router.core.problem import problem
-from hublet_router.tablefile import load
-
-SHIPPED = load(Path(__file__).parents[1] / "hublets.yaml")
+from shipped_table import SHIPPED
 
 STATUSES = {
     Reason.LEGACY: 401,

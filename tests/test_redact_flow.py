@@ -28,7 +28,7 @@ from hublet_router.core.request import MAX_BODY
 from hublet_router.core.table import Table
 from hublet_router.flows.requests import request_with_body
 from hublet_router.redaction.redact_flow import FlowRedactor
-from hublet_router.tablefile import load
+from shipped_table import SHIPPED as TABLE
 from synthetic import (
     access_token,
     api_key,
@@ -39,7 +39,6 @@ from synthetic import (
 )
 from test_pseudonyms import runs
 
-TABLE = load(Path(__file__).parents[1] / "hublets.yaml")
 KEY = bytes(32)
 FORM = b"grant_type=refresh_token&refresh_token=eu1-"
 

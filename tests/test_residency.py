@@ -7,11 +7,9 @@ import pytest
 
 from hublet_router import Request, Table
 from hublet_router.analysis.residency import Residency
-from hublet_router.tablefile import load
+from shipped_table import SHIPPED
 from synthetic import access_token, api_key, private_app_token
-from ui import ROOT
 
-SHIPPED = load(ROOT / "hublets.yaml")
 URL = "https://api.hubapi.com/crm/v3/objects/contacts"
 EU, NA, UNLISTED = (f"Bearer {private_app_token(name)}" for name in ("eu1", "na1", "zz9"))
 NAMES_NONE = f"Bearer {access_token(None)}"

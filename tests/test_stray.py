@@ -1,5 +1,4 @@
 import base64
-import pathlib
 import re
 from dataclasses import replace
 
@@ -10,10 +9,9 @@ from hublet_router.core.places import Host, Query
 from hublet_router.core.readers import Base64, Regex
 from hublet_router.core.request import Request
 from hublet_router.core.stray import find_stray
-from hublet_router.tablefile import load
+from shipped_table import SHIPPED as TABLE
 from synthetic import access_token, api_key, personal_access_key, private_app_token
 
-TABLE = load(pathlib.Path(__file__).parent.parent / "hublets.yaml")
 KEY, PAT, TOKEN = api_key("eu1"), private_app_token("eu1"), access_token("eu1")
 PAT_RULE = next(rule for rule in TABLE.rules if rule.name == "private-app-token")
 REFRESH = "/localdevauth/v1/auth/refresh"

@@ -7,7 +7,6 @@ import base64
 import json
 from collections.abc import Callable
 from itertools import product
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
@@ -19,7 +18,8 @@ from hypothesis import strategies as st
 from hublet_router.core.decision import Action, Reason
 from hublet_router.core.judge import decide
 from hublet_router.core.request import Request
-from hublet_router.tablefile import load, loads
+from hublet_router.tablefile import loads
+from shipped_table import SHIPPED
 from synthetic import (
     access_token,
     api_key,
@@ -29,7 +29,6 @@ from synthetic import (
 )
 from test_laws import API, DEFAULT, HUBLETS, examples, one_of_each
 
-SHIPPED = load(Path(__file__).parent.parent / "hublets.yaml")
 FORM, REFRESH, CONTACTS = "/oauth/v1/token", "/localdevauth/v1/auth/refresh", "/crm/v3/contacts"
 URLENCODED, JSON = "application/x-www-form-urlencoded", "application/json; charset=utf-8"
 

@@ -15,12 +15,11 @@ from harness import SECONDS, free_port, wait_for
 from hublet_router.core.judge import decide
 from hublet_router.proxy.engine.web_focus import NOT_YOURS
 from hublet_router.proxy.routing.annotate import annotate
-from hublet_router.tablefile import load
+from shipped_table import SHIPPED as TABLE
 from system_programs import needed
 from ui import FILTERS, MANUAL, ROOT, demo_table, recipe
 
 PICTURE = ROOT / "tests" / "pictures" / "mitmweb.png"
-TABLE = load(ROOT / "hublets.yaml")
 EXAMPLES = TABLE.examples
 
 

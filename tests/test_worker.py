@@ -4,16 +4,15 @@ import json
 import re
 import tomllib
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from hublet_router.core.table import Move, Table
 from hublet_router.export.bundle import Bundle, ExportError
 from hublet_router.export.worker import MAX_MOVED, bundle, limits
-from hublet_router.tablefile import load, loads
+from hublet_router.tablefile import loads
+from shipped_table import SHIPPED
 
-SHIPPED = load(Path(__file__).parents[1] / "hublets.yaml")
 TABLE = """
 domains: [api.example.com, "*.eu.example.com"]
 hublets:
