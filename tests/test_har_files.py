@@ -104,10 +104,10 @@ def test_a_har_file_gets_its_decisions(tmp_path: Path) -> None:
 def test_a_client_replay_of_a_har_file_goes_where_its_credentials_say(
     tool: str, stage: Stage, tmp_path: Path
 ) -> None:
-    """`hublet-router run` replays also what mitmproxy reads and refuses before any script."""
+    """`hublet-router run` replays also what mitmproxy reads, and refuses, before any script."""
     table = stage.table(shipped_table(stage))
     path = tmp_path / "x.har"
-    more = [PRODUCERS["Safari"][0]] if tool == "run" else []
+    more = [PRODUCERS["Insomnia"][0]] if tool == "run" else []
     path.write_bytes(har(of_http2("eu1"), of_http2("na1"), *more))
     starts = ["hublet-router", "run"] if tool == "run" else ["mitmdump", *routed_by(table)[:2]]
     process = forked.run(
@@ -119,3 +119,19 @@ def test_a_client_replay_of_a_har_file_goes_where_its_credentials_say(
     assert arrived == {"eu1": 1 + len(more), "na1": 1}
     host = b"\r\nHost: api.hubapi.com\r\n"
     assert all(host in raw for it in stage.upstreams.values() for raw in it.requests)
+
+
+def test_a_server_replay_of_a_har_file_answers_for_the_hublet(stage: Stage, tmp_path: Path) -> None:
+    """The port is that of the upstream by then."""
+    stage.table(shipped_table(stage))
+    recording = tmp_path / "x.har"
+    entry = of_http2("eu1")
+    entry["request"]["queryString"] = [{"name": "page", "value": "2"}]  # in this list alone
+    recording.write_bytes(har({**entry, "response": {**COMPLETE["response"], "status": 418}}))
+    stage.proxy(server_replay=[str(recording)], server_replay_ignore_port=True)
+    token = f"Authorization: Bearer {private_app_token('eu1')}"
+    target = COMPLETE["request"]["url"].partition(".com")[2] + "?page=2"
+    for path, status in {target: 418, "/other": 200}.items():
+        with stage.client() as client:
+            assert client.get(path, token).status == status
+    assert stage.arrivals()["eu1"] == 1

@@ -45,6 +45,8 @@ def run(arguments: Sequence[str]) -> int:
     """Run mitmdump with the addon; the user's options win over ours."""
     from mitmproxy.tools.main import mitmdump  # noqa: PLC0415  # half a second, for this alone
 
+    from ..proxy.engine.har_files import install  # noqa: PLC0415
+
     if {"-h", "--help"} & {*arguments}:
         print(help_text(), flush=True)
         try:
@@ -56,6 +58,7 @@ def run(arguments: Sequence[str]) -> int:
     except ValueError as error:
         print(f"hublet-router run: {error}", file=sys.stderr)
         return 2
+    install()
     ours = ["-s", str(script()), *defaults(_OPTIONS, arguments)]
     if not any(_NO_MODE.fullmatch(word) for word in arguments):
         ours += ["--mode", UNROUTED]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mitmproxy import ctx, flow
 from mitmproxy.exceptions import FlowReadException
-from mitmproxy.io import FlowReader
+from mitmproxy.io import FlowReader, read_flows_from_paths
 
 from ...flows.har import har_flows
 from ...flows.har_entries import HarError
@@ -46,17 +46,26 @@ class HarFiles:
     name = "hublet-router-har"
 
     def load(self, _loader: object) -> None:
-        """Read what is to be replayed again: `ClientPlayback` has read it before any script."""
+        """Read what is to be replayed again: mitmproxy's playbacks have read it before any script.
+
+        A file that they refuse has ended the process before that, unless `install` came first.
+        """
         install()
-        replayed = ctx.options.client_replay if "client_replay" in ctx.options else ()
-        if any(map(_is_har, replayed)):
-            ctx.master.commands.call("replay.client.stop")
-            for path in replayed:
-                ctx.master.commands.call("replay.client.file", path)
+        for side in ("client", "server"):
+            _read_again(side)
 
     def done(self) -> None:
         """Leave mitmproxy as it was."""
         FlowReader.stream = _plain_stream  # type: ignore[method-assign]
+
+
+def _read_again(side: str) -> None:
+    """Give a playback the flows of its files, if one of them is HAR."""
+    option = f"{side}_replay"  # which mitmproxy's console and mitmweb have, too
+    paths = getattr(ctx.options, option) if option in ctx.options else ()
+    if any(map(_is_har, paths)):
+        ctx.master.commands.call(f"replay.{side}.stop")
+        ctx.master.commands.call(f"replay.{side}", read_flows_from_paths(paths))
 
 
 def _is_har(path: str) -> bool:
