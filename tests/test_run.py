@@ -61,16 +61,10 @@ def test_the_table_comes_first(passed_on: list[str], words: list[str], passed: l
         ["--mode=regular"],
         ["-m", "regular"],
         ["-mregular"],
-        ["-nr", "flows"],
-        ["-r", "flows"],
-        ["--rfile", "flows"],
-        ["--no-server"],
     ],
     ids=" ".join,
 )
-def test_run_takes_the_mode_of_its_user_and_none_to_read_a_file(
-    passed_on: list[str], words: list[str]
-) -> None:
+def test_run_takes_the_mode_of_its_user(passed_on: list[str], words: list[str]) -> None:
     run.run(words)
     assert "reverse:https://unrouted.invalid" not in passed_on
     assert passed_on[-len(words) :] == words

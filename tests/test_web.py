@@ -1,9 +1,11 @@
 """`make web` in a real browser. `make readme` takes the manual's screenshot here."""
 
+import json
 import os
 import re
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from hublet_router.proxy.engine.web_focus import NOT_YOURS
 from hublet_router.proxy.routing.annotate import annotate
 from shipped_table import SHIPPED as TABLE
 from system_programs import needed
+from test_har import PRODUCERS, with_request
 from ui import FILTERS, MANUAL, ROOT, demo_table, recipe
 
 PICTURE = ROOT / "tests" / "pictures" / "mitmweb.png"
@@ -47,15 +50,21 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def page(address: str) -> Iterator[Page]:
     """A browser with all flows in the list; mitmweb renders only the rows that fit."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=needed("chromium"))
-        page = browser.new_page(viewport={"width": 1000, "height": 300 + 40 * len(EXAMPLES)})
-        page.set_default_timeout(SECONDS * 1000)
-        expect.set_options(timeout=SECONDS * 1000)
+    with browser() as page:
         page.goto(address)
         expect(rows(page)).to_have_count(len(EXAMPLES))
         yield page
-        browser.close()
+
+
+@contextmanager
+def browser() -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=needed("chromium"))
+        page = chromium.new_page(viewport={"width": 1000, "height": 300 + 40 * len(EXAMPLES)})
+        page.set_default_timeout(SECONDS * 1000)
+        expect.set_options(timeout=SECONDS * 1000)
+        yield page
+        chromium.close()
 
 
 def rows(page: Page) -> Locator:
@@ -125,3 +134,18 @@ def test_the_filters_of_the_readme_work_in_its_search_box(page: Page) -> None:
 def test_the_manual_shows_the_picture() -> None:
     assert f"](../../{PICTURE.relative_to(ROOT)})" in MANUAL
     assert PICTURE.stat().st_size < 150_000
+
+
+def test_a_har_file_that_is_opened_is_decided(address: str, tmp_path: Path) -> None:
+    """mitmproxy alone would refuse the file, and write the host of the mode into its requests."""
+    file = tmp_path / "x.har"
+    entries = [PRODUCERS["Insomnia"][0], with_request("data:x"), PRODUCERS["Chrome"][0]]
+    file.write_text(json.dumps({"log": {"entries": entries}}))
+    with browser() as page:
+        page.goto(address)
+        page.get_by_text("File", exact=True).click()
+        page.locator("input[type=file]").set_input_files(file)
+        opened = page.locator(".flow-table tbody tr").filter(has_text="eu1 ← ")
+        expect(opened).to_have_count(2)  # they take the place of those that were there
+        expect(opened.first).to_contain_text("eu1 ← api-key")
+        expect(opened.last).to_contain_text("https://api.hubapi.com/crm/v3/objects/contacts")

@@ -31,9 +31,7 @@ Exit status: 0 it was stopped; 1 it could not start; 2 an argument of ours is wr
 Arguments of mitmdump:
 """
 
-# The user's own mode; or none: where flows are read from a file in a reverse mode, mitmproxy writes
-# the mode's host over the Host of each (`Master.load_flow`).
-_NO_MODE = re.compile(r"-m.*|--mode(=.*)?|-n|--no-server|-n?r.*|--rfile(=.*)?")
+_OWN_MODE = re.compile(r"-m.*|--mode(=.*)?")
 _YAML_FILE = re.compile(r"(?![-~!(])[^=]+\.ya?ml")
 
 # Without the first, mitmdump would print each URL, and with it credentials of the query. With
@@ -60,7 +58,7 @@ def run(arguments: Sequence[str]) -> int:
         return 2
     install()
     ours = ["-s", str(script()), *defaults(_OPTIONS, arguments)]
-    if not any(_NO_MODE.fullmatch(word) for word in arguments):
+    if not any(_OWN_MODE.fullmatch(word) for word in arguments):
         ours += ["--mode", UNROUTED]
     try:
         mitmdump([*ours, *arguments])

@@ -26,6 +26,7 @@ from .engine.har_files import HarFiles
 from .engine.http1 import Http1Cures
 from .engine.http2 import Http2Cures
 from .engine.last_word import LastWord
+from .engine.loaded_flows import LoadedFlows
 from .engine.modes import Modes
 from .engine.tls import TlsCures
 from .engine.unload_guard import Standby
@@ -98,6 +99,7 @@ class HubletRouter:
             Http2Cures(),
             TlsCures(),
             HarFiles(),
+            LoadedFlows(),
             Standby(),
             GivenOptions(),  # after all that a given option can configure
             Dispatch(),
