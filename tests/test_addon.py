@@ -809,8 +809,10 @@ def test_sighup_is_handled_except_in_the_console(is_console: bool) -> None:
         with taddons.context() as context:
             if is_console:
                 vars(context.master)["view"] = object()
-            context.master.addons.add(HubletRouter())
-            return asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
+            context.master.addons.add(router := HubletRouter())
+            is_handled = asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
+            context.master.addons.remove(router)  # and its filter of the log
+            return is_handled
 
     assert asyncio.run(run()) is not is_console
 

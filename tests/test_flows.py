@@ -245,7 +245,8 @@ def test_a_client_replay_goes_where_its_credentials_say_and_not_where_it_went_th
     then = stage.upstream("then")  # no Hublet of the table
     aimed = aimed_at(then, file, stage.folder / "aimed.mitm")
     stage.proxy(mode=mode, client_replay=[str(aimed)], keep_host_header=False)
-    wait_for(lambda: len(stage.seen.flows) == len(read(file)))
+    count = len(read(file))
+    wait_for(lambda: len(stage.seen.ended) == count)
     assert_replayed(file, stage.seen.flows, stage)
     assert then.connections == []
     assert stage.master
