@@ -12,7 +12,7 @@ from hublet_router.core.decision import Decision
 from hublet_router.core.judge import decide
 from hublet_router.flows.files import read_flows
 from hublet_router.flows.requests import request_with_body
-from hublet_router.tablefile import load
+from shipped_table import SHIPPED
 from test_files import HAR
 from test_redact_flow import flow
 
@@ -33,7 +33,7 @@ def redact(*words: object) -> int:
 
 
 def decisions(path: Path) -> list[Decision]:
-    return [decide(load(TABLE), request_with_body(it)) for it in read_flows([path])]
+    return [decide(SHIPPED, request_with_body(it)) for it in read_flows([path])]
 
 
 def test_a_copy_with_the_same_decisions_and_other_credentials(
