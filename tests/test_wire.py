@@ -40,3 +40,18 @@ def test_a_form_that_was_read_for_its_credential_arrives_as_it_was_sent(stage: S
     with stage.client() as client:
         assert client.send(raw).hublet == "eu1"
     assert eu1.only == raw
+
+
+def test_an_ipv6_address_is_a_domain_in_any_spelling(stage: Stage) -> None:
+    stage.upstream("na1")
+    eu1 = stage.upstream("eu1")
+    stage.table(stage.table_text(domains='["[2001:db8::1]"]'))
+    stage.proxy()
+    hosts = ["[2001:db8::1]", "[2001:DB8:0:0::1]:8443"]
+    for host in hosts:
+        with stage.client() as client:
+            assert client.get("/a", bearer("eu1"), host=host).hublet == "eu1"
+    assert eu1.requests == [request("GET", "/a", bearer("eu1"), host=host) for host in hosts]
+    with stage.client() as client:
+        refused = client.get("/a", bearer("eu1"), host="[2001:db8::2]")
+    assert refused.problem["reason"] == "foreign-host"
