@@ -337,14 +337,6 @@ def test_the_header(
     assert [name for name, _ in seen.headers] == names
 
 
-def test_cookies_that_stand_only_in_their_list() -> None:
-    cookies = named(("a", "1"), ("b", "2"))
-    alone = flow_of(with_request(cookies=cookies))
-    assert alone.request.headers["cookie"] == "a=1; b=2"
-    both = flow_of(with_request(cookies=cookies, headers=named(("Cookie", "a=3"))))
-    assert both.request.headers.get_all("cookie") == ["a=3"]
-
-
 @pytest.mark.parametrize(
     ("given", "version"),
     [
@@ -356,52 +348,6 @@ def test_cookies_that_stand_only_in_their_list() -> None:
 )
 def test_versions_are_spelled_as_mitmproxy_does(given: object, version: str) -> None:
     assert flow_of(with_request(httpVersion=given)).request.http_version == version
-
-
-@pytest.mark.parametrize(
-    ("request_", "body", "length"),
-    [
-        ({}, b"", None),
-        ({"postData": None, "bodySize": -1}, b"", None),
-        ({"postData": {"text": "a=ü"}}, b"a=\xc3\xbc", "4"),
-        ({"postData": {"text": "YWI=", "encoding": "base64"}}, b"ab", "2"),
-        ({"postData": {"mimeType": FORM, "params": named(("a", "b c"), ("d", None))}},
-         b"a=b%20c&d=", "10"),
-        ({"postData": {"text": "x", "params": named(("a", "b"))}}, b"x", "1"),
-        ({"postData": {"text": "x"}, "headers": named(("Content-Length", "900"))}, b"x", "1"),
-        ({"postData": "a=b"}, b"a=b", "3"),
-        ({"postData": {"mimeType": "application/json", "text": {"a": [1]}}}, b'{"a": [1]}', "10"),
-        ({"postData": [1]}, b"[1]", "3"),
-        ({"bodySize": 12}, None, None),
-        ({"postData": {"mimeType": FORM, "text": ""}, "bodySize": 12}, None, None),
-        ({"headers": named(("content-length", "12"))}, None, "12"),
-        ({"method": "GET", "bodySize": 12}, b"", None),
-        ({"method": "GET", "headers": named(("content-length", "12"))}, None, "12"),
-    ],
-    ids=["none", "null", "text", "base64", "only a list", "both", "another length", "a text alone",
-         "a document", "a list alone", "not recorded",
-         "emptied", "by its header", "of a GET", "of a GET by its header"],
-)  # fmt: skip
-def test_the_body(request_: dict[str, Any], body: bytes | None, length: str | None) -> None:
-    flow = flow_of(with_request(**{"method": "POST", **request_}))
-    assert flow.request.raw_content == body
-    assert flow.request.headers.get("content-length") == length
-
-
-def test_a_list_of_parts_is_a_multipart_body() -> None:
-    kind = "multipart/form-data; boundary=xyz"
-    posted = {"mimeType": kind, "params": named(("a", "1"))}
-    flow = flow_of(with_request(method="POST", postData=posted))
-    assert flow.request.headers["content-type"] == kind
-    assert flow.request.multipart_form.items(multi=True) == [(b"a", b"1")]
-
-
-def test_a_compressed_body_stays_marked_as_one() -> None:
-    """Else the router would read what it refuses on the wire."""
-    headers = named(("Content-Encoding", "gzip"), ("content-type", FORM))
-    posted = {"text": f"refresh_token={KEY}"}
-    flow = flow_of(with_request(f"{API}/oauth/v1/token", "POST", headers=headers, postData=posted))
-    assert decide(TABLE, request_with_body(flow)).summary == "refused: unreadable (refresh-token)"
 
 
 @pytest.mark.parametrize(
@@ -548,3 +494,11 @@ def test_a_file_that_a_browser_has_sanitised_is_reported(
     assert [it.partition(":")[0] for it in said] == [
         "no entry has an Authorization or a Cookie"
     ] * is_said
+
+
+def test_a_compressed_body_stays_marked_as_one() -> None:
+    """Else the router would read what it refuses on the wire."""
+    headers = named(("Content-Encoding", "gzip"), ("content-type", FORM))
+    posted = {"text": f"refresh_token={KEY}"}
+    flow = flow_of(with_request(f"{API}/oauth/v1/token", "POST", headers=headers, postData=posted))
+    assert decide(TABLE, request_with_body(flow)).summary == "refused: unreadable (refresh-token)"

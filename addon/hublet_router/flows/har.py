@@ -5,35 +5,31 @@ needs, and gives requests of HTTP/2 no host. Here only a method and a URL are ne
 """
 
 import base64
-import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, BinaryIO
-from urllib.parse import quote, unquote_plus
+from urllib.parse import unquote_plus
 
 from mitmproxy.connection import Client, Server
 from mitmproxy.http import Headers, HTTPFlow, Request, Response
 from mitmproxy.net.http import status_codes
 
 from .har_entries import read_entries
+from .har_fields import Pairs, body_of, encoded, fields_of, octets, pairs, quoted
 
 ENTRY = "har_entry"
 """The key of a flow's metadata that holds the number of its entry, from 1."""
 
-type Pairs = list[tuple[str, str]]
-type Fields = list[tuple[bytes, bytes]]
 
 _URL = re.compile(
     r"(http|ws)(s?)://(?:[^/?#]*@)?([^/?#]*)([^#]*)(?:#.*)?", re.IGNORECASE | re.DOTALL
 )
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+)(?::([0-9]{0,5}))?")
 _METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_TO_ENCODE = re.compile(r"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9._~%-]")  # what is encoded stays so
 _FORM = "application/x-www-form-urlencoded"
 _CREDENTIALS = {"authorization", "cookie"}
-_BODILESS = {"GET", "HEAD"}  # of these, producers write any size
 
 
 def har_flows(
@@ -89,11 +85,11 @@ def entry_flow(entry: Any) -> HTTPFlow | None:
         raise ValueError("its request has no method")
     host, port, authority = _host(found[3], 443 if found[2] else 80)
     started, ended = _times(entry)
-    fields = _fields(given)
-    body = _body(method, given, fields)
+    fields = fields_of(given)
+    body = body_of(method, given, fields)
     request = Request(
         host, port, method.encode(), b"https" if found[2] else b"http", b"",
-        _target(found[4], _pairs(given.get("queryString"), "query")).encode(),
+        _target(found[4], pairs(given.get("queryString"), "query")).encode(),
         _version(given.get("httpVersion")), Headers(), body, None, started, ended,
     )  # fmt: skip
     _set_fields(request, fields, authority)
@@ -126,98 +122,21 @@ def _target(written: str, listed: Pairs) -> str:
     there = {(unquote_plus(name), unquote_plus(value)) for name, value in known}
     decoded = [(unquote_plus(name), unquote_plus(value)) for name, value in listed]
     more = Counter(name for name, _ in decoded) - Counter(unquote_plus(name) for name, _ in known)
-    if missing := _encoded(
+    if missing := encoded(
         pair
         for pair, it in zip(listed, decoded, strict=True)
         if more[it[0]] and not {pair, it} & there
     ):
         written += ("&" if query else "" if written.endswith("?") else "?") + missing
-    target = re.sub("[^!-~]+", lambda blanks: _quoted(blanks[0]), written)
+    target = re.sub("[^!-~]+", lambda blanks: quoted(blanks[0]), written)
     return target if target.startswith("/") else f"/{target}"
-
-
-def _encoded(pairs: Iterable[tuple[str, str]]) -> str:
-    """Return pairs as a form has them."""
-    return "&".join("=".join([_TO_ENCODE.sub(_escape, it) for it in pair]) for pair in pairs)
-
-
-def _escape(found: re.Match[str]) -> str:
-    return _quoted(found[0])
-
-
-def _quoted(text: str) -> str:
-    return quote(text, safe="", errors="surrogatepass")
-
-
-def _pairs(given: object, what: str) -> Pairs:
-    """Return names with values: objects in most HAR, lists in Slack's, or one object."""
-    pairs = []
-    for it in given.items() if isinstance(given, dict) else given or ():  # type: ignore[attr-defined]
-        match it:
-            case {"name": str(name), **rest}:
-                value = rest.get("value")
-            case [str(name), value] | (str(name), value):
-                pass
-            case _:
-                raise ValueError(f"an item of its {what} has no name")
-        values = value if isinstance(value, list) else [value]
-        if any(isinstance(it, dict | list) for it in values):
-            raise ValueError(f"an item of its {what} has no text for its value")
-        if name:
-            pairs += [(name, "" if it is None else str(it)) for it in values]
-    return pairs
-
-
-def _fields(given: dict[str, Any]) -> Pairs:
-    """Return the header fields, with the cookies that stand only in their list."""
-    fields = [
-        (name, line)
-        for name, value in _pairs(given.get("headers"), "headers")
-        for line in re.split(r"[\r\n]+", value)  # how some producers join fields of one name
-    ]
-    cookies = _pairs(given.get("cookies"), "cookies")
-    if cookies and not any(name.lower() == "cookie" for name, _ in fields):
-        fields.append(("cookie", "; ".join(map("=".join, cookies))))
-    return fields
-
-
-def _body(method: str, given: dict[str, Any], fields: Pairs) -> bytes | None:
-    """Return the body; None where there was one that the recording lacks."""
-    posted = given.get("postData")
-    posted = posted if isinstance(posted, dict) else {"text": posted}
-    text, kind = posted.get("text"), str(posted.get("mimeType") or "")
-    if kind and not any(name.lower() == "content-type" for name, _ in fields):
-        fields.append(("content-type", kind))
-    if isinstance(text, dict | list):  # a document that was not written as text
-        text = json.dumps(text)
-    if text and isinstance(text, str):
-        if posted.get("encoding") != "base64":
-            return _bytes(text)
-        try:
-            return base64.b64decode(text)
-        except ValueError:
-            raise ValueError("its body is no base64") from None
-    if params := _pairs(posted.get("params"), "form"):
-        return _multipart(params, kind) if "multipart" in kind else _encoded(params).encode()
-    sizes = [value for name, value in fields if name.lower() == "content-length"]
-    sizes += [str(given.get("bodySize"))] if method not in _BODILESS else []
-    return None if any(it.isdecimal() and int(it) for it in sizes) else b""
-
-
-def _multipart(params: Pairs, kind: str) -> bytes:
-    boundary = kind.partition("boundary=")[2].partition(";")[0].strip(' "')
-    parts = [
-        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
-        for name, value in params
-    ]
-    return _bytes(f"{''.join(parts)}--{boundary}--\r\n")
 
 
 def _set_fields(request: Request, fields: Pairs, authority: bytes) -> None:
     """Set the header, with the host where HTTP has it, and the length that the body has here."""
     pseudo = {name.lower(): value for name, value in fields if name.startswith(":")}
-    authority = _bytes(pseudo.get(":authority", "")) or authority
-    lines = [(_bytes(name), _bytes(value)) for name, value in fields if not name.startswith(":")]
+    authority = octets(pseudo.get(":authority", "")) or authority
+    lines = [(octets(name), octets(value)) for name, value in fields if not name.startswith(":")]
     names = {name.lower() for name, _ in lines}
     if b"host" not in names:
         if request.is_http2 or request.is_http3:
@@ -253,7 +172,7 @@ def _response(given: Any, ended: float) -> Response | None:
         return None
     status, body = int(given["status"]), _content(given.get("content"))
     try:
-        lines = [(_bytes(name), _bytes(value)) for name, value in _pairs(given.get("headers"), "")]
+        lines = [(octets(name), octets(value)) for name, value in pairs(given.get("headers"), "")]
     except ValueError:
         lines = []
     reason = status_codes.RESPONSES.get(status, "").encode()
@@ -272,10 +191,6 @@ def _content(given: Any) -> bytes | None:
     if not (text and isinstance(text, str)):
         return None if isinstance(size, int) and size > 0 else b""
     try:
-        return base64.b64decode(text) if given.get("encoding") == "base64" else _bytes(text)
+        return base64.b64decode(text) if given.get("encoding") == "base64" else octets(text)
     except ValueError:
         return None
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")

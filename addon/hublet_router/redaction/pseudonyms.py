@@ -8,17 +8,16 @@ a few other drafts, and after that one that says nothing of the original at all.
 import re
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from functools import cache, lru_cache
+from functools import lru_cache
 from hashlib import shake_256
-from typing import Any
 
 from ..core.findings import MAX_CREDENTIAL
 from ..core.formats import LEN, VARINT, decode_base64, protobuf_fields, read_varint, write_varint
 from ..core.readers import Base64, Jwt, Protobuf, Reader, Regex
 from ..core.runs import MIN_RUN
 from ..core.table import Table, account_id
-from ..regex_bounds.tree import parse
 from .documents import as_number, rewritten
+from .other_text import literals, other_text
 
 MAX_UNLISTED = 5
 """Characters of a name that no Hublet of the table has: a longer one may be a piece of a secret."""
@@ -26,31 +25,8 @@ MAX_UNLISTED = 5
 MAX_DRAFTS = 8
 """Drafts of each kind: a pattern such as `[1-5]` takes only some of the characters of a kind."""
 
-_WORD = re.compile(r"[A-Za-z0-9]+|[^\x00-\x7f]+|[\x00-\x08\x0e-\x1f\x7f]+")
-_FOREIGN = "".join(map(chr, range(0xE0, 0x100)))  # letters of one byte on the wire
-_CONTROL = "".join(map(chr, range(0x0E, 0x20)))
 _PLAIN_CLAIMS = {"alg", "typ"}
-
-
-def _rotations(*alphabets: str) -> list[bytes]:
-    """Return translations, one for each byte of a key stream, that leave no character in place."""
-    tables = []
-    for step in range(256):
-        table = bytearray(range(256))
-        for letters in alphabets:
-            size = len(letters)
-            for at, letter in enumerate(letters):
-                table[ord(letter)] = ord(letters[(at + 1 + step % (size - 1)) % size])
-        tables.append(bytes(table))
-    return tables
-
-
-_LOWER, _DIGITS = "abcdefghijklmnopqrstuvwxyz", "0123456789"
-_LETTERS = _rotations(_LOWER, _LOWER.upper(), _DIGITS)
-_HEX_DIGITS = _rotations("abcdef", "ABCDEF", _DIGITS)
-_ESCAPE = re.compile("%[0-9A-Fa-f]{2}")
 _RUN = re.compile(rf"([A-Za-z0-9._~-]{{{MIN_RUN},}})")
-_HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 
 
 class Pseudonymizer:
@@ -82,25 +58,7 @@ class Pseudonymizer:
     def like(self, text: str, salt: int = 0) -> str:
         """Return other text of the same shape, in which nothing reads the same but Hublets."""
         raw = text.encode("utf-8", "surrogatepass")
-        stream = self._stream(raw, salt, len(text))
-
-        def other(found: re.Match[str]) -> str:
-            word, start = found[0], found.start()
-            if word in self._hublets:
-                return word
-            if word[0].isascii() and word[0].isprintable():
-                tables = _HEX_DIGITS if _HEX.fullmatch(word) else _LETTERS
-                old = word.encode()
-                return bytes([tables[stream[start + at]][c] for at, c in enumerate(old)]).decode()
-            letters = _CONTROL if word[0].isascii() else _FOREIGN
-            others = (letters.replace(char, "") for char in word)
-            return "".join(it[stream[start + at] % len(it)] for at, it in enumerate(others))
-
-        new = _WORD.sub(other, text)
-        for escape in _ESCAPE.finditer(text) if "%" in text else ():  # which must stay one
-            at = escape.start()
-            new = f"{new[:at]}%{ord('a') + stream[at] % 26:02x}{new[at + 3 :]}"
-        return new
+        return other_text(text, self._stream(raw, salt, len(text)), self._hublets)
 
     def _stream(self, raw: bytes, salt: int, length: int) -> bytes:
         return shake_256(self._key + bytes([salt]) + raw).digest(length)
@@ -189,7 +147,7 @@ class Pseudonymizer:
         other = self.like(text, salt)
         found = pattern.search(text)
         assert found, "it was recognised"
-        for literal in _literals(pattern).finditer(text, *found.span()):
+        for literal in literals(pattern).finditer(text, *found.span()):
             start, end = literal.span()
             other = other[:start] + literal[0] + other[end:]
         start, end = found.span(1)
@@ -265,33 +223,3 @@ def _encoded(data: bytes, like: str) -> str:
 
 def _fixed(number: int, size: int) -> bytes:
     return (number % (1 << 8 * size)).to_bytes(size, "little")
-
-
-@cache
-def _literals(pattern: re.Pattern[str]) -> re.Pattern[str]:
-    """Return a pattern of the runs of characters that another one spells out, anywhere in it."""
-    runs: list[str] = []
-
-    def walk(nodes: Any) -> None:
-        run = ""
-        for op, value in [*nodes, ("", None)]:
-            if str(op) == "LITERAL":
-                run += chr(value)
-                continue
-            runs.append(run)
-            run = ""
-            if str(op) == "IN" and all(str(kind) == "LITERAL" for kind, _ in value):
-                runs.extend(chr(it) for _, it in value)
-            else:
-                below(value)
-
-    def below(value: Any) -> None:
-        if hasattr(value, "pattern") or hasattr(value, "state"):
-            walk(value)
-        elif isinstance(value, tuple | list):
-            for it in value:
-                below(it)
-
-    walk(parse(pattern.pattern, pattern.flags & re.VERBOSE))
-    longest_first = sorted({run for run in runs if run}, key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, longest_first)) or "(?!)", re.I)

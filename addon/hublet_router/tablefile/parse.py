@@ -113,30 +113,35 @@ def _upstream(faults: Faults, section: Section, name: str, files: SourceFiles) -
         return None
     sni: Text | None = section.get("sni")
     ca: Text | None = section.get("ca")
-    secure = text.value.startswith("https:")
-    if ca and not secure:
+    scheme: Literal["https", "http"] = "https" if text.value.startswith("https:") else "http"
+    if ca and scheme == "http":
         faults.add(ca.at, f"'ca' of Hublet '{name}' needs an upstream of https; remove it")
+        ca = None
+    if not (address := _address(text.value, 443 if scheme == "https" else 80)):
+        faults.add(
+            text.at,
+            f"'upstream' of Hublet '{name}' is at no host and port that can be; write a host name,"
+            " an IPv4 address or an IPv6 address in [ ], and a port from 1 to 65535",
+        )
+        return None
+    name_for_tls = sni.value.lower() if sni else "client"
+    certificates = read_certificates(faults, ca, files) if ca else None
+    http2 = section.get("http2") is None or section["http2"].value == "true"
+    return Upstream(scheme, *address, name_for_tls, certificates, http2, section.at)
+
+
+def _address(url: str, default: int) -> tuple[str, int] | None:
+    """Return the host and port of a URL, None if nothing can be there."""
     try:
-        parts = urlsplit(text.value)
+        parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError:  # in [ ] stands another thing than an IPv6 address; or a port over 65535
-        host, port = "", None
-    port = (443 if secure else 80) if port is None else port
+        return None
+    port = default if port is None else port
     # The last label of a name is never a number (RFC 3696 section 2): 10.20.0 is a slip, and what
     # begins with 0x is an address to inet_aton.
     is_name = not _NUMBER.fullmatch(host.rpartition(".")[2])
-    if host and port and (is_name or ip_address(host)):
-        name_for_tls = sni.value.lower() if sni else "client"
-        certificates = read_certificates(faults, ca, files) if ca and secure else None
-        http2 = section.get("http2") is None or section["http2"].value == "true"
-        scheme: Literal["https", "http"] = "https" if secure else "http"
-        return Upstream(scheme, host, port, name_for_tls, certificates, http2, section.at)
-    faults.add(
-        text.at,
-        f"'upstream' of Hublet '{name}' is at no host and port that can be; write a host name, an"
-        " IPv4 address or an IPv6 address in [ ], and a port from 1 to 65535",
-    )
-    return None
+    return (host, port) if host and port and (is_name or ip_address(host)) else None
 
 
 def _known(
