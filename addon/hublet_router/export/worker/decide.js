@@ -479,9 +479,8 @@ function strayIn(table, [texts, plains], isStray) {
 
 // The runs of a text in both cases, and what they decode to; then those behind each layer of escapes.
 export function* runsOf(text, judged = []) {
-  if (text.length < MIN_RUN) return;
   const seen = new Set(judged.map((it) => stripEnd(it, "=").replace(/[^\0-\xff]/gu, "?")));
-  for (let data = text, i = 0; i <= MAX_DECODED; i++) {
+  for (let data = text, i = 0; i <= MAX_DECODED && MAY_HOLD_RUN.test(data); i++) {
     const [runs, coded] = parted(data, seen);
     for (const run of runs) seen.add(run);
     const plains = [...coded].map((run) => decodeLeniently(run));
@@ -489,7 +488,6 @@ export function* runsOf(text, judged = []) {
     if (runs.size > 0) yield [[...texts], [...coded].map((run, at) => [run, plains[at]])];
     const layers = /[%\\]/.test(data) ? new Set(unescape(data)) : new Set();
     layers.delete(data);
-    if (plains.length + layers.size === 0) return;
     data = [...plains, ...layers].join(" ");
   }
 }
@@ -499,6 +497,7 @@ function parted(data, known) {
   const split = (words, marks) => long([...words].join(" ").replace(marks, " "));
   const plain = data.replace(URL_HOST, "://").replaceAll("\0", "");
   const words = long(plain.replace(/[^A-Za-z0-9_+/.~:@!$*-]/g, " "));
+  if (!words.some((it) => /[/+:@!$*.~]/.test(it))) return [new Set(words), new Set(words)];
   const whole = new Set([...words, ...split(words, /\//g)]);
   for (const word of split(whole, /\+/g)) whole.add(word);
   for (const word of [...whole]) if (word.includes(":")) whole.add(partition(word, ":")[1]);
