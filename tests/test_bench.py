@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench import costs, decisions, edge, hostile, redactions
+from bench import costs, decisions, edge, hostile, redactions, workers
 from bench.load import Job
 from bench.rounds import Scenario, in_turn, measure, to_http2
 from bench.subjects import Setting, Subject
@@ -104,14 +104,19 @@ def test_a_body_that_is_streamed_is_seen_whole(setting: Setting) -> None:
     assert costs.streamed(setting, up=3 << 20, down=5 << 20) < 50
 
 
-def test_haproxy_with_the_agent_is_measured_beside_what_is_written_by_hand(
+def test_other_engines_are_measured_beside_what_is_written_by_hand(
     setting: Setting,
 ) -> None:
     needed("haproxy")
     needed("wrk")
     subjects = edge.subjects(setting)
     assert [it.name for it in subjects] == [edge.ROUTER, edge.AGENT, edge.LUA, edge.MAPS]
-    for subject in subjects[1:]:
+    beside = workers.subjects(setting, setting.table)
+    assert [it.name for it in beside] == [
+        workers.EXPORTED,
+        workers.BY_HAND,
+    ] or not workers.workerd()
+    for subject in (*subjects[1:], *beside):
         once = edge.measure(subject)
         assert once.wrong == 0
         assert once.rate > 0

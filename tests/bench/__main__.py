@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import costs, decisions, edge, hostile, redactions, rounds
+from bench import costs, decisions, edge, hostile, redactions, rounds, workers
 from bench.rounds import BARE, SCENARIOS, Round, Rounds
 from bench.subjects import Setting
 
@@ -164,24 +164,40 @@ def start(setting: Setting) -> Figures:
 
 
 def edges(setting: Setting) -> Figures:
-    """Compare HAProxy that asks the agent with mitmdump, and with HAProxy by hand."""
+    """Compare other engines with mitmdump, and with what is written for them by hand."""
     if not edge.is_possible():
         print("HAProxy is not measured: it needs haproxy and wrk, which Debian has\n")
         return {}
-    found = edge.subjects(setting)
-    measured = edge.in_turn(found, edge.ROUNDS, report)
+    routers = edge.subjects(setting)
+    beside = workers.subjects(setting, setting.table)
+    measured = edge.in_turn(routers, edge.ROUNDS, report)
+    measured_workers = edge.in_turn(beside, edge.ROUNDS, report)
     report()
-    print("".join(["".ljust(30), *(name.rjust(19) for name in measured)]))
-    cells = (cell(them) for them in measured.values())
-    print("".join(["three credentials, wrk".ljust(30), *(it.rjust(19) for it in cells)]))
-    pairs = zip(measured[edge.ROUTER], measured[edge.AGENT], strict=True)  # a bad time is for both
-    times = statistics.median(agent.rate / router.rate for router, agent in pairs)
+    for found in (measured, measured_workers):
+        print("".join(["".ljust(30), *(name.rjust(19) for name in found)]))
+        cells = (cell(them) for them in found.values())
+        print("".join(["three credentials, wrk".ljust(30), *(it.rjust(19) for it in cells)]))
+    times = faster(measured, edge.AGENT, edge.ROUTER)
     print(f"{edge.AGENT}: {times:.1f} times the requests/s of {edge.ROUTER} (20 are asked for)")
     cpu = statistics.median(one.cpu for one in measured[edge.AGENT])
     judge("CPU of HAProxy and its agent for a request", cpu, 60, " µs")
-    wrong = sum(one.wrong for them in measured.values() for one in them)
+    by_hand = rounds.ratio(measured, edge.AGENT, edge.LUA)
+    print(f"{edge.AGENT}: {by_hand:.2f} times the CPU of {edge.LUA}")
+    if beside:
+        share = faster(measured_workers, workers.EXPORTED, workers.BY_HAND)
+        print(f"{workers.EXPORTED}: {share:.2f} of the requests/s by hand (0.85 are asked for)")
+    else:
+        print("the Worker is not measured: tests/workerd .venv installs workerd")
+    every = [*measured.values(), *measured_workers.values()]
+    wrong = sum(one.wrong for them in every for one in them)
     print(f"{wrong} answers were wrong\n")
-    return {"rounds": raw(measured), "times": times, "wrong": wrong}
+    return {"rounds": raw(measured | measured_workers), "times": times, "wrong": wrong}
+
+
+def faster(found: Rounds, name: str, base: str) -> float:
+    """Return how many times the requests of another one it answers: a bad time is bad for both."""
+    pairs = zip(found[name], found[base], strict=True)
+    return statistics.median(one.rate / other.rate for one, other in pairs)
 
 
 def memory(setting: Setting) -> Figures:

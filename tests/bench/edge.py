@@ -102,7 +102,7 @@ def in_turn(found: Sequence[Subject], rounds: int, report: Callable[[str], None]
     """Let each have its second, one after another."""
     measured: Rounds = {it.name: [] for it in found}
     for number in range(rounds):
-        report(f"HAProxy, round {number + 1} of {rounds}")
+        report(f"other engines, round {number + 1} of {rounds}")
         for subject in found:
             measured[subject.name].append(measure(subject))
     return measured

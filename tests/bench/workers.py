@@ -35,8 +35,8 @@ def _started(setting: Setting, program: Path, table: Path, name: str) -> Subject
     configuration.write_text(text.replace('text = "true"', 'text = "false"'))
     if name == BY_HAND:
         (folder / "worker.js").write_text(SCRIPT)
-    command = [program, "serve", configuration, "--socket-addr", f"http=127.0.0.1:{port}"]
-    return setting.start(name, command, port)
+    socket = f"http=127.0.0.1:{port}"
+    return setting.start(name, [program, "serve", configuration, "--socket-addr", socket], port)
 
 
 SCRIPT = r"""
