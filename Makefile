@@ -60,6 +60,7 @@ test: $(VENV)/tests  ## the whole suite, on every core
 
 readme: $(VENV)/tests  ## write what is generated in the docs, and take the picture of mitmweb
 	$(BIN)/python tests/metric_list.py
+	$(BIN)/python tests/edge_features.py
 	$(BIN)/python tests/refresh_docs.py
 	PICTURE=1 $(BIN)/python -m pytest -q tests/test_web.py
 

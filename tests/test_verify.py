@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from mitmproxy.test import tflow
 from haproxy_stage import AgentInside, HAProxy
 from harness import Stage, authority
 from hublet_router.cli.commands import command_line
+from hublet_router.cli.verify import _reason
 
 EXAMPLES = """
 examples:
@@ -101,9 +103,15 @@ def test_a_router_that_says_nothing_is_told_what_to_do(stage: Stage, run: Run) -
     assert code == 1
     assert "5 requests: 2 as the table says, 3 not" in said
     assert run(stage.port, "--header", "Hublet")[0] == 0
-    assert run(stage.upstreams["na1"].port)[2].endswith(
-        "or name a header of the Hublets with --header\n"
-    )
+    said = run(stage.upstreams["na1"].port, "--total", "2")[2]
+    assert said.startswith("only the first 2 are sent (--total)\n")
+    assert said.endswith("or name a header of the Hublets with --header\n")
+
+
+def test_a_certificate_for_another_name_is_said_in_words() -> None:
+    error = ssl.SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] (_ssl.c:1020)")
+    error.verify_message = "Hostname mismatch"
+    assert _reason(error) == "Hostname mismatch"
 
 
 def test_an_edge_that_does_not_answer_is_an_error(run: Run, table: Path) -> None:
@@ -112,9 +120,8 @@ def test_an_edge_that_does_not_answer_is_an_error(run: Run, table: Path) -> None
         port = closed.getsockname()[1]
     code, out, said = run(port, "--total", "2")
     assert code == 2
-    assert "error: Connection refused" in out
-    assert "2 requests: 0 as the table says, 2 without an answer" in said
-    assert "only the first 2 are sent" in said
+    assert out.count("error: Connection refused") == 1
+    assert "1 request: 0 as the table says, 1 without an answer" in said
     code, out, _ = run(port, "--total", "1", "--format", "junit")
     assert ElementTree.fromstring(out).get("failures") == "1"
 

@@ -124,6 +124,8 @@ def verify(options: argparse.Namespace) -> int:
             time.sleep(1 / options.rate)
         if result := verifier.result(asked):
             results.append(result)
+            if result.error and len(results) == 1:
+                break  # one row says it for all
     _print(results, verifier.left_out, options.format)
     if any(it.error for it in results) or not results:
         return 2
@@ -174,7 +176,8 @@ class _Verifier:
 
 
 def _reason(error: OSError | ValueError) -> str:
-    return printable(getattr(error, "strerror", None) or str(error) or type(error).__name__)
+    said = getattr(error, "verify_message", None) or getattr(error, "strerror", None)
+    return printable(said or str(error) or type(error).__name__)
 
 
 def _asked(table: Table, options: argparse.Namespace) -> Iterator[Asked]:

@@ -137,12 +137,17 @@ def configuration(
 # For a laptop: workerd serve config.capnp
 using Workerd = import "/workerd/workerd.capnp";
 
-const config :Workerd.Config = (services = [
+const config :Workerd.Config = (
+  services = .services,
+  sockets = [(name = "http", address = "127.0.0.1:{PORT}", http = (), service = "router")]
+);
+
+const services :List(Workerd.Service) = [
   (name = "router", worker = .router),
   (name = "egress", worker = .egress),
   (name = "nowhere", network = (allow = [])),
   {servers}
-], sockets = [(name = "http", address = "127.0.0.1:{PORT}", http = (), service = "router")]);
+];
 
 const router :Workerd.Worker = (
   compatibilityDate = "{COMPATIBILITY_DATE}", globalOutbound = "egress",

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Set
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,7 +21,13 @@ _AUTHORITY = re.compile(r"ca-file \S+")
 
 
 @asynccontextmanager
-async def haproxy(table: Table, file: Path, bundle: Path, dumps: Dumps) -> AsyncIterator[int]:
+async def haproxy(
+    table: Table,
+    file: Path,
+    bundle: Path,
+    dumps: Dumps,
+    hosts: Set[str],  # noqa: ARG001  # HAProxy takes each for the name of TLS, as it comes
+) -> AsyncIterator[int]:
     """Run HAProxy with a bundle before the dumps; yield its port.
 
     Only addresses are others than in the bundle: those of Hublets, agents and HAProxy itself, and

@@ -1,7 +1,7 @@
 """Each request through an engine, and what became of it beside what the table decides."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,10 +18,13 @@ type Asked = tuple[str, Request]
 
 
 class Engine(Protocol):
-    """Runs a bundle before the dumps of a table, whose file it is given, and yields its port."""
+    """Runs a bundle before the dumps of a table, whose file it is given, and yields its port.
+
+    `hosts` are those that it will be asked for, since a domain may stand for many.
+    """
 
     def __call__(
-        self, table: Table, file: Path, bundle: Path, dumps: Dumps
+        self, table: Table, file: Path, bundle: Path, dumps: Dumps, hosts: Set[str]
     ) -> AbstractAsyncContextManager[int]:
         """Start it; raise ExportError where it does not start."""
 
@@ -42,11 +45,13 @@ async def _prove(
 ) -> tuple[int, list[str]]:
     faults: list[str] = []
     count = 0
+    asked = [*asked]
+    hosts = {request.host for _, request in asked if request.host}
     with TemporaryDirectory(prefix="hublet-router-prove-") as folder:
         dumps = Dumps(table, Path(folder))
         try:
             await dumps.start()
-            async with engine(table, file, bundle, dumps) as port:
+            async with engine(table, file, bundle, dumps, hosts) as port:
                 for name, request in asked:
                     for in_chunks in (False, True) if request.body else (False,):
                         if sent := sendable(request, in_chunks=in_chunks):

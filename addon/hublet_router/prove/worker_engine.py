@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Set
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,6 +22,7 @@ async def worker(
     file: Path,  # noqa: ARG001  # what the Worker knows is in its bundle
     bundle: Path,
     dumps: Dumps,
+    hosts: Set[str],
 ) -> AsyncIterator[int]:
     """Run workerd with a bundle before the dumps; yield its port.
 
@@ -34,7 +35,7 @@ async def worker(
         shutil.copytree(bundle, copy)
         shutil.copy(dumps.authority, copy / AUTHORITY)
         addresses = {url: f"127.0.0.1:{port}" for url, port in dumps.ports.items()}
-        text = configuration(table, has_authority=True, addresses=addresses)
+        text = configuration(table, hosts, has_authority=True, addresses=addresses)
         (copy / "config.capnp").write_text(text, "utf-8")
         words = ["serve", "config.capnp", "--socket-addr", f"http=127.0.0.1:{port}"]
         async with process("workerd", port, program, *words, cwd=copy):
