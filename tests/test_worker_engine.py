@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from hublet_router.cli.commands import command_line
+from hublet_router.core.request import Request
 from hublet_router.export.bundle import ExportError
 from hublet_router.prove import worker_engine
 from hublet_router.prove.proof import prove
@@ -32,12 +33,15 @@ def folder(table: Path, tmp_path: Path) -> Path:
 def run(table: Path, folder: Path) -> tuple[int, list[str]]:
     loaded = load(table)
     asked = [(f"example {n}", it.request) for n, it in enumerate(loaded.examples, 1)]
+    headers = {"Authorization": "Bearer pat-eu1-0"}
+    other = Request.of("GET", "https://no-example.api.example.com/x", headers)
+    asked.append(("of a wildcard", other))
     return prove(worker_engine.worker, loaded, table, folder, asked)
 
 
 def test_a_bundle_decides_as_its_table(table: Path, folder: Path) -> None:
     workerd()
-    assert run(table, folder) == (6, [])
+    assert run(table, folder) == (7, [])
 
 
 @pytest.mark.parametrize(
