@@ -83,8 +83,9 @@ fuzz: $(VENV)/tests  ## let atheris look for input that breaks a law, for SECOND
 	}
 	$(BIN)/python tests/fuzz.py $(SECONDS)
 
-laws: $(VENV)/tests  ## the laws, put to five times as many random requests as in `make test`
-	$(BIN)/python -m pytest --numprocesses=auto --hypothesis-profile=long tests/test_laws.py tests/test_stray_laws.py
+laws: $(VENV)/tests  ## what `make test` samples, whole: random requests, mutants of the JavaScript
+	$(BIN)/python -m pytest --numprocesses=auto --hypothesis-profile=long \
+		tests/test_laws.py tests/test_stray_laws.py tests/test_parity.py
 
 parity: $(VENV)/tests  ## a million decisions by the core and by the exported JavaScript
 	@tests/needs node=nodejs

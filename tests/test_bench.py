@@ -39,7 +39,7 @@ def router(setting: Setting) -> Iterator[Subject]:
         (Job(0, BRIEF, connections=2, fresh=True), False),
         (Job(0, BRIEF, connections=2), True),
         (Job(0, BRIEF, connections=2, streams=2), True),
-        (Job(0, BRIEF, up=1 << 20, down=1 << 20), False),
+        (Job(0, 4 * BRIEF, up=1 << 20, down=1 << 20), False),
         (Job(0, BRIEF, connections=2, down=64, events=True), False),
     ],
     ids=["keep-alive", "fresh", "tls", "h2", "bodies", "events"],

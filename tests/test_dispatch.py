@@ -288,6 +288,7 @@ def manager(caplog: pytest.LogCaptureFixture) -> Iterator[AddonManager]:
         dispatch.running()
         yield context.master.addons
         dispatch.done()
+    context.master.event_loop.close()  # mitmproxy 12.2 leaves it open
 
 
 type Arrange = Callable[[AddonManager, list[str]], None]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from hypothesis import settings
 
 from parity.cases import decisions
 from parity.kit import DRIVE, WORKER, Case, JavaScript, differences
@@ -62,8 +63,12 @@ def test_every_outcome_is_among_the_cases(asked: Asked) -> None:
 
 
 def test_each_mutant_is_killed(asked: Asked, tmp_path: Path) -> None:
+    """A third of them, as each takes half a second; `make laws` takes all."""
+    code = "".join(file.read_text() for file in WORKER.glob("*.js"))
+    assert [before for before, _ in MUTANTS if code.count(before) != 1] == []
+    mutants = MUTANTS if settings.get_current_profile_name() == "long" else MUTANTS[::3]
     files = {
-        "mutants": json.dumps(MUTANTS),
+        "mutants": json.dumps(mutants),
         "cases": "\n".join(case.line for case in asked.cases),
         "answers": "\n".join(asked.answers),
     }
@@ -75,8 +80,8 @@ def test_each_mutant_is_killed(asked: Asked, tmp_path: Path) -> None:
     )  # fmt: skip
     assert not ended.returncode, ended.stderr
     killers = [json.loads(line) for line in ended.stdout.splitlines()]
-    assert len(killers) == len(MUTANTS) >= 30
-    alive = [mutant for mutant, killer in zip(MUTANTS, killers, strict=True) if killer is None]
+    assert len(killers) == len(mutants) >= 30
+    alive = [mutant for mutant, killer in zip(mutants, killers, strict=True) if killer is None]
     assert not alive
 
 
