@@ -15,13 +15,11 @@ from mitmproxy.types import Choice, Data, Path
 
 from ..analysis.comparison import Changes, differ
 from ..analysis.masking import counted, place_name
-from ..analysis.rows import NOT_HERE
 from ..core.judge import decide
 from ..core.table import Table
-from ..flows.recorded import explain_flow
 from ..flows.requests import request_with_body
 from ..tablefile import TableError, load
-from .content_view import NO_TABLE, HubletView, describe, went
+from .content_view import NO_TABLE, HubletView, describe, record
 from .engine.flow_lists import show_asked_ports_in_mitmweb, show_hublets_in_console
 from .engine.web_focus import ChosenFlows
 from .live_table import LiveTable
@@ -104,24 +102,7 @@ class Commands:
     def explain(self, flows: Sequence[Flow]) -> Data:
         """Explain where flows go and why: every rule that was tried, and what came of it."""
         table = self._table()
-        rows: list[list[str]] = []
-        for flow in _requests(flows):
-            explanation = explain_flow(table, flow)
-            absent = dict.fromkeys(one.rule for one in explanation.tried if one.why == NOT_HERE)
-            notes = {
-                "flow": describe(table, flow),
-                **went(flow, explanation),
-                "policy": explanation.policy,
-                "hint": explanation.hint,
-            }
-            rows += [[name, note] for name, note in notes.items() if note]
-            rows += [
-                [one.rule, f"{one.place}: {one.why}" + (f" ({one.shape})" if one.shape else "")]
-                for one in explanation.tried
-                if one.why != NOT_HERE
-            ]
-            rows += [[NOT_HERE, ", ".join(absent)]] if absent else []
-            rows += [["table", str(explanation.decision.table)]]
+        rows = [row for flow in _requests(flows) for row in record(table, flow)]
         return cast(Data, rows or [["no request", ""]])
 
     @command.command("hublet.table")

@@ -8,7 +8,7 @@ from mitmproxy.contentviews import Contentview, Metadata
 
 from ..analysis.explanation import Explanation
 from ..analysis.masking import mask_request
-from ..analysis.rows import Outcome
+from ..analysis.rows import NOT_HERE, Outcome
 from ..core.table import Table
 from ..flows.recorded import decision_then, explain_flow
 from ..flows.requests import request_with_body
@@ -69,6 +69,25 @@ def _rows(explanation: Explanation) -> Iterator[str]:
     yield f"table {explanation.decision.table}"
     if explanation.hint:
         yield explanation.hint
+
+
+def record(table: Table, flow: http.HTTPFlow) -> Iterator[list[str]]:
+    """Yield the rows of `hublet.explain`: a flow, where it went, and what each rule found."""
+    explanation = explain_flow(table, flow)
+    notes = {
+        "flow": describe(table, flow),
+        **went(flow, explanation),
+        "policy": explanation.policy,
+        "hint": explanation.hint,
+    }
+    yield from ([name, note] for name, note in notes.items() if note)
+    for one in explanation.tried:
+        if one.why != NOT_HERE:
+            shape = f" ({one.shape})" if one.shape else ""
+            yield [one.rule, f"{one.place}: {one.why}{shape}"]
+    if absent := dict.fromkeys(one.rule for one in explanation.tried if one.why == NOT_HERE):
+        yield [NOT_HERE, ", ".join(absent)]
+    yield ["table", str(explanation.decision.table)]
 
 
 def went(flow: http.HTTPFlow, explanation: Explanation) -> dict[str, str]:
