@@ -3,13 +3,12 @@
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from forked import Forked
 from harness import REVERSE, Client, Stage, authority, bearer, confdir, free_port, request, wait_for
 
 ROOT = Path(__file__).parents[1]
@@ -27,15 +26,14 @@ class Running:
         self.log = folder / "log"
         self.decisions = folder / "decisions"
         command: list[str | Path] = [
-            Path(sys.executable).parent / "mitmdump", "-s", str(self.script),
+            "mitmdump", "-s", str(self.script),
             "--mode", mode,
             "--listen-host", "127.0.0.1", "--listen-port", str(self.port),
             "--set", f"hublets={stage.folder / 'hublets.yaml'}",
             "--set", f"confdir={confdir()}", "--set", f"hublet_log={self.decisions}",
             "--set", f"ssl_verify_upstream_trusted_ca={authority()}",
         ]  # fmt: skip
-        with self.log.open("w") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        self.process = Forked(*command, stdout=self.log)
         wait_for(lambda: self.status() == 200)
 
     def status(self, url: str = "/", host: str = "api.hubapi.com") -> int | None:
