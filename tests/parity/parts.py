@@ -70,6 +70,19 @@ def _path(random: Random) -> Case:
         "%25252f",
         "%u006f",
         "%U005c",
+        "%uFF0f",
+        "%ud800",
+        "/%20",
+        "/%1f%85",
+        "/%ef%bb%bf",
+        "%c0%AF",
+        "%C1%a1",
+        "%e0%80%af",
+        "%f0%80%80%ae",
+        "%ef%bc%8f",
+        "%ef%bc%81",
+        "\xef\xbd\x9e",
+        "/%c2%85",
     )
     path = "".join(random.choice(pieces) for _ in range(random.randrange(10)))
     path = path if random.random() < 0.7 else wild(random).replace("?", "")

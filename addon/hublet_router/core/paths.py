@@ -9,29 +9,51 @@ MAX_DECODED = 3
 MAX_PATH = 20 * 1024
 """Characters of a path that are read; a request with a longer one is refused."""
 
-_ODD = re.compile("[^/A-Za-z0-9_-]|//")
+_ODD = re.compile("[^/A-Za-z0-9_-]|//|./$")
 _PARAMETERS = re.compile(";[^/]*")
 _TAIL = re.compile(r"[^/\w.-][^/]*")
+_BLANKS = re.compile("/[\\s\0\ufeff]+")
+_UNICODE = re.compile("%u(?!d[89a-f])([0-9a-f]{4})", re.IGNORECASE)
+_OVERLONG = re.compile("%(?:c|(?:e0|f0%80)%8)([01])%([89ab][0-9a-f])", re.IGNORECASE)
+_NOT_ASCII = re.compile("[\x80-\xff]")
+_FULLWIDTH = re.compile("[\uff01-\uff5e]")
 
 
 def readings(raw: str) -> tuple[str, ...]:
     """Return what a path may be to a server; as one that normalises most would read it, first."""
     if raw == "*" or not _ODD.search(raw):
         return (raw,)
-    path = raw.partition("#")[0]
+    path = _NOT_ASCII.sub(_escaped, raw.partition("#")[0])
     layers = [_decoded(_PARAMETERS.sub("", path)), path, raw]
     for _ in range(MAX_DECODED):
         layers = [*dict.fromkeys([*layers, *map(_decoded, layers)])]
-    layers += [_TAIL.sub("", text) for text in layers]
+    trimmed = [_BLANKS.sub("/", text) for text in layers]
+    layers += [_TAIL.sub("", text) for text in dict.fromkeys([*layers, *trimmed])]
     layers += [_without_suffix(text) for text in dict.fromkeys(layers)]
     return tuple(dict.fromkeys([*map(_resolved, layers), *layers]))
 
 
+def _escaped(byte: re.Match[str]) -> str:
+    return f"%{ord(byte[0]):02x}"
+
+
 def _decoded(path: str) -> str:
-    """Decode percent and `%u006f` once, and take `\\` for `/`."""
+    """Decode percent and `%u006f` once, and take `\\`, overlong UTF-8 and full width for ASCII."""
     if "%" in path:
-        path = unquote(path.replace("%u00", "%").replace("%U00", "%"))
+        path = _OVERLONG.sub(_of_overlong, _UNICODE.sub(_of_unicode, path))
+        path = unquote(path)
+    if not path.isascii():
+        path = _FULLWIDTH.sub(lambda it: chr(ord(it[0]) - 0xFEE0), path)
     return path.replace("\\", "/")
+
+
+def _of_unicode(escape: re.Match[str]) -> str:
+    code = escape[1]
+    return f"%{code[2:]}" if code.startswith("00") else chr(int(code, 16))
+
+
+def _of_overlong(escape: re.Match[str]) -> str:
+    return chr(int(escape[1], 16) << 6 | int(escape[2], 16) & 0x3F)
 
 
 def _without_suffix(path: str) -> str:

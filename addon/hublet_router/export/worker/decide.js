@@ -56,17 +56,23 @@ const FORM_TYPE = /^application\/x-www-form-urlencoded$/, JSON_TYPE = /^(?:appli
 const CHARSET = /^charset *= *"?(?:utf-?8|us-ascii|iso-8859-1)"?$/;
 
 export function paths(raw) {
-  if (raw === "*" || !/[^/A-Za-z0-9_-]|\/\//.test(raw)) return [raw];
-  const path = partition(raw, "#")[0];
+  if (raw === "*" || !/[^/A-Za-z0-9_-]|\/\/|.\/$/.test(raw)) return [raw];
+  const path = partition(raw, "#")[0].replace(/[\x80-\xff]/g, (it) => `%${it.charCodeAt(0).toString(16)}`);
   const layers = new Set([decodedPath(path.replace(/;[^/]*/g, "")), path, raw]);
   for (let i = 0; i < MAX_DECODED; i++) for (const it of [...layers]) layers.add(decodedPath(it));
-  const readings = new Set(layers);
-  for (const it of layers) readings.add(it.replace(/[^/\p{L}\p{N}_.-][^/]*/gu, ""));
+  const readings = new Set(layers), trimmed = [...layers].map((it) => it.replace(BLANKS, "/"));
+  for (const it of [...layers, ...trimmed]) readings.add(it.replace(/[^/\p{L}\p{N}_.-][^/]*/gu, ""));
   for (const it of [...readings]) readings.add(withoutSuffix(it));
   return [...new Set([...[...readings].map(resolved), ...readings])];
 }
 
-const decodedPath = (path) => unquote(path.replace(/%[uU]00/g, "%")).replaceAll("\\", "/");
+const BLANKS = /\/[\s\0\x1c-\x1f\x85]+/g, UNICODE = /%u(?!d[89a-f])([0-9a-f]{2})([0-9a-f]{2})/gi;
+const OVERLONG = /%(?:c|(?:e0|f0%80)%8)([01])%([89ab][0-9a-f])/gi;
+const charOf = (code) => String.fromCharCode(code);
+const decodedPath = (path) => unquote(
+  path.replace(UNICODE, (_, high, low) => high === "00" ? `%${low}` : charOf(`0x${high}${low}`))
+    .replace(OVERLONG, (_, high, low) => charOf((high << 6) | (`0x${low}` & 63))),
+).replace(/[\uff01-\uff5e]/g, (it) => charOf(it.charCodeAt(0) - 0xfee0)).replaceAll("\\", "/");
 
 function withoutSuffix(path) {
   const plain = stripEnd(path, "/"), at = plain.lastIndexOf("/") + 1;
