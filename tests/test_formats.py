@@ -1,5 +1,6 @@
 import base64
 import json
+import urllib.parse
 
 import pytest
 
@@ -15,8 +16,32 @@ from hublet_router.core.formats import (
     protobuf_fields,
     read_varint,
     strings_at,
+    unquote,
+    unquote_bytes,
     write_varint,
 )
+
+ESCAPES = (
+    "",
+    "a",
+    "%41",
+    "%4a%4A%61",
+    "%",
+    "%4",
+    "%zz",
+    "%%36f",
+    "%2541",
+    "%c3%A9",
+    "é%c3",
+    "%ff\xff",
+)
+
+
+@pytest.mark.parametrize("text", ESCAPES)
+def test_escapes_are_decoded_as_urllib_does(text: str) -> None:
+    assert unquote(text) == urllib.parse.unquote(text)
+    data = text.encode("latin-1")
+    assert unquote_bytes(data) == urllib.parse.unquote_to_bytes(data)
 
 
 @pytest.mark.parametrize("data", [b"", b"a", b"ab", b"abc", bytes(range(256)), b"\xfb\xff\xfe"])

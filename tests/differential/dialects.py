@@ -76,6 +76,7 @@ a lone text          "@"
 leading zero         {{"a": 01, "{name}": "@"}}
 control              {{"a": "\x01", "{name}": "@"}}
 form feed            \x0c{{"{name}": "@"}}
+Unicode fold         {{"{fold}": "@"}}
 lone surrogate       {{"a": "\\ud800", "{name}": "@"}}
 text in a text       {{"a": "{{\\"{name}\\": \\"@\\"}}"}}
 invalid UTF-8        {{"a": "\xff", "{name}": "@"}}
@@ -106,6 +107,10 @@ suffix               {path}.json
 absolute             http://api.hubapi.com{path}
 NUL                  {path}%00
 blank                {path}%20
+blank before         /%20{first}/{rest}
+tab behind           /{first}%09/{rest}
+overlong             /{first}%c0%af{rest}
+full width           /{first}%ef%bc%8f{rest}
 hash                 {path}#a
 """
 ANYWHERE = r"""
@@ -266,6 +271,7 @@ def _spellings(name: str) -> dict[str, str]:
         "hyphen": name.replace("_", "-"), "dot": name.replace("_", "."),
         "plus": name.replace("_", "+"), "percent": f"%{code}", "percent2": f"%25{code}",
         "unicode": f"\\u00{code}",
+        "fold": name.replace("k", "\\u212a").replace("s", "\\u017f"),
     }  # fmt: skip
 
 

@@ -87,7 +87,7 @@ MUTANTS: tuple[tuple[str, str], ...] = (
     ("...[...runs].map((run) => run.toLowerCase())", ""),
     ("layers.delete(data);", "layers.clear();"),
     ('whole.add(partition(word, ":")[1])', "whole.add(word)"),
-    ("whole.add(strip(word, /\\//))", "whole.add(word)"),
+    ("...words.map((it) => strip(it, /\\//)), ", ""),
     ("split(tokens, /[.~]/g)", "split(tokens, /[.]/g)"),
     ("split(all, /[:@!$*]/g)", "split(all, /[:@!$]/g)"),
     ("split(whole, /\\+/g)", "split(words, /\\+/g)"),

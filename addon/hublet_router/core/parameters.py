@@ -1,6 +1,6 @@
 """Parameters of a query or an urlencoded body, as lenient servers read them."""
 
-from urllib.parse import unquote_plus
+from .formats import unquote
 
 type Pairs = list[tuple[str, str]]
 
@@ -19,13 +19,13 @@ def fold_name(name: str) -> str:
 
 def decode_value(text: str) -> str:
     """Return the value of a parameter, decoded and without white space around it."""
-    return unquote_plus(text).strip()
+    return unquote(text.replace("+", " ")).strip()
 
 
 def pairs_of(text: str) -> Pairs:
     """Return the decoded pairs of an urlencoded text, parted at `;` too as some servers do."""
     return [
-        (fold_name(unquote_plus(name)), decode_value(value)) for name, value in _raw_pairs(text)
+        (fold_name(decode_value(name)), decode_value(value)) for name, value in _raw_pairs(text)
     ]
 
 
@@ -37,7 +37,7 @@ def parameters_of(text: str) -> Parameters:
     pairs = _raw_pairs(text)
     names = "&".join([name for name, _ in pairs])
     if "%" in names or "+" in names:
-        names = unquote_plus(names.replace("%26", "%00"))
+        names = unquote(names.replace("+", " ").replace("%26", "%00"))
     found: Parameters = {}
     folded: dict[str, str] = {}
     for name, (_, value) in zip(names.split("&"), pairs, strict=bool(pairs)):

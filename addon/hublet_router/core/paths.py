@@ -1,7 +1,8 @@
 """Paths in each way that some server reads them."""
 
 import re
-from urllib.parse import unquote
+
+from .formats import unquote
 
 MAX_DECODED = 3
 """How often text is decoded: some servers decode what was decoded before."""
@@ -40,8 +41,7 @@ def _escaped(byte: re.Match[str]) -> str:
 def _decoded(path: str) -> str:
     """Decode percent and `%u006f` once, and take `\\`, overlong UTF-8 and full width for ASCII."""
     if "%" in path:
-        path = _OVERLONG.sub(_of_overlong, _UNICODE.sub(_of_unicode, path))
-        path = unquote(path)
+        path = unquote(_OVERLONG.sub(_of_overlong, _UNICODE.sub(_of_unicode, path)))
     if not path.isascii():
         path = _FULLWIDTH.sub(lambda it: chr(ord(it[0]) - 0xFEE0), path)
     return path.replace("\\", "/")

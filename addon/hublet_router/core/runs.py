@@ -8,9 +8,8 @@ stands behind escapes and base64 is parted again.
 import re
 from collections.abc import Container, Iterable, Iterator
 from typing import NamedTuple
-from urllib.parse import unquote_to_bytes
 
-from .formats import decode_leniently
+from .formats import decode_leniently, unquote_bytes
 from .paths import MAX_DECODED
 from .readers import Coded
 
@@ -77,32 +76,31 @@ def _blanked(data: bytes) -> bytes:
     return data.translate(_BLANKED, b"\0")  # without its NULs, UTF-16 is ASCII
 
 
-def _parted(words: set[bytes], known: Container[bytes]) -> tuple[set[bytes], set[bytes]]:
+def _parted(words: list[bytes], known: Container[bytes]) -> tuple[set[bytes], set[bytes]]:
     """Return the runs of words, and those of them that are of the alphabets of base64 alone."""
     marks = b"".join(words).translate(None, _PLAIN)
     if not marks:
-        return words, words
+        return {*words}, {*words}
     whole = words
     if b"/" in marks:
-        whole = whole | _split(whole, _NO_SLASH, known)
+        stripped = _long(b" ".join([it.strip(b"/") for it in words]), known)
+        whole = [*whole, *stripped, *_split(whole, _NO_SLASH, known)]
     if b"+" in marks:
-        whole = whole | _split(whole, _NO_PLUS, known)
+        whole = [*whole, *_split(whole, _NO_PLUS, known)]
     if b":" in marks:  # of a user and a password
-        whole = whole | {it.partition(b":")[2] for it in whole}
-    if b"/" in marks:
-        whole = whole | {it.strip(b"/") for it in whole}
-    whole = _long(b" ".join(whole), known)
+        whole = [*whole, *_long(b" ".join([it.partition(b":")[2] for it in whole]), known)]
     tokens = _split(whole, _NO_MARKS, known)
     coded = _split(tokens, _NO_DOTS, known)
-    return whole | tokens | coded, coded
+    return {*whole, *tokens, *coded}, {*coded}
 
 
-def _split(words: Iterable[bytes], blanked: bytes, known: Container[bytes]) -> set[bytes]:
+def _split(words: Iterable[bytes], blanked: bytes, known: Container[bytes]) -> list[bytes]:
     return _long(b" ".join(words).translate(blanked), known)
 
 
-def _long(data: bytes, known: Container[bytes]) -> set[bytes]:
-    return {it for it in data.split() if len(it) >= MIN_RUN and it not in known}
+def _long(data: bytes, known: Container[bytes]) -> list[bytes]:
+    words = [it for it in data.split() if len(it) >= MIN_RUN]
+    return [it for it in words if it not in known] if known else words
 
 
 def _in_both_cases(words: set[bytes]) -> list[str]:
@@ -125,7 +123,7 @@ def _unescaped(data: bytes) -> Iterator[bytes]:
         yield data
         return
     is_parted = b"%2" in data
-    data = unquote_to_bytes(data.translate(_HELD) if is_parted else data)
+    data = unquote_bytes(data.translate(_HELD) if is_parted else data)
     yield data.translate(_GIVEN_BACK)
     if is_parted:
         yield data.translate(_PARTED)

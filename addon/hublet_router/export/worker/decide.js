@@ -504,10 +504,9 @@ function parted(data, known) {
   const plain = data.replace(URL_HOST, "://").replaceAll("\0", "");
   const words = long(plain.replace(/[^A-Za-z0-9_+/.~:@!$*-]/g, " "));
   if (!words.some((it) => /[/+:@!$*.~]/.test(it))) return [new Set(words), new Set(words)];
-  const whole = new Set([...words, ...split(words, /\//g)]);
+  const whole = new Set([...words, ...words.map((it) => strip(it, /\//)), ...split(words, /\//g)]);
   for (const word of split(whole, /\+/g)) whole.add(word);
   for (const word of [...whole]) if (word.includes(":")) whole.add(partition(word, ":")[1]);
-  for (const word of [...whole]) whole.add(strip(word, /\//));
   const all = long([...whole].join(" "));
   const tokens = split(all, /[:@!$*]/g), coded = new Set(split(tokens, /[.~]/g));
   return [new Set([...all, ...tokens, ...coded]), coded];
