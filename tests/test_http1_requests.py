@@ -17,6 +17,7 @@ BAD = {
     "no path": f"GET a HTTP/1.1\r\n{HEAD}\r\n",
     "GET *": f"GET * HTTP/1.1\r\n{HEAD}\r\n",
     "method": f"G(T / HTTP/1.1\r\n{HEAD}\r\n",
+    "HEAD in lower case": f"head / HTTP/1.1\r\n{HEAD}\r\n",
     "no version": "GET /\r\n\r\n",
     "version in lower case": f"GET / http/1.1\r\n{HEAD}\r\n",
     **{f"HTTP/{it}": f"GET / HTTP/{it}\r\n{HEAD}\r\n" for it in ("1.2", "2.0", "3.0", "1.10")},
@@ -61,6 +62,7 @@ BAD = {
 
 GOOD = {
     "OPTIONS *": f"OPTIONS * HTTP/1.1\r\n{HEAD}\r\n",
+    "a method that begins like HEAD": f"heady / HTTP/1.1\r\n{HEAD}\r\n",
     "HTTP/1.0": f"GET / HTTP/1.0\r\n{HEAD}\r\n",
     "any token": f"M-SEARCH!~ / HTTP/1.1\r\n{HEAD}\r\n",
     "a target of any bytes": f"GET //..;%7e?#|\xe9 HTTP/1.1\r\n{HEAD}\r\n",

@@ -29,11 +29,14 @@ def flow_of(mode: str, target: str, hosts: list[bytes], authority: bytes = b"") 
         ("reverse:https://x.invalid", "x.invalid", [], b"", ()),
         ("reverse:https://x.invalid", "x.invalid", [], b"api.hubapi.com", (API,)),
         ("reverse:https://x.invalid", "x.invalid", [b"a", b"b"], b"c", ("a", "b", "c")),
+        ("reverse:https://x.invalid", "x.invalid", [b" a\t"], b"", ("a",)),
+        ("reverse:https://x.invalid", "x.invalid", [b"a\xa0", b"a\x85"], b"", ("a\xa0", "a\x85")),
         ("regular", API, [b"api.hubapi.com"], b"", (API, API)),
         ("regular", "elsewhere", [b"api.hubapi.com"], b"", (API, "elsewhere")),
         ("regular", "10.20.0.4", [b"api.hubapi.com"], b"", (API,)),
     ],
-    ids=["reverse", "no host", "h2", "several", "regular", "differs", "looked up"],
+    ids=["reverse", "no host", "h2", "several", "blanks", "other blanks", "regular", "differs",
+         "looked up"],
 )  # fmt: skip
 def test_every_name_that_a_request_gives_for_its_host(
     mode: str, target: str, hosts: list[bytes], authority: bytes, expected: tuple[str, ...]

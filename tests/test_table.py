@@ -151,6 +151,8 @@ def test_owners_of_accounts() -> None:
     [
         ("62515", "62515"),
         ("0062515", "62515"),
+        ("\uff16\u0662\u09eb15", "62515"),
+        ("+\uff10\U0001d7d6", "8"),
         ("0", "0"),
         ("000", "0"),
         ("", ""),
@@ -158,7 +160,8 @@ def test_owners_of_accounts() -> None:
         ("acme", "acme"),
         ("00acme", "00acme"),
         ("-7", "-7"),
-        ("\u0660\u0667", "\u0660\u0667"),
+        ("\u0660\u0667", "7"),
+        ("\u00b2\u2167", "\u00b2\u2167"),
     ],
 )
 def test_one_spelling_of_an_account(text: str, account: str) -> None:

@@ -37,7 +37,7 @@ def head_of(asked: Mapping[str, Value]) -> Request:
             name, value = name.lower(), value.removeprefix(" ")
             headers.append((name, value))
             if name == "host":
-                hosts.append(value.strip())
+                hosts.append(value.strip(" \t"))
     target = url
     if not url.startswith("/") and url != "*":
         scheme, _, rest = url.partition("://")

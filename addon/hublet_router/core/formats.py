@@ -4,7 +4,7 @@ import binascii
 import json
 import re
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import product
 from string import ascii_letters, digits, hexdigits
 from typing import Any
@@ -14,6 +14,7 @@ MAX_NESTING = 1000
 depends on how deep the caller stands; a deeper document names nothing, as to most servers."""
 
 VARINT, LEN, _START, _END = 0, 2, 3, 4  # protobuf's wire types
+_FIXED = {1: 8, 5: 4}  # those of fixed width -> bytes
 _UINT32 = (1 << 32) - 1  # Java and C# drop what is above
 
 _ESCAPE = re.compile(rb"(%[0-9A-Fa-f]{2})")
@@ -65,7 +66,7 @@ def decode_leniently(data: bytes) -> bytes:
     return binascii.a2b_base64(plain[:-1] if rest == 1 else plain + _PADDING[rest])
 
 
-def protobuf_fields(message: bytes) -> list[tuple[int, int, bytes]]:
+def protobuf_fields(message: bytes) -> list[tuple[int, int, bytes]]:  # noqa: PLR0912
     """Return (field number, wire type, bytes) for each field, bounds checked; else ValueError.
 
     The bytes of a number are as they stand there: a varint, or little-endian. Groups are skipped.
@@ -75,19 +76,31 @@ def protobuf_fields(message: bytes) -> list[tuple[int, int, bytes]]:
     at, end = 0, len(message)
     try:
         while at < end:
-            tag, at = read_varint(message, at)
-            number, kind = (tag & _UINT32) >> 3, tag & 7
-            if number == 0:
-                raise ValueError("a field without a number")
-            if kind == _START:
-                groups.append(number)
-            elif kind == _END:
-                if groups.pop() != number:
-                    raise ValueError("the end of a group of another number")
-            else:
-                start, at = _EXTENTS[kind](message, at)
-                if not groups:
-                    fields.append((number, kind, message[start:at]))
+            tag, at = message[at], at + 1
+            if tag > 0x7F:  # most have one byte
+                tag, at = read_varint(message, at - 1)
+                tag &= _UINT32
+            start, kind = at, tag & 7
+            if kind == VARINT:
+                while message[at] > 0x7F:
+                    at += 1
+                at += 1
+            elif kind == LEN:
+                size, start = message[at], at + 1
+                if size > 0x7F:
+                    size, start = read_varint(message, at)
+                    size &= _UINT32
+                at = start + size
+            elif kind in _FIXED:
+                at += _FIXED[kind]
+            elif kind == _START:
+                groups.append(tag >> 3)
+            elif kind != _END or groups.pop() != tag >> 3:
+                raise ValueError("an unknown wire type, or the end of another group")
+            if tag < 8 or (kind == VARINT and at - start > 10):
+                raise ValueError("a number that is out of range")
+            if not groups and kind != _END:
+                fields.append((tag >> 3, kind, message[start:at]))
     except LookupError:
         raise ValueError("an unknown wire type, or a number that does not end") from None
     if at > end or groups:
@@ -97,30 +110,13 @@ def protobuf_fields(message: bytes) -> list[tuple[int, int, bytes]]:
 
 def read_varint(message: bytes, at: int) -> tuple[int, int]:
     """Return the number that begins there, and where the next thing does."""
-    value = message[at]
-    if value < 0x80:  # most have one byte
-        return value, at + 1
-    value &= 0x7F
-    for shift in range(7, 70, 7):  # ten bytes hold 64 bits; more is not a varint
-        at += 1
-        value |= (message[at] & 0x7F) << shift
-        if message[at] < 0x80:
-            return value, at + 1
+    value = 0
+    for shift in range(0, 70, 7):  # ten bytes hold 64 bits; more is not a varint
+        byte, at = message[at], at + 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
     raise ValueError("a varint that does not end")
-
-
-def _of_len(message: bytes, at: int) -> tuple[int, int]:
-    size, start = read_varint(message, at)
-    return start, start + (size & _UINT32)
-
-
-_EXTENTS: dict[int, Callable[[bytes, int], tuple[int, int]]] = {
-    VARINT: lambda message, at: (at, read_varint(message, at)[1]),
-    LEN: _of_len,
-    1: lambda _, at: (at, at + 8),
-    5: lambda _, at: (at, at + 4),
-}
-"""Where a field's value begins and ends, by its wire type."""
 
 
 def write_varint(value: int) -> bytes:

@@ -111,7 +111,11 @@ class Accounts:
 def account_id(text: str) -> str:
     """Return one spelling of an account's id: to a server, `+062515` is the number 62515."""
     digits = text.lstrip("+")
-    return digits.lstrip("0") or "0" if digits.isdecimal() and digits.isascii() else text
+    if not digits.isdecimal():
+        return text
+    if not digits.isascii():  # Java's Long.parseLong takes those of any script
+        digits = "".join([str(int(digit)) for digit in digits])
+    return digits.lstrip("0") or "0"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ def request_head(flow: http.HTTPFlow, body: bytes | None = b"") -> Request:
         (name.decode("latin-1").lower(), value.decode("latin-1"))
         for name, value in request.headers.fields
     ]
-    hosts = [value.strip() for name, value in headers if name == "host"] + _other_hosts(flow)
+    hosts = [value.strip(" \t") for name, value in headers if name == "host"] + _other_hosts(flow)
     target = request.data.path.decode("latin-1")
     sni = flow.client_conn.sni if flow.live and not flow.is_replay else None
     return Request(request.method, tuple(hosts), target, tuple(headers), body, sni)

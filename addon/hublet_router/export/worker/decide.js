@@ -67,8 +67,7 @@ export function paths(raw) {
 }
 
 const BLANKS = /\/[\s\0\x1c-\x1f\x85]+/g, UNICODE = /%u(?!d[89a-f])([0-9a-f]{2})([0-9a-f]{2})/gi;
-const OVERLONG = /%(?:c|(?:e0|f0%80)%8)([01])%([89ab][0-9a-f])/gi;
-const charOf = (code) => String.fromCharCode(code);
+const OVERLONG = /%(?:c|(?:e0|f0%80)%8)([01])%([89ab][0-9a-f])/gi, charOf = String.fromCharCode;
 const decodedPath = (path) => unquote(
   path.replace(UNICODE, (_, high, low) => high === "00" ? `%${low}` : charOf(`0x${high}${low}`))
     .replace(OVERLONG, (_, high, low) => charOf((high << 6) | (`0x${low}` & 63))),
@@ -321,8 +320,11 @@ function isOwned({ domains }, host) {
 
 function accountId(text) {
   const digits = text.replace(/^\++/, "");
-  return /^[0-9]+$/.test(digits) ? digits.replace(/^0+(?=.)/, "") : text;
+  if (!/^\p{Nd}+$/u.test(digits)) return text;
+  return digits.replace(/\p{Nd}/gu, (it) => decimal(it)).replace(/^0+(?=.)/, "");
 }
+const decimal = (digit, before = String.fromCodePoint(digit.codePointAt(0) - 1)) =>
+  /\p{Nd}/u.test(before) ? (decimal(before) + 1) % 10 : 0; // each script has its ten in order
 
 // ---- findings
 
@@ -467,8 +469,7 @@ function findStray(table, request, hublet, found) {
   }
   const texts = [request.target, ...request.headers.map(([, value]) => value)];
   if (request.body && readsBody(table, request)) texts.push(request.body);
-  const isStray = (run, name) =>
-    isOther(name) && !(own.has(run) || hostName(run) === request.host);
+  const isStray = (run, name) => isOther(name) && !(own.has(run) || hostName(run) === request.host);
   const text = texts.filter((it) => MAY_HOLD_RUN.test(it)).join(" ");
   for (const runs of runsOf(text, judged.map(({ credential }) => credential))) {
     const stray = strayIn(table, runs, isStray);
@@ -507,8 +508,8 @@ function parted(data, known) {
   const whole = new Set([...words, ...words.map((it) => strip(it, /\//)), ...split(words, /\//g)]);
   for (const word of split(whole, /\+/g)) whole.add(word);
   for (const word of [...whole]) if (word.includes(":")) whole.add(partition(word, ":")[1]);
-  const all = long([...whole].join(" "));
-  const tokens = split(all, /[:@!$*]/g), coded = new Set(split(tokens, /[.~]/g));
+  const all = long([...whole].join(" ")), tokens = split(all, /[:@!$*]/g);
+  const coded = new Set(split(tokens, /[.~]/g));
   return [new Set([...all, ...tokens, ...coded]), coded];
 }
 

@@ -28,7 +28,8 @@ from .backpressure import pace_reader
 _INTERIM = re.compile(rb"HTTP/1\.[01] 1(?!01)[0-9]{2}(?: |$)")  # 101 is a final answer
 
 _REQUEST_LINE = re.compile(
-    rb"(?:OPTIONS[ \t]+\*|[!#$%&'*+.^_`|~0-9A-Za-z-]+[ \t]+(?!\*[ \t])[^ \t]+)"
+    rb"(?:OPTIONS[ \t]+\*"
+    rb"|(?:HEAD|(?!(?i:head)[ \t])[!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]+(?!\*[ \t])[^ \t]+)"
     rb"[ \t]+HTTP/1\.[01][ \t]*"
 )
 _COUNTED = re.compile(rb"host:|content-length:[ \t]*([0-9]+)", re.IGNORECASE)
@@ -60,7 +61,8 @@ class RequestBuffer(HeadBuffer):
     """A buffer of what a client sends: a head that RFC 9112 forbids becomes an empty line.
 
     mitmproxy answers that by 400. Left alone it forwards a Host that comes twice, a method that is
-    no token, `GET *` and other versions, and waits for a body whose length has too many digits.
+    no token, `GET *` and other versions, and waits for a body whose length has too many digits. To
+    `head` it takes the answer to have no body, which a server that knows no such method sends.
     """
 
     def maybe_extract_lines(self) -> list[bytearray] | None:
