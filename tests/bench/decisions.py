@@ -10,8 +10,10 @@ import time
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
+from random import Random
 from string import ascii_lowercase
 from tempfile import TemporaryDirectory
+from uuid import UUID
 
 import yaml
 
@@ -30,7 +32,7 @@ MOVED = 1_000_000
 OAUTH_LENGTH = 588
 PADDING = 375  # bytes of scopes that make it so long
 
-HEADERS = (
+HEADERS: tuple[tuple[str, str], ...] = (
     ("host", "api.hubapi.com"),
     ("user-agent", "hubspot-api-client-nodejs; 13.1.0"),
     ("accept", "application/json"),
@@ -68,22 +70,28 @@ def requests(kind: str) -> Iterator[Request]:
     """Yield fresh requests of one kind, as many as are measured."""
     shared = oauth_token(0)
     for number in range(COUNT):
-        target, token = "/crm/v3/objects/contacts?limit=100", None
+        target, token, fields = "/crm/v3/objects/contacts?limit=100", None, HEADERS
         match kind:
             case "private-app token":
                 token = "pat-eu1-00000000-0000-0000-0000-000000000000"
+            case "private-app token, other IDs each time":
+                token = "pat-eu1-00000000-0000-0000-0000-000000000000"
+                target = f"/crm/v3/objects/contacts/{number}"
+                fields = (*HEADERS, ("x-trace-id", str(UUID(int=Random(number).getrandbits(128)))))
             case "API key in the query":
                 target += "&hapikey=eu1-0000-0000-0000-000000000000"
             case "OAuth token, another each time":
                 token = oauth_token(number + 1)
             case "OAuth token, the same again":
                 token = shared
-        fields = HEADERS + ((("authorization", f"Bearer {token}"),) if token else ())
+        if token:
+            fields = (*fields, ("authorization", f"Bearer {token}"))
         yield Request("GET", ("api.hubapi.com",), target, fields)
 
 
 TARGETS = {
     "private-app token": 3.0,
+    "private-app token, other IDs each time": 15.0,
     "API key in the query": 5.0,
     "OAuth token, another each time": 15.0,
     "OAuth token, the same again": 3.0,

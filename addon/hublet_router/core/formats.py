@@ -61,7 +61,15 @@ def decode_leniently(data: bytes) -> bytes:
 
     They skip what is outside of the alphabet, and a last character that is half a byte.
     """
-    plain = data.translate(_STANDARD, _OUTSIDE)
+    return _a2b(data.translate(_STANDARD, _OUTSIDE))
+
+
+def decode_words(data: bytes) -> list[bytes]:
+    """Decode each word of a text so; white space parts them, and they are base64."""
+    return [*map(_a2b, data.translate(_STANDARD).split())]
+
+
+def _a2b(plain: bytes) -> bytes:
     rest = len(plain) & 3
     return binascii.a2b_base64(plain[:-1] if rest == 1 else plain + _PADDING[rest])
 

@@ -93,9 +93,9 @@ class Protobuf:
     def sightings(self, _: Iterable[str], plains: Iterable[Coded]) -> Iterator[tuple[str, str]]:
         """Yield each name in a message."""
         first = (self.field << 3 | LEN) & 0x7F  # the byte with which the field begins
-        either = bytes([first]), bytes([first | 0x80])
+        longer = first | 0x80
         for text, plain in plains:
-            if either[0] in plain or either[1] in plain:
+            if first in plain or longer in plain:
                 for name in _texts(self._values_in(plain)):
                     yield text, name
 

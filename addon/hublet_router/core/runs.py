@@ -9,7 +9,7 @@ import re
 from collections.abc import Container, Iterable, Iterator
 from typing import NamedTuple
 
-from .formats import decode_leniently, unquote_bytes
+from .formats import decode_leniently, decode_words, unquote_bytes
 from .paths import MAX_DECODED
 from .readers import Coded
 
@@ -17,6 +17,7 @@ MIN_RUN = 16
 """Characters of the shortest run that is looked at: no credential is shorter."""
 
 _PLAIN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+_SLASH, _PLUS, _COLON, _PERCENT, _BACKSLASH = b"/+:%\\"  # an int is found far faster than a byte
 _MARKS = b":@!$*"
 _KEPT = _PLAIN + b"+/.~" + _MARKS
 _BLANKED = bytes(byte if byte in _KEPT else 32 for byte in range(256))
@@ -31,7 +32,7 @@ _GIVEN_BACK, _PARTED, _PARTED_TWICE = [
 _ESCAPE = re.compile(rb"[%\\]u([0-9A-Fa-f]{4})|\\x([0-9A-Fa-f]{2})|\\[/bfnrt]")
 # No server takes a URL's host for a credential: `Referer: https://eu1-app.example.com/`.
 _URL_HOST = re.compile(rb"://(?:[0-9A-Za-z_-]++\.)++[A-Za-z]{2,}+(?=[\s:/?#]|\Z)")
-_PERCENT = re.compile(rb"%[0-9A-Fa-f]{2}")
+_PERCENT_CODE = re.compile(rb"%[0-9A-Fa-f]{2}")
 
 
 class Runs(NamedTuple):
@@ -53,10 +54,10 @@ def runs_of(text: str, judged: Iterable[str] = ()) -> Iterator[Runs]:
         if words := _long(_blanked(data), seen):
             runs, coded = _parted(words, seen)
             seen |= runs
-            layers = [*map(decode_leniently, coded)]
-            plains = [*zip(map(bytes.decode, coded), layers, strict=True)]
-            yield Runs(_in_both_cases(runs), plains)
-        if b"%" in data or b"\\" in data:
+            joined = b" ".join(coded)
+            layers = decode_words(joined)
+            yield Runs(_in_both_cases(runs), [*zip(joined.decode().split(), layers, strict=True)])
+        if _PERCENT in data or _BACKSLASH in data:
             layers += {*_unescaped(data)} - {data}
         if not layers:
             return
@@ -71,7 +72,7 @@ def run_alone(text: str) -> Runs:
 
 def _blanked(data: bytes) -> bytes:
     """Return the text with a blank for all that is in no run."""
-    if b"://" in data:
+    if data.find(b"://") >= 0:
         data = _URL_HOST.sub(b"://", data)
     return data.translate(_BLANKED, b"\0")  # without its NULs, UTF-16 is ASCII
 
@@ -82,12 +83,12 @@ def _parted(words: list[bytes], known: Container[bytes]) -> tuple[set[bytes], se
     if not marks:
         return {*words}, {*words}
     whole = words
-    if b"/" in marks:
+    if _SLASH in marks:
         stripped = _long(b" ".join([it.strip(b"/") for it in words]), known)
         whole = [*whole, *stripped, *_split(whole, _NO_SLASH, known)]
-    if b"+" in marks:
+    if _PLUS in marks:
         whole = [*whole, *_split(whole, _NO_PLUS, known)]
-    if b":" in marks:  # of a user and a password
+    if _COLON in marks:  # of a user and a password
         whole = [*whole, *_long(b" ".join([it.partition(b":")[2] for it in whole]), known)]
     tokens = _split(whole, _NO_MARKS, known)
     coded = _split(tokens, _NO_DOTS, known)
@@ -119,7 +120,7 @@ def _unescaped(data: bytes) -> Iterator[bytes]:
         data = data.replace(b"\\\\", b"\\")
     if b"\\" in data or b"%u" in data:
         data = _ESCAPE.sub(_character, data)
-    if not _PERCENT.search(data):
+    if not _PERCENT_CODE.search(data):
         yield data
         return
     is_parted = b"%2" in data
