@@ -642,3 +642,38 @@ def test_scripts_that_come_go_and_change_places(stage: Stage) -> None:
 
     for order in ((1,), (1, 2), (2, 1), (2,), (1, 2), ()):
         assert field(*order) == "".join(map(str, order)).encode()
+
+
+@pytest.mark.parametrize("kind", [Noting, NotingAsync])
+@pytest.mark.parametrize("error", [None, ValueError("a bug"), AddonHalt(), OptionsError("x")])
+def test_an_event_that_cannot_wait_gets_the_calls_of_mitmproxy_itself(
+    manager: AddonManager, kind: type[Noting], error: Exception | None
+) -> None:
+    """Such as `add_log`, which mitmproxy triggers for each record of its log."""
+
+    async def run() -> None:
+        notes = []
+        handler = Handler([])
+        logging.getLogger("mitmproxy").addHandler(handler)
+        for fast in BOTH:
+            noted = handler.noted = []
+            manager.clear()
+            manager.add(dispatch := Dispatch())
+            manager.master.options.hublet_fast_dispatch = fast
+            dispatch.configure()
+            assert ("trigger" in vars(manager)) == fast
+            b = kind("b", noted, raising(error) if error else lambda: None)
+            group = Noting("group", noted, addons=[Noting("c", noted), Deaf()])
+            manager.add(Noting("a", noted), b, group, Noting("d", noted))
+            for _ in range(2):
+                try:
+                    manager.trigger(HttpRequestHook(tflow.tflow()))
+                except OptionsError as raised:
+                    noted.append(f"raised {raised}")
+            notes.append(noted)
+            dispatch.done()
+        logging.getLogger("mitmproxy").removeHandler(handler)
+        assert notes[0] == notes[1]
+        assert "a" in notes[1]
+
+    asyncio.run(run())

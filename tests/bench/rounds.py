@@ -41,7 +41,7 @@ SCENARIOS = (
         tls=True,
         to_http2=True,
     ),
-    Scenario("20 events in a stream", Job(0, down=320, events=True)),
+    Scenario("20 events in a stream", Job(0, connections=2, down=320, events=True)),
     Scenario("1 KiB up (buffered)", Job(0, up=1024)),
     Scenario("1 KiB down (buffered)", Job(0, down=1024)),
     Scenario("1 MiB up", Job(0, up=MIB)),

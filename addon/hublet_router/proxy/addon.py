@@ -18,6 +18,7 @@ from ..demo.hublets import DemoHublets
 from ..tablefile import table_path
 from .commands import Commands
 from .decider import Decider
+from .engine.crash_guard import CrashGuard
 from .engine.dispatch import Dispatch
 from .engine.drain import Drain
 from .engine.early_clients import EarlyClients, make_certificate_store
@@ -98,6 +99,7 @@ class HubletRouter:
             Http1Cures(),
             Http2Cures(),
             TlsCures(),
+            CrashGuard(),
             HarFiles(),
             LoadedFlows(),
             Standby(),

@@ -13,13 +13,12 @@ that it is full, or that it has room again, by a `Pace` on the way that the byte
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import h2.config
 from h2.stream import StreamState
-from mitmproxy import ctx
 from mitmproxy.connection import Client, Connection
 from mitmproxy.proxy.commands import SendData
 from mitmproxy.proxy.context import Context
@@ -28,7 +27,8 @@ from mitmproxy.proxy.layer import CommandGenerator
 from mitmproxy.proxy.layers.http import HttpLayer, HttpStream, SendHttp
 from mitmproxy.proxy.layers.http._base import HttpEvent
 from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
-from mitmproxy.proxy.server import ConnectionIO
+
+from .connections import socket_of
 
 WINDOW = 65_535
 """Bytes that a stream may send before it has to wait; RFC 9113 gives them to a new one."""
@@ -78,23 +78,16 @@ class PausableReader:
         return await self._reader.read(size)
 
 
-def transports(client: Client) -> MutableMapping[Connection, ConnectionIO]:
-    """Return the sockets of a client and of its upstream connections."""
-    proxyserver = ctx.master.addons.get("proxyserver")
-    handler = proxyserver.connections.get(client.id) if proxyserver else None
-    return handler.transports if handler else {}
-
-
 def make_pausable(client: Client, connection: Connection) -> None:
     """Have a connection read by a `PausableReader`."""
-    io = transports(client).get(connection)
+    io = socket_of(client, connection)
     if io and isinstance(io.reader, asyncio.StreamReader):
         io.reader = cast(asyncio.StreamReader, PausableReader(io.reader))
 
 
 def pace_reader(client: Client, connection: Connection, pace: str) -> None:
     """Pause a connection that carries nothing but one stream, or let it be read again."""
-    io = transports(client).get(connection)
+    io = socket_of(client, connection)
     if io and isinstance(reader := cast(object, io.reader), PausableReader):
         if pace == "full":
             reader.wait()

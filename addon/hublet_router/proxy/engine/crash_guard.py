@@ -1,48 +1,43 @@
 """What mitmproxy crashes over, ended: client and upstream would wait for ten minutes."""
 
-from typing import cast
+import logging
+from typing import Any
 
 from mitmproxy import ctx
-from mitmproxy.connection import Client
 from mitmproxy.flow import Error
-from mitmproxy.proxy.commands import CloseConnection
-from mitmproxy.proxy.context import Context
-from mitmproxy.proxy.events import Event
-from mitmproxy.proxy.layer import CommandGenerator, Layer
 from mitmproxy.proxy.layers import HttpLayer
 from mitmproxy.proxy.layers.http._hooks import HttpErrorHook
+from mitmproxy.proxy.server import ConnectionHandler
+
+from .connections import hang_up
+
+_plain_log = ConnectionHandler.log
 
 
 class CrashGuard:
-    """Stands before the layers of a client, and closes its connection where they fail.
+    """Closes the connection of a client in whose layers mitmproxy has failed.
 
     mitmproxy logs the exception and goes on (`ConnectionHandler.server_event` in proxy/server.py),
-    but nothing will come of that event.
+    but nothing will come of that event. Its method that logs is the one that learns of it.
     """
 
-    def __init__(self, layer: Layer, client: Client) -> None:
-        self._layer = layer
-        self._client = client
+    name = "hublet-router-crash-guard"
 
-    @property
-    def context(self) -> Context:
-        """What is known of the connection."""
-        return self._layer.context
+    def load(self, _loader: object) -> None:
+        """Stand in the place of that method."""
+        setattr(ConnectionHandler, "log", _log)  # noqa: B010
 
-    def handle_event(self, event: Event) -> CommandGenerator[None]:
-        """Handle an event; after a failure the client is closed, and the exception goes on."""
-        try:
-            yield from self._layer.handle_event(event)
-        except Exception:
-            yield CloseConnection(self._client)
-            raise
+    def done(self) -> None:
+        """Give it back."""
+        setattr(ConnectionHandler, "log", _plain_log)  # noqa: B010
 
 
-def guard_against_crashes(client: Client) -> None:
-    """Put the guard before the layers of a client."""
-    proxyserver = ctx.master.addons.get("proxyserver")
-    if handler := proxyserver and proxyserver.connections.get(client.id):
-        handler.layer = cast(Layer, CrashGuard(handler.layer, client))
+def _log(
+    self: ConnectionHandler, message: str, level: int = logging.INFO, exc_info: Any = None
+) -> None:
+    _plain_log(self, message, level, exc_info)
+    if exc_info:
+        hang_up(self.client, "crashed")
 
 
 def end_crashed(layer: HttpLayer) -> None:

@@ -7,7 +7,6 @@ console and mitmweb all look that method up when they need it, so it is replaced
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
 from functools import partial
 
 from hyperframe.frame import GoAwayFrame
@@ -17,13 +16,11 @@ from mitmproxy.exceptions import OptionsError
 from mitmproxy.flow import Error
 from mitmproxy.log import ALERT
 from mitmproxy.proxy import commands
-from mitmproxy.proxy.context import Context
-from mitmproxy.proxy.layers import HttpLayer
 from mitmproxy.proxy.layers.http._hooks import HttpErrorHook
 from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 
 from ..options import reports_errors
-from .inject import handlers, inject
+from .connections import Contexts, handlers, hang_up, http_layers, inject
 
 logger = logging.getLogger(__name__)
 
@@ -47,9 +44,9 @@ class Drain:
 
     name = "hublet-router-drain"
 
-    def __init__(self, contexts: Mapping[str, Context]) -> None:
+    def __init__(self, contexts: Contexts) -> None:
         self.is_draining = False
-        self._contexts = contexts  # of each client by its id: they lead to its HTTP layers
+        self._contexts = contexts
         self._flows: dict[str, set[http.HTTPFlow]] = {}  # under way, by the id of their client
         self._is_cut = False
         self._task: asyncio.Task[None] | None = None
@@ -130,7 +127,7 @@ class Drain:
         try:
             deadline = time.monotonic() + ctx.options.hublet_drain_timeout
             await _stop_listening()
-            for handler in list(handlers().values()):
+            for handler in handlers().values():
                 await self._send_goaway(handler)
             if waiting := sum(map(len, self._flows.values())):
                 requests = "1 request" if waiting == 1 else f"{waiting} requests"
@@ -159,10 +156,8 @@ class Drain:
         left = sum(map(len, self._flows.values()))
         if left:
             logger.warning("%s not answered in time", "1 is" if left == 1 else f"{left} are")
-        for handler in list(handlers().values()):
-            io = handler.transports.get(handler.client)
-            if io and io.handler:
-                io.handler.cancel(CUT)
+        for handler in handlers().values():
+            hang_up(handler.client, CUT)
         deadline = time.monotonic() + CLOSING
         while handlers() and time.monotonic() < deadline:
             await asyncio.sleep(POLL)
@@ -175,13 +170,12 @@ class Drain:
 
         h2's own `close_connection` would end the streams that are open.
         """
-        context = self._contexts.get(handler.client.id)
-        if handler.client.alpn != b"h2" or not context:
+        if handler.client.alpn != b"h2":
             return
-        for it in context.layers:
-            if isinstance(it, HttpLayer) and handler.client in it.connections:
+        for layer in http_layers(self._contexts.get(handler.client.id)):
+            if handler.client in layer.connections:
                 frame = GoAwayFrame(0, last_stream_id=2**31 - 1).serialize()
-                await inject(handler.client, it, commands.SendData(handler.client, frame))
+                await inject(handler.client, layer, commands.SendData(handler.client, frame))
 
 
 async def _stop_listening() -> None:

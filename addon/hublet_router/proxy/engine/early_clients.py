@@ -12,6 +12,8 @@ from collections.abc import Awaitable
 from mitmproxy import ctx
 from mitmproxy.connection import Client
 
+from .connections import close
+
 logger = logging.getLogger(__name__)
 
 POLL = 0.01
@@ -66,7 +68,7 @@ class EarlyClients:
         try:
             await self._ended.wait()
         except asyncio.CancelledError:  # the process ends; nothing else would close it in time
-            _close(client)
+            close(client, client)
             raise
         if not self.is_over:
             client.error = STOPPED
@@ -78,11 +80,3 @@ class EarlyClients:
             await asyncio.sleep(POLL)
         self.is_over = True
         self._ended.set()
-
-
-def _close(client: Client) -> None:
-    proxyserver = ctx.master.addons.get("proxyserver")
-    handler = proxyserver.connections.get(client.id) if proxyserver else None
-    io = handler.transports.get(client) if handler else None
-    if io and io.writer:
-        io.writer.close()

@@ -7,14 +7,12 @@ the error, and with it the address of an upstream.
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any
 
 from mitmproxy import http
-from mitmproxy.connection import Client, ConnectionState
-from mitmproxy.proxy.context import Context
+from mitmproxy.connection import ConnectionState
 from mitmproxy.proxy.layer import CommandGenerator
-from mitmproxy.proxy.layers import HttpLayer
 from mitmproxy.proxy.layers.http import HttpStream, _http1, _http2, _http3
 from mitmproxy.proxy.layers.http._base import HttpConnection, ReceiveHttp
 from mitmproxy.proxy.layers.http._events import (
@@ -30,7 +28,7 @@ from ...core.decision import Action
 from ...core.problem import failure
 from ..routing.annotate import Decided, Ledger
 from ..routing.refusal import answer, response_of
-from .inject import handlers, inject
+from .connections import Contexts, hang_up, http_layers, inject
 from .upstream_guard import LOOP, NO_ROUTE
 
 LINGER = 1.0
@@ -61,11 +59,11 @@ class ErrorPages:
     def __init__(
         self,
         ledger: Ledger,
-        contexts: Mapping[str, Context],
+        contexts: Contexts,
         refuse_unread: Callable[[http.HTTPFlow], None],
     ) -> None:
         self._ledger = ledger
-        self._contexts = contexts  # of each client by its id: they lead to its HTTP layers
+        self._contexts = contexts
         self._refuse_unread = refuse_unread
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -104,28 +102,36 @@ class ErrorPages:
         asyncio.get_running_loop().call_later(seconds, begin)
 
     async def _end(self, flow: http.HTTPFlow) -> None:
-        context = self._contexts.get(flow.client_conn.id)
-        for it in context.layers if context else ():
-            for stream in list(it.streams.values()) if isinstance(it, HttpLayer) else ():
+        for layer in http_layers(self._contexts.get(flow.client_conn.id)):
+            for stream in list(layer.streams.values()):
                 if getattr(stream, "flow", None) is flow and _is_waiting(stream):
                     error = ResponseProtocolError(
                         stream.stream_id, NO_ROUTE, ErrorCode.CONNECT_FAILED
                     )
-                    await inject(flow.client_conn, cast(HttpLayer, it), ReceiveHttp(error))
+                    await inject(flow.client_conn, layer, ReceiveHttp(error))
 
     def _instead(self, original: Any, name: str, has_begun: Any) -> Any:
         pages = self
 
         def handle(self: HttpConnection, event: HttpEvent) -> CommandGenerator[None]:
-            response = None
-            if isinstance(event, ResponseProtocolError) and not has_begun(self, event.stream_id):
-                response = pages._page(self, event)
+            if isinstance(event, ResponseProtocolError):
+                return answer_failure(self, event)
+            passed: CommandGenerator[None] = original(self, event)
+            return passed
+
+        def answer_failure(
+            self: HttpConnection, event: ResponseProtocolError
+        ) -> CommandGenerator[None]:
+            has_answer = has_begun(self, event.stream_id)
+            response = None if has_answer else pages._page(self, event)
             if not response:
                 yield from original(self, event)
                 return
             if isinstance(self, _http1.Http1Server) and not self.request_done:
                 response.headers["Connection"] = "close"
-                asyncio.get_running_loop().call_later(LINGER, _close, self.context.client)
+                asyncio.get_running_loop().call_later(
+                    LINGER, hang_up, self.context.client, "the client did not close"
+                )
             body = response.raw_content
             stream_id = event.stream_id
             send = getattr(self, name)
@@ -140,7 +146,7 @@ class ErrorPages:
         """Return the answer to a request that was refused, or whose upstream failed."""
         if event.code.http_status_code() != 502:
             return None  # what mitmproxy says of a bad request; it closes such a connection
-        layers = [it for it in server.context.layers if isinstance(it, HttpLayer)]
+        layers = http_layers(server.context)
         stream = layers[-1].streams.get(event.stream_id) if layers else None
         flow = getattr(stream, "flow", None)
         decided: Decided | None = self._ledger.get(flow) if flow else None
@@ -155,13 +161,6 @@ class ErrorPages:
 def _is_waiting(stream: HttpStream) -> bool:
     """Return whether mitmproxy waits for the rest of a body."""
     return bool(stream.client_state == stream.state_consume_request_body)
-
-
-def _close(client: Client) -> None:
-    handler = handlers().get(client.id)
-    io = handler.transports.get(client) if handler else None
-    if io and io.handler:
-        io.handler.cancel("the client did not close")
 
 
 def _has_begun_http1(server: _http1.Http1Server, _stream_id: int) -> bool:

@@ -13,6 +13,7 @@ RFC 9110 sections 15.2 and 6.5.1 let an intermediary do.
 import re
 
 import h11
+from h11._readers import ChunkedReader
 from h11._receivebuffer import ReceiveBuffer
 from mitmproxy.http import Request
 from mitmproxy.proxy.commands import CloseConnection, SendData
@@ -109,7 +110,7 @@ class BodyReader:
         if isinstance(event, h11.EndOfMessage):
             buffer.is_in_body = False
             return h11.EndOfMessage()
-        if getattr(self._reader, "_bytes_in_chunk", 0) > MAX_SIZE:
+        if isinstance(self._reader, ChunkedReader) and self._reader._bytes_in_chunk > MAX_SIZE:
             raise h11.RemoteProtocolError("a chunk is too long to be counted")
         return event
 

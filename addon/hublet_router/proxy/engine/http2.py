@@ -4,6 +4,8 @@
 `_http2.py` that of hyper-h2's connection. Those names are the seam.
 """
 
+from typing import TypeGuard
+
 from h2.errors import ErrorCodes
 from h2.events import ConnectionTerminated
 from h2.events import Event as Http2Event
@@ -46,7 +48,7 @@ class LastingConnection(PacedConnection):
         return [], [event]
 
 
-def is_gentle(event: Http2Event) -> bool:
+def is_gentle(event: Http2Event) -> TypeGuard[ConnectionTerminated]:
     """Return whether a peer says that it takes no more streams, but finishes those that it has."""
     return isinstance(event, ConnectionTerminated) and event.error_code == ErrorCodes.NO_ERROR
 
@@ -67,8 +69,13 @@ class Http2Server(Paced, _http2.Http2Server):
         return stream.context.server
 
     def _handle_event(self, event: Event) -> CommandGenerator[None]:
+        if isinstance(event, ResponseProtocolError):
+            return self._fail(event)
+        return super()._handle_event(event)
+
+    def _fail(self, event: ResponseProtocolError) -> CommandGenerator[None]:
         """Answer a call of gRPC that failed in its own way: mitmproxy has a page of HTML."""
-        if isinstance(event, ResponseProtocolError) and self.is_open_for_us(event.stream_id):
+        if self.is_open_for_us(event.stream_id):
             stream = self.of_flow(event.stream_id)
             has_begun = self.h2_conn.streams[event.stream_id].state_machine.headers_sent
             if stream and is_grpc(stream.flow.request) and not has_begun:
@@ -80,7 +87,7 @@ class Http2Server(Paced, _http2.Http2Server):
 
     def handle_h2_event(self, event: Http2Event) -> CommandGenerator[bool]:
         """Let a client leave gently."""
-        return False if is_gentle(event) else (yield from super().handle_h2_event(event))
+        return _ignore() if is_gentle(event) else super().handle_h2_event(event)
 
 
 class Http2Client(Paced, _http2.Http2Client):
@@ -103,18 +110,26 @@ class Http2Client(Paced, _http2.Http2Client):
         return stream.context.client
 
     def _handle_event(self, event: Event) -> CommandGenerator[None]:
-        yield from super()._handle_event(event)
-        if self.last_stream_id is not None:
-            for stream_id in list(self.stream_queue):
-                del self.stream_queue[stream_id]
-                yield ReceiveHttp(_gone(stream_id))
         if len(self.our_stream_id) > 2 * len(self.streams) + MAX_FORGOTTEN:
             self._forget()
+        handled = super()._handle_event(event)
+        return handled if self.last_stream_id is None else self._and_give_up(handled)
+
+    def _and_give_up(self, handled: CommandGenerator[None]) -> CommandGenerator[None]:
+        yield from handled
+        yield from self._give_up()
+
+    def _give_up(self) -> CommandGenerator[None]:
+        """End the streams that wait to be opened on a connection that takes no more."""
+        for stream_id in list(self.stream_queue):
+            del self.stream_queue[stream_id]
+            yield ReceiveHttp(_gone(stream_id))
 
     def handle_h2_event(self, event: Http2Event) -> CommandGenerator[bool]:
         """Give up the streams that an upstream will not answer, and use it for no more."""
-        if not (isinstance(event, ConnectionTerminated) and is_gentle(event)):
-            return (yield from super().handle_h2_event(event))
+        return self._retire(event) if is_gentle(event) else super().handle_h2_event(event)
+
+    def _retire(self, event: ConnectionTerminated) -> CommandGenerator[bool]:
         self.last_stream_id = event.last_stream_id or 0
         address = self.context.server.address
         if address and isinstance(address[0], UpstreamHost):
@@ -122,6 +137,7 @@ class Http2Client(Paced, _http2.Http2Client):
         for stream_id in [it for it in self.streams if it > self.last_stream_id]:
             del self.streams[stream_id]
             yield ReceiveHttp(_gone(stream_id))
+        yield from self._give_up()
         return False
 
     def _forget(self) -> None:
@@ -129,6 +145,11 @@ class Http2Client(Paced, _http2.Http2Client):
         alive = http_layer(self.context).streams.keys()
         self.our_stream_id = {it: ours for it, ours in self.our_stream_id.items() if it in alive}
         self.their_stream_id = {ours: it for it, ours in self.our_stream_id.items()}
+
+
+def _ignore() -> CommandGenerator[bool]:
+    yield from ()
+    return False
 
 
 def _gone(stream_id: int) -> ResponseProtocolError:

@@ -24,9 +24,10 @@ from mitmproxy.tls import TlsData
 from ...core.table import Table
 from ..options import reports_errors
 from ..routing.upstream import UpstreamHost
-from .backpressure import make_pausable, transports
+from .backpressure import make_pausable
 from .client_limits import BoundedReader, unread
-from .crash_guard import end_crashed, guard_against_crashes
+from .connections import close, http_layers, socket_of
+from .crash_guard import end_crashed
 from .log_filter import LogRedactor, lower_streaming_record
 
 LOOP = "hublet-router: the upstream is this proxy itself; fix the table"
@@ -71,9 +72,8 @@ class UpstreamGuard:
             reader.go_on()
 
     def client_connected(self, client: Client) -> None:
-        """Limit what is kept of the client (see `BoundedReader`), and end what crashes."""
-        guard_against_crashes(client)
-        io = transports(client).get(client)
+        """Limit what is kept of the client (see `BoundedReader`)."""
+        io = socket_of(client, client)
         if io and isinstance(io.reader, asyncio.StreamReader):  # which QUIC has not
             reader = self.readers[client.id] = BoundedReader(
                 io.reader, lambda: unread(self.contexts.get(client.id), client)
@@ -90,7 +90,7 @@ class UpstreamGuard:
             end_crashed(layer)
         self.contexts.pop(client.id, None)
         self.readers.pop(client.id, None)
-        _close(client, client)
+        close(client, client)
 
     def error(self, flow: http.HTTPFlow) -> None:
         """Drop a stream that mitmproxy found invalid.
@@ -154,9 +154,9 @@ class UpstreamGuard:
         try:
             may_be_one = await _is_hublet(data.server, table)
         finally:
-            if may_be_one and (writer := transports(data.client)[data.server].writer):
+            if may_be_one:
                 logger.warning("a connection for a foreign host led to a Hublet, and was closed")
-                writer.close()
+                close(data.client, data.server)
 
     def tls_established_server(self, data: TlsData) -> None:
         """Stop the clock of an upstream with TLS."""
@@ -179,7 +179,7 @@ class UpstreamGuard:
     def server_disconnected(self, data: ServerConnectionHookData) -> None:
         """Stop the clock of an upstream that left during its handshake."""
         self._arrived(data.server, data.client)
-        _close(data.client, data.server)
+        close(data.client, data.server)
 
     def _arrived(self, server: Connection, client: Client) -> None:
         if deadline := self.deadlines.pop(server.id, None):
@@ -205,9 +205,7 @@ class UpstreamGuard:
                     del layer.connections[connection]
 
     def _http_layers(self, client: Client) -> list[HttpLayer]:
-        context = self.contexts.get(client.id)
-        layers = context.layers if context else []
-        return [layer for layer in layers if isinstance(layer, HttpLayer)]
+        return http_layers(self.contexts.get(client.id))
 
 
 async def _is_hublet(server: Server, table: Table) -> bool:
@@ -238,14 +236,3 @@ def _own_addresses() -> set[tuple[str, int]]:
         for own, port, *_ in listening
         for host in (own, "localhost", "127.0.0.1", "::1")
     }
-
-
-def _close(client: Client, connection: Connection) -> None:
-    """Close the socket of a connection that is over.
-
-    mitmproxy leaves it open if it cancels the connection's task while that waits for a lock with
-    data in hand (`handle_connection` in proxy/server.py). The peer would hang for ever.
-    """
-    io = transports(client).get(connection)
-    if io and io.writer:
-        io.writer.close()

@@ -1,0 +1,77 @@
+"""What mitmproxy keeps of a client that is connected: its sockets, and the layers above them.
+
+A layer acts only in answer to an event, and no hook passes the task that serves a client. So what
+has to happen to a connection from outside goes through here.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import cast
+
+from mitmproxy import ctx
+from mitmproxy.connection import Client, Connection
+from mitmproxy.proxy import commands, events, layer
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layers import HttpLayer
+from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
+from mitmproxy.proxy.server import ConnectionIO
+
+type Contexts = Mapping[str, Context]
+"""The context of each client by its id: it leads to the layers, and no hook but one passes it."""
+
+
+def handlers() -> dict[str, ProxyConnectionHandler]:
+    """Return what serves each client that is connected, by the client's id."""
+    proxyserver = ctx.master.addons.get("proxyserver")
+    return dict(proxyserver.connections) if proxyserver else {}
+
+
+def socket_of(client: Client, connection: Connection) -> ConnectionIO | None:
+    """Return the socket of a client, or of an upstream connection that was opened for it."""
+    proxyserver = ctx.master.addons.get("proxyserver")
+    handler = proxyserver.connections.get(client.id) if proxyserver else None
+    return handler.transports.get(connection) if handler else None
+
+
+def http_layers(context: Context | None) -> list[HttpLayer]:
+    """Return the layers that hold the streams and the connections of a client."""
+    return [it for it in context.layers if isinstance(it, HttpLayer)] if context else []
+
+
+def close(client: Client, connection: Connection) -> None:
+    """Close the socket of a connection that is over.
+
+    mitmproxy leaves it open if it cancels the connection's task while that waits for a lock with
+    data in hand (`handle_connection` in proxy/server.py). The peer would hang for ever.
+    """
+    io = socket_of(client, connection)
+    if io and io.writer:
+        io.writer.close()
+
+
+def hang_up(client: Client, why: str) -> None:
+    """End a client as mitmproxy does: its requests that are under way get an error."""
+    io = socket_of(client, client)
+    if io and io.handler:
+        io.handler.cancel(why)
+
+
+class _Answer:
+    """Answers one event with a command."""
+
+    def __init__(self, command: commands.Command) -> None:
+        self._command = command
+
+    def handle_event(self, _event: events.Event) -> Iterator[commands.Command]:
+        yield self._command
+
+
+async def inject(client: Client, http_layer: HttpLayer, command: commands.Command) -> None:
+    """Send a command through a client's HTTP layer, and through TLS below it.
+
+    The HTTP layer passes the end of a wait to whatever asked for it (`command_sources` in
+    proxy/layers/http/__init__.py), and sends on what that answers.
+    """
+    if handler := handlers().get(client.id):
+        wake = commands.RequestWakeup(0)
+        http_layer.command_sources[wake] = cast(layer.Layer, _Answer(command))
+        await handler.server_event(events.Wakeup(wake))
