@@ -10,7 +10,7 @@ MINUTES ?= 10
 NEEDS := promtool=prometheus tmux=tmux chromium=chromium fish=fish haproxy=haproxy wrk=wrk node=nodejs npm=npm
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help install run console web demo test readme differential coverage fuzz laws parity soak bench check format
+.PHONY: help install run console web demo test readme differential coverage fuzz laws parity conformance soak bench check format
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -90,6 +90,9 @@ laws: $(VENV)/tests  ## what `make test` samples, whole: random requests, mutant
 parity: $(VENV)/tests  ## a million decisions by the core and by the exported JavaScript
 	@tests/needs node=nodejs
 	@PYTHONPATH=tests $(BIN)/python -m parity $(ARGS)
+
+conformance: $(VENV)/tests  ## h2spec and WebSocket cases, beside bare mitmdump; H2SPEC= names h2spec
+	@PYTHONPATH=tests $(BIN)/python -m conformance $(H2SPEC)
 
 soak: $(VENV)/tests  ## mixed traffic for MINUTES, while tables and upstreams come and go
 	$(BIN)/python tests/soak.py $(MINUTES)

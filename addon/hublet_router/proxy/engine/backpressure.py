@@ -106,6 +106,8 @@ class PacedConnection(BufferedH2Connection):
     def __init__(self, config: h2.config.H2Configuration) -> None:
         super().__init__(config)
         self.local_settings.initial_window_size = WINDOW
+        # No longer frame than a window: a client may take the size of one for leave to send it.
+        self.local_settings.max_frame_size = self.max_inbound_frame_size = WINDOW
         self.local_settings.acknowledge()
         self.must_wait: Callable[[int], bool] = lambda _: False
         self.held: dict[int, int] = {}
