@@ -1,11 +1,14 @@
 """Minutes of mixed traffic through a real mitmdump, while tables and upstreams come and go.
 
-`make soak` runs it. Each request says in a field of its own which region it expects, so both ends
-are witnesses: the upstream that it reached, and the client that reads the answer. It exits with 1
-when a request was misrouted, when one failed for no known cause, or when a reload went wrong.
+`make soak` runs it. Each request says in fields of its own which region it expects, and its number.
+So both ends are witnesses: the upstream that it reached, and the client that reads the answer, with
+the number in it. Beside it, routers start under clients and stop with requests in flight. It exits
+with 1 when a request was misrouted, when an answer belongs to another request, when a request
+failed for no known cause, or when a reload, a start or a stop went wrong.
 """
 
 import argparse
+import asyncio
 import contextlib
 import hashlib
 import html
@@ -26,8 +29,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import cast
+from typing import Any, cast
 
+import grpc
 import h2.exceptions
 
 from harness import (
@@ -42,6 +46,7 @@ from harness import (
     wait_for,
 )
 from synthetic import access_token, api_key, personal_access_key, private_app_token
+from test_grpc import Hublet, channel
 from test_http2 import Http2Client
 
 API = "api.hubapi.com"
@@ -54,6 +59,10 @@ RELOAD_EVERY = 30.0
 RESTART_EVERY = 20.0
 DOWN = 1.0
 GRACE = 1.0  # seconds after a restart in which the proxy may still find the old connection
+START_EVERY = 15.0
+EVENTS = 5
+EVENT_EVERY = 0.1  # seconds
+GRPC = ("gr1", "gr2")
 PAUSE = 0.12  # the longest that a worker waits between requests: two cores carry all of this
 
 # What a connection that ends in the middle looks like to the clients.
@@ -71,6 +80,19 @@ class Call:
     expects: str | None
     body: bytes = b""
     may_be_refused: bool = False
+    number: int = field(default_factory=itertools.count().__next__)
+
+    @property
+    def answer(self) -> str:
+        """What its region answers, and no other request gets."""
+        events = "".join(event(number) for number in range(EVENTS))
+        said = f"{self.expects} {len(self.body)} {self.number}"
+        return f"{events}{said}" if self.path == "/events" else said
+
+
+def event(number: int) -> str:
+    """Return one server-sent event."""
+    return f"data: {number}\n\n"
 
 
 @dataclass
@@ -83,6 +105,8 @@ class Tally:
     refused: Counter[str] = field(default_factory=Counter)
     failed: Counter[tuple[str, str, bool]] = field(default_factory=Counter)
     misrouted: list[str] = field(default_factory=list)
+    started: int = 0
+    stopped_badly: list[str] = field(default_factory=list)
     restarts: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
 
     def explained(self, call: Call, since: float) -> bool:
@@ -99,8 +123,8 @@ class Tally:
             self.sent[kind] += 1
             if status == "200":
                 self.routed[kind] += 1
-                if body != f"{call.expects} {len(call.body)}":
-                    self.misrouted.append(f"{kind}: expected {call.expects}, got {body[:40]!r}")
+                if body != call.answer:
+                    self.misrouted.append(f"{kind}: expected {call.answer!r}, got {body[-60:]!r}")
             elif self._is_refusal(protocol, call, status, body):
                 self.refused[kind] += 1
             else:
@@ -127,7 +151,8 @@ class Tally:
 def _reason(body: str) -> str:
     """Return mitmproxy's sentence out of its error page, without what differs each time."""
     found = re.search(r"<p>(.*?)</p>", body, re.DOTALL)
-    return re.sub(r"\d{4,5}", "PORT", html.unescape(found[1])) if found else body[:60]
+    said = html.unescape(found[1]) if found else " ".join(body.split())[:100]
+    return re.sub(r"\d{4,5}", "PORT", said)
 
 
 class Site:
@@ -144,18 +169,37 @@ class Site:
             while head := await self._head(reader):
                 self.tally.arrived(self.region, head.get("soak-expects", "nothing"))
                 length = await self._body(reader, head)
-                answer = f"{self.region} {length}".encode()
-                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(answer))
-                writer.write(answer)
+                answer = f"{self.region} {length} {head.get('soak-number')}".encode()
+                if head[""] == "/hints":
+                    for interim in (b"103 Early Hints\r\nLink: </a>", b"102 Processing"):
+                        writer.write(b"HTTP/1.1 %s\r\n\r\n" % interim)
+                if head[""] == "/events":
+                    await self._send_events(answer, writer)
+                else:
+                    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(answer))
+                    writer.write(answer)
                 await writer.drain()
         finally:
             self.writers.discard(writer)
 
     @staticmethod
+    async def _send_events(last: bytes, writer: StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n")
+        writer.write(b"Transfer-Encoding: chunked\r\n\r\n")
+        for piece in [*(event(number).encode() for number in range(EVENTS)), last]:
+            writer.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+            await writer.drain()
+            await asyncio.sleep(EVENT_EVERY)
+        writer.write(b"0\r\n\r\n")
+
+    @staticmethod
     async def _head(reader: StreamReader) -> dict[str, str]:
+        """Return the fields of a request, and its target under the empty name."""
         raw = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-        lines = (line.partition(":") for line in raw.split("\r\n")[1:])
-        return {name.strip().lower(): value.strip() for name, _, value in lines}
+        first, *rest = raw.split("\r\n")
+        lines = (line.partition(":") for line in rest if line)
+        fields = {name.strip().lower(): value.strip() for name, _, value in lines}
+        return fields | {"": first.split(" ")[1]}
 
     @staticmethod
     async def _body(reader: StreamReader, head: dict[str, str]) -> int:
@@ -181,10 +225,16 @@ class Sites:
         self.sites = {name: Site(name[:3], tally) for name in (*REGIONS, "eu1-b", SOMETIMES)}
         for name in self.sites:
             self._open(name)
+        self.grpc = {name: Hublet(name) for name in GRPC}
 
     def _open(self, name: str, port: int = 0) -> None:
         certified = () if name == "na1" else (API,)  # one without TLS, the rest with
         self.stage.upstream(name, *certified, behaviour=self.sites[name].serve, port=port)
+
+    def stop(self) -> None:
+        """End those of gRPC; the rest ends with the stage."""
+        for hublet in self.grpc.values():
+            hublet.stop()
 
     def restart(self, name: str) -> None:
         """Go away with every connection, and come back at the same address."""
@@ -213,6 +263,7 @@ class Sites:
         if turn % 2:
             listed[SOMETIMES] = SOMETIMES
         urls = {name: self.stage.upstreams[site].url for name, site in listed.items()}
+        urls |= {name: f"https://127.0.0.1:{it.port}" for name, it in self.grpc.items()}
         hublets = "".join(f"  {name}: {{upstream: '{url}'}}\n" for name, url in urls.items())
         return f"# turn {turn}\n" + TABLE.replace("HUBLETS\n", hublets)
 
@@ -273,6 +324,8 @@ def draw(dice: random.Random) -> Call:
         (5, Call("anonymous", "GET", "/forms", (), "na1")),
         (10, Call("upload, small", "POST", "/files", (_bearer(token),), region, small)),
         (5, Call("upload, 1 MiB", "POST", "/files", (_bearer(token),), region, bytes(UPLOAD))),
+        (8, Call("server-sent events", "GET", "/events", (_bearer(token),), region)),
+        (8, Call("early hints", "GET", "/hints", (_bearer(token),), region)),
         (5, Call("refused", "GET", "/crm", (unknown,), None)),
         (5, Call("refused upload, small", "POST", "/files", (unknown,), None, small)),
         (3, Call("refused upload, 1 MiB", "POST", "/files", (unknown,), None, bytes(UPLOAD))),
@@ -321,7 +374,8 @@ class Worker(ABC, threading.Thread):
         return self.stop.wait(self.dice.uniform(0, PAUSE))
 
     def fields(self, call: Call) -> list[tuple[str, str]]:
-        return [*call.fields, ("soak-expects", call.expects or "refusal")]
+        marks = [("soak-expects", call.expects or "refusal"), ("soak-number", str(call.number))]
+        return [*call.fields, *marks]
 
 
 class Http1Worker(Worker):
@@ -417,13 +471,130 @@ class Http2Worker(Worker):
             raise
 
 
+class GrpcWorker(Worker):
+    """gRPC, by the stock client: calls of all four kinds."""
+
+    protocol = "gRPC"
+
+    def one_connection(self, requests: int) -> None:
+        with channel(self.port) as calls:
+            for _ in range(requests):
+                if self.pause():
+                    return
+                region = self.dice.choice(GRPC)
+                kind = self.dice.choice(("unary", "sum", "count", "talk"))
+                call = Call(kind, "POST", f"/test.Echo/{kind}", (), region)
+                since = time.monotonic()
+                try:
+                    said = self.send(calls, call)
+                except grpc.RpcError as error:
+                    said = str(error.code())
+                    self.tally.count(self.protocol, call, since, said, "")
+                else:
+                    self.tally.count(self.protocol, call, since, "200", said)
+
+    @staticmethod
+    def send(calls: grpc.Channel, call: Call) -> str:
+        """Return the answer of the call where all came back as it should, and what came else."""
+        mark = str(call.number).encode()
+        parts = [mark] * EVENTS
+        how: dict[str, Any] = {
+            "metadata": [_bearer(private_app_token(call.expects or ""))],
+            "timeout": SECONDS,
+        }
+        said = f"{call.expects}:".encode() + mark
+        match call.kind:
+            case "unary":
+                got, right = [calls.unary_unary(call.path)(mark, **how)], [said]
+            case "sum":
+                got = [calls.stream_unary(call.path)(iter(parts), **how)]
+                right = [b"%d" % (len(mark) * EVENTS)]
+            case "count":
+                got = [*calls.unary_stream(call.path)(b"%d" % EVENTS, **how)]
+                right = [b"%d" % number for number in range(EVENTS)]
+            case _:
+                got, right = [*calls.stream_stream(call.path)(iter(parts), **how)], [said] * EVENTS
+        return call.answer if got == right else repr(got)
+
+
+class Callers(threading.Thread):
+    """Clients that call a router while it starts: each is answered by its region, or not let in."""
+
+    def __init__(self, port: int, tally: Tally) -> None:
+        super().__init__(daemon=True)
+        self.port = port
+        self.tally = tally
+        self.answered = threading.Event()
+        self.is_over = threading.Event()
+
+    def run(self) -> None:
+        while not self.is_over.wait(0.05):
+            call = Call(
+                "during a start", "GET", "/crm", (_bearer(private_app_token("na1")),), "na1"
+            )
+            since = time.monotonic()
+            with contextlib.suppress(ConnectionRefusedError):
+                try:
+                    with Client(self.port) as client:
+                        answer = client.send(written(call))
+                except BROKEN as error:
+                    if isinstance(error, ConnectionRefusedError):
+                        continue
+                    self.tally.count("HTTP/1.1", call, since, type(error).__name__, str(error))
+                else:
+                    status, body = str(answer.status), answer.body.decode()
+                    self.tally.count("HTTP/1.1", call, since, status, body)
+                    self.answered.set()
+
+
+def written(call: Call) -> bytes:
+    """Return a request of HTTP/1, with the fields that both ends look at."""
+    lines = [f"{name}: {value}" for name, value in call.fields]
+    lines += [f"soak-expects: {call.expects}", f"soak-number: {call.number}"]
+    return request(call.method, call.path, *lines, host=API)
+
+
+def start_and_stop(folder: Path, sites: Sites, tally: Tally) -> None:
+    """Start a router under clients, and stop it with a stream of events in flight."""
+    tally.started += 1
+    port = free_port()
+    callers = Callers(port, tally)
+    callers.start()
+    with TemporaryDirectory(dir=folder) as name:
+        proxy = Proxy(Path(name), sites.table(0), port)
+        try:
+            if not callers.answered.wait(SECONDS):
+                tally.stopped_badly.append("no answer after a start")
+            callers.is_over.set()
+            callers.join()
+            call = Call(
+                "during a stop", "GET", "/events", (_bearer(private_app_token("na1")),), "na1"
+            )
+            since = time.monotonic()
+            try:
+                with Client(port) as client:
+                    client.socket.sendall(written(call))
+                    time.sleep(2 * EVENT_EVERY)
+                    proxy.process.terminate()
+                    answer = client.receive()
+                status, body = str(answer.status), answer.body.decode()
+            except BROKEN as error:
+                status, body = type(error).__name__, str(error)
+            tally.count("HTTP/1.1", call, since, status, body)
+            if proxy.process.wait(SECONDS):
+                tally.stopped_badly.append(f"exit status {proxy.process.returncode}")
+            tally.stopped_badly += proxy.complaints()
+        finally:
+            proxy.stop()
+
+
 class Proxy:
     """mitmdump with the addon, as its users start it."""
 
-    def __init__(self, folder: Path, text: str) -> None:
+    def __init__(self, folder: Path, text: str, port: int) -> None:
         self.table = folder / "hublets.yaml"
         self.log = folder / "log"
-        self.port = free_port()
+        self.port = port
         self.good = self.bad = 0
         self.versions = [self._write(text)]
         settings = {
@@ -508,13 +679,14 @@ def soak(minutes: float) -> int:
     print(f"soak: {minutes:g} minutes, seed {seed}", flush=True)
     with TemporaryDirectory(prefix="hublet-router-soak-") as name, Stage(Path(name)) as stage:
         sites = Sites(stage, tally)
-        proxy = Proxy(Path(name), sites.table(0))
+        proxy = Proxy(Path(name), sites.table(0), free_port())
         workers: list[Worker] = [
             Http1Worker(proxy.port, tally, seed, None),
             Http1Worker(proxy.port, tally, seed + 1, None),
             Http1Worker(proxy.port, tally, seed + 2, API),
             Http2Worker(proxy.port, tally, seed + 3),
             Http2Worker(proxy.port, tally, seed + 4),
+            GrpcWorker(proxy.port, tally, seed + 5),
         ]
         try:
             for worker in workers:
@@ -529,6 +701,7 @@ def soak(minutes: float) -> int:
             return _report(tally, proxy, warm, end, hung)
         finally:
             proxy.stop()
+            sites.stop()
 
 
 def _disturb(seconds: float, sites: Sites, proxy: Proxy, dice: random.Random) -> Measure:
@@ -539,6 +712,11 @@ def _disturb(seconds: float, sites: Sites, proxy: Proxy, dice: random.Random) ->
     due: list[tuple[float, float, Callable[[int], None]]] = [
         (RELOAD_EVERY, RELOAD_EVERY, lambda turn: proxy.reload(turn, sites)),
         (RESTART_EVERY, RESTART_EVERY, lambda _: sites.restart(dice.choice([*sites.sites]))),
+        (
+            START_EVERY,
+            START_EVERY,
+            lambda _: start_and_stop(proxy.table.parent, sites, sites.tally),
+        ),
         (60.0, 60.0, lambda turn: print(f"{turn + 1} min: {proxy.resident():.1f} MiB", flush=True)),
     ]
     # Nothing is disturbed in the last seconds: the log has to report the last reload.
@@ -584,6 +762,9 @@ def _report(tally: Tally, proxy: Proxy, warm: Measure, end: Measure, hung: int) 
     print(f"{'good tables':<24}{proxy.good} written, {taken} taken")
     print(f"{'bad tables':<24}{proxy.bad} written, {refused} refused")
     print(f"{'upstream restarts':<24}{sum(len(each) for each in tally.restarts.values())}")
+    print(f"{'router starts and stops':<24}{tally.started}, {len(tally.stopped_badly)} went wrong")
+    for line in tally.stopped_badly[:5]:
+        print(f"    {line}")
     print(f"{'faults in its log':<24}{complaints.total()}")
     for line, times in complaints.most_common(5):
         print(f"    {times} x {line}")
@@ -592,7 +773,8 @@ def _report(tally: Tally, proxy: Proxy, warm: Measure, end: Measure, hung: int) 
     print(f"{'proxy open files':<24}{warm.files} when warm, {end.files} at the end", flush=True)
     unexplained = any(not explained for _, explained in causes)
     reloads_failed = (taken, refused) != (proxy.good, proxy.bad)
-    return int(bool(tally.misrouted or unexplained or complaints or hung or reloads_failed))
+    wrong = [tally.misrouted, tally.stopped_badly, unexplained, complaints, hung, reloads_failed]
+    return int(any(wrong))
 
 
 def main() -> int:
