@@ -461,6 +461,7 @@ class Http2Worker(Worker):
                         client.data(stream, call.body, end=True)
             for stream, call in streams.items():
                 status, body = client.answer(stream)
+                status = "reset" if stream in client.cut else status
                 self.tally.count(self.protocol, call, since, status, body.decode("latin-1"))
                 waiting.remove(call)
                 client.answers.pop(stream, None)

@@ -32,6 +32,7 @@ class Http2Client:
         self.heads: dict[int, Fields] = {}
         self.trailers: dict[int, Fields] = {}
         self.ended: set[int] = set()
+        self.cut: set[int] = set()  # those of them that were reset
         self.interim: set[int] = set()  # the streams that got an interim answer
         self.unsent = 0  # bytes of a body whose sending was given up
         self.withheld: dict[int, int] = {}  # by stream, what was read and not acknowledged
@@ -103,6 +104,7 @@ class Http2Client:
                     self.ended.add(stream)
                 case h2.events.StreamReset(stream_id=int(stream)):
                     self.ended.add(stream)
+                    self.cut.add(stream)
                     self.answers.setdefault(stream, ("reset", bytearray()))
                 case h2.events.ConnectionTerminated():
                     raise AssertionError("the proxy ended the connection")

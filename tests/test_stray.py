@@ -19,6 +19,14 @@ SLASHES = access_token("eu1", scopes=b"\xff\xfe").replace("-", "%2B").replace("_
 ESCAPED = "".join(f"\\u{ord(char):04x}" for char in personal_access_key("eu1"))
 
 
+@pytest.mark.parametrize("method", ["GET", PAT.upper(), PAT])
+@pytest.mark.parametrize("name", ["accept", PAT])
+def test_a_method_and_the_names_of_fields_are_read_too(method: str, name: str) -> None:
+    seen = Request(method, ("api.hubapi.com",), "/", ((name, "x"),))
+    stray = find_stray(TABLE, seen, "na1", [])
+    assert (stray.hublet if stray else None) == (None if method + name == "GETaccept" else "eu1")
+
+
 def names(target: str, field: str = "", body: str = "", known: str = "") -> str | None:
     seen = Request("GET", ("api.hubapi.com",), target, (("x-any", field),), body.encode("latin-1"))
     rule = PAT_RULE

@@ -46,7 +46,9 @@ def _elsewhere(
     table: Table, request: Request, hublet: str, found: Sequence[Finding]
 ) -> Stray | None:
     """Return what stands in any run of the request; texts that were clean before are not read."""
-    texts = [text for text in request.texts if len(text) >= MIN_RUN]
+    names = [name for name, _ in request.headers]
+    everything = (*request.texts, request.method, *names)
+    texts = [text for text in everything if len(text) >= MIN_RUN]
     if request.body and table.reads_body(request):
         texts.append(request.body.decode("latin-1"))
     judged = [

@@ -25,7 +25,7 @@ from .engine.early_clients import EarlyClients, make_certificate_store
 from .engine.error_pages import ErrorPages
 from .engine.har_files import HarFiles
 from .engine.http1 import Http1Cures
-from .engine.http2 import Http2Cures
+from .engine.http2 import Http2Cures, settle_length
 from .engine.last_word import LastWord
 from .engine.loaded_flows import LoadedFlows
 from .engine.modes import Modes
@@ -131,6 +131,7 @@ class HubletRouter:
         be_faithful()
         if "hublet_fingerprint_key" in updated:
             _use_key(ctx.options.hublet_fingerprint_key)
+            self.overrides.end("the key of fingerprints has changed")
         if "hublets" in updated:
             self.live.use(table_path(ctx.options.hublets))
         elif "hublet_demo" in updated and self.live.path:
@@ -145,6 +146,7 @@ class HubletRouter:
         """Stop what runs beside the hooks."""
         with suppress(ValueError, RuntimeError, NotImplementedError):
             asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
+        self.overrides.end("the router is unloaded")
         self.last_word.remove()
         self.live.close()
         self.demo.close()
@@ -157,6 +159,7 @@ class HubletRouter:
         if not (flow.live and response):
             return
         if response.status_code >= 200:
+            settle_length(flow)
             pass_on(response, self.live.table)
         else:
             upgrade = response.headers.get("upgrade", "").lower()

@@ -65,8 +65,7 @@ class Commands:
     def configure(self, updated: set[str]) -> None:
         """Drop every override once they are no longer allowed."""
         if "hublet_override" in updated and not _is_allowed():
-            self.overrides.pins.clear()
-            self.overrides.resent.clear()
+            self.overrides.end("hublet_override is off")
 
     def load(self, _loader: Loader) -> None:
         """Add the content view, to the console and to mitmweb alike."""

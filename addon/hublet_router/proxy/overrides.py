@@ -1,5 +1,6 @@
 """What an operator sends elsewhere while debugging: by hand, logged loudly, gone at exit."""
 
+import logging
 from weakref import WeakKeyDictionary
 
 from mitmproxy import http
@@ -10,6 +11,8 @@ from ..core.findings import Finding, findings
 from ..core.judge import check_request, judge
 from ..core.request import Request
 from ..core.table import Table
+
+logger = logging.getLogger(__name__)
 
 
 class Overrides:
@@ -24,6 +27,13 @@ class Overrides:
 
     def __bool__(self) -> bool:
         return bool(self.pins or self.resent)
+
+    def end(self, why: str) -> None:
+        """Send every credential and flow where it names again, and log that."""
+        if self:
+            logger.warning("%s: nothing is pinned or resent elsewhere any more", why)
+        self.pins.clear()
+        self.resent.clear()
 
     def apply(
         self, table: Table, flow: http.HTTPFlow, request: Request, decision: Decision

@@ -467,7 +467,7 @@ function findStray(table, request, hublet, found) {
     const stray = strayIn(table, alone, (_, name) => isOther(name));
     if (stray) return stray;
   }
-  const texts = [request.target, ...request.headers.map(([, value]) => value)];
+  const texts = [request.target, request.method ?? "", ...request.headers.flat()];
   if (request.body && readsBody(table, request)) texts.push(request.body);
   const isStray = (run, name) => isOther(name) && !(own.has(run) || hostName(run) === request.host);
   const text = texts.filter((it) => MAY_HOLD_RUN.test(it)).join(" ");

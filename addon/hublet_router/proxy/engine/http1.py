@@ -24,7 +24,7 @@ from mitmproxy.proxy.layers.http import _http1
 from mitmproxy.proxy.layers.http._events import HttpEvent, RequestHeaders, RequestTrailers
 
 from ...flows.requests import is_framed
-from .backpressure import pace_reader
+from .backpressure import http_layer, pace_reader
 
 _INTERIM = re.compile(rb"HTTP/1\.[01] 1(?!01)[0-9]{2}(?: |$)")  # 101 is a final answer
 
@@ -40,6 +40,8 @@ MAX_SIZE = 2**62
 It is half of what fits, because h11 says what is left of a chunk, not how long it was.
 """
 
+_HTTP1 = {b"HTTP/1.0", b"HTTP/1.1"}
+
 _plain_reader = _http1.make_body_reader
 
 
@@ -49,6 +51,7 @@ class HeadBuffer(ReceiveBuffer):
     def __init__(self) -> None:
         super().__init__()
         self.is_in_body = False
+        self.first_line = b""
 
     def maybe_extract_lines(self) -> list[bytearray] | None:
         """Return the lines of the next head, or of trailers; None if they are not complete."""
@@ -69,9 +72,10 @@ class RequestBuffer(HeadBuffer):
     def maybe_extract_lines(self) -> list[bytearray] | None:
         """Return the lines of the next head, or of trailers; None if they are not complete."""
         lines = super().maybe_extract_lines()
-        if lines is None or self.is_in_body or _is_valid(lines):
+        if lines is None or self.is_in_body:
             return lines
-        return [bytearray()]
+        self.first_line = bytes(lines[0])
+        return lines if _is_valid(lines) else [bytearray()]
 
 
 def _is_valid(lines: list[bytearray]) -> bool:
@@ -122,6 +126,8 @@ class BodyReader:
 class Http1Server(_http1.Http1Server):
     """Reads a client of HTTP/1, and answers a body that it cannot read before it hangs up."""
 
+    buf: RequestBuffer
+
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.buf = RequestBuffer()
@@ -147,9 +153,37 @@ class Http1Client(_http1.Http1Client):
         if pace := getattr(event, "pace", None):
             pace_reader(self.context.client, self.conn, pace)
         elif not isinstance(event, RequestTrailers):
-            if isinstance(event, RequestHeaders) and not event.end_stream:
-                event.request = framed(event.request)
+            if isinstance(event, RequestHeaders):
+                if not event.end_stream:
+                    event.request = framed(event.request)
+                if target := self._absolute_target(event.request):
+                    yield from _with_target(super().send(event), target)
+                    return
             yield from super().send(event)
+
+    def _absolute_target(self, request: Request) -> bytes | None:
+        """Return the target of a client that has sent a whole URL, where it was not edited.
+
+        mitmproxy overwrites its scheme by that of the mode before any hook
+        (`state_wait_for_request_headers` in proxy/layers/http/__init__.py).
+        """
+        data = request.data
+        if not data.authority or data.http_version not in _HTTP1:
+            return None
+        server = http_layer(self.context).connections[self.context.client]
+        if not isinstance(server, Http1Server) or len(words := server.buf.first_line.split()) != 3:
+            return None
+        rest = words[1].partition(b"://")[2]
+        same = data.authority + data.path
+        return words[1] if same in (rest, rest + b"/") and words[0] == data.method else None
+
+
+def _with_target(commands: CommandGenerator[None], target: bytes) -> CommandGenerator[None]:
+    for command in commands:
+        if isinstance(command, SendData):
+            method, _, rest = command.data.split(b" ", 2)
+            command.data = b" ".join((method, target, rest))
+        yield command
 
 
 def framed(request: Request) -> Request:

@@ -11,6 +11,7 @@ from h2.events import ConnectionTerminated
 from h2.events import Event as Http2Event
 from hyperframe.frame import Frame, GoAwayFrame
 from mitmproxy.connection import Connection
+from mitmproxy.http import HTTPFlow
 from mitmproxy.proxy.commands import SendData
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.events import Event
@@ -154,6 +155,15 @@ def _ignore() -> CommandGenerator[bool]:
 
 def _gone(stream_id: int) -> ResponseProtocolError:
     return ResponseProtocolError(stream_id, GOING_AWAY, ErrorCode.GENERIC_SERVER_ERROR)
+
+
+def settle_length(flow: HTTPFlow) -> None:
+    """Leave the length out of an answer 204 to HTTP/2, whose clients reset the stream over it.
+
+    RFC 9110 section 8.6 forbids it; HTTP/1 takes no notice, and so it is passed on there.
+    """
+    if flow.response and flow.response.status_code == 204 and flow.request.is_http2:
+        flow.response.headers.pop("content-length", None)
 
 
 class Http2Cures:
