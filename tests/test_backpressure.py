@@ -1,13 +1,18 @@
 """Backpressure: a stream that is not read sends no more, and holds up no other."""
 
 import asyncio
+import logging
 import time
+from collections.abc import Iterable, Iterator
 
 import pytest
+from hyperframe.frame import DataFrame
+from mitmproxy.proxy.context import Context
 
 from harness import SECONDS, Stage, wait_for
 from http2_upstream import Exchange, Http2Upstream
 from hublet_router.proxy.engine.backpressure import RESERVE, WINDOW, http_layer
+from hublet_router.proxy.engine.connections import http_layers
 from hublet_router.proxy.engine.http2 import Http2Server
 from test_http2 import API, Http2Client, token
 
@@ -121,3 +126,31 @@ def test_an_upstream_that_does_not_read_stops_its_upload(stage: Stage, protocol:
         stage.loop.call_soon_threadsafe(hublet.may_read.set)
         client.data(stream, bytes(client.unsent))
         wait_for(lambda: hublet.read >= MUCH)
+
+
+def test_what_is_owed_when_a_client_is_ended_does_not_crash(
+    stage: Stage, never_accepts: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A client overruns its window while its upstream connects."""
+    eu1 = stage.upstream("eu1")
+    stage.table(stage.table_text().replace(eu1.url, f"http://127.0.0.1:{never_accepts}"))
+    stage.proxy()
+    with Http2Client(stage.port) as client:
+        client.start("POST", "/", token("eu1"))
+        client.socket.sendall(DataFrame(1, bytes(40_000)).serialize())
+        context = stage.router.upstream_guard.contexts
+        wait_for(lambda: any(it.h2_conn.held for it in servers(context.values())))
+        client.socket.sendall(DataFrame(1, bytes(40_000)).serialize())
+        with pytest.raises(AssertionError, match=r"ended|closed"):
+            client.answer(1)
+    wait_for(lambda: not stage.seen.open)
+    assert [it.getMessage() for it in caplog.records if it.levelno >= logging.ERROR] == []
+
+
+def servers(contexts: Iterable[Context]) -> Iterator[Http2Server]:
+    """The clients' sides of HTTP/2."""
+    for context in list(contexts):
+        for layer in http_layers(context):
+            for it in layer.connections.values():
+                if isinstance(it, Http2Server):
+                    yield it

@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +14,7 @@ from hubspot import HubSpot
 from hubspot.discovery.discovery_base import DiscoveryBase
 
 from harness import Stage, Upstream, authority, free_port, read_request
+from system_programs import needed
 
 TOKEN = "pat-eu1-00000000-0000-0000-0000-000000000000"
 REFRESH_TOKEN = "ap1-0000-0000-0000-0000-000000000000"
@@ -151,6 +155,35 @@ def test_what_ignores_the_clients_proxy_obeys_the_environment(
     hubspot = HubSpot(access_token=TOKEN)
     answer = hubspot.api_request({"path": "/crm/v3/objects/contacts"})
     assert answer.json() == {"results": []}
+    assert stage.arrivals() == {"na1": 0, "eu1": 1, "ap1": 0}
+    assert Arrived(stage.upstreams["eu1"]).fields["authorization"] == f"Bearer {TOKEN}"
+
+
+NODE = """
+const https = require("https");
+const { HttpsProxyAgent } = require("https-proxy-agent");
+https.globalAgent = new HttpsProxyAgent(process.env.HTTPS_PROXY);
+const headers = { authorization: `Bearer ${process.argv[1]}` };
+https.get("https://api.hubapi.com/crm/v3/objects/contacts", { headers }, (answer) => {
+  answer.pipe(process.stdout);
+});
+"""
+
+
+def test_the_global_agent_of_node_obeys_its_proxy(stage: Stage) -> None:
+    modules = Path(sys.prefix) / "node" / "node_modules"
+    if not (modules / "https-proxy-agent").exists():
+        pytest.skip("https-proxy-agent is not installed: tests/workerd .venv")
+    start_hublets(stage, {"results": []})
+    stage.table()
+    ended = subprocess.run(
+        [needed("node"), "-e", NODE, TOKEN], capture_output=True, text=True, timeout=30, check=True,
+        env={
+            "HTTPS_PROXY": f"http://127.0.0.1:{stage.proxy(mode='regular')}",
+            "NODE_EXTRA_CA_CERTS": str(authority()), "NODE_PATH": str(modules),
+        },
+    )  # fmt: skip
+    assert json.loads(ended.stdout) == {"results": []}
     assert stage.arrivals() == {"na1": 0, "eu1": 1, "ap1": 0}
     assert Arrived(stage.upstreams["eu1"]).fields["authorization"] == f"Bearer {TOKEN}"
 

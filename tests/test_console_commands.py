@@ -174,6 +174,24 @@ def test_a_pinned_credential_goes_elsewhere_until_it_is_unpinned(
     assert UUID not in caplog.text
 
 
+def test_a_pin_ends_with_the_key_of_its_fingerprint_and_says_so(
+    routed: Stage, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    key = tmp_path / "key"
+    key.write_text("0" * 32)
+    routed.command("hublet.pin", routed.seen.flows, "na1")
+    try:
+        routed.set_option(hublet_fingerprint_key=str(key))
+    finally:
+        routed.set_option(hublet_fingerprint_key=None)
+    said = [it.getMessage() for it in caplog.records if "is pinned or resent" in it.getMessage()]
+    assert said == [
+        "the key of fingerprints has changed: nothing is pinned or resent elsewhere any more"
+    ]
+    with routed.client() as client:
+        assert client.get("/b", bearer("eu1")).hublet == "eu1"
+
+
 def test_law_1_pins_that_differ_refuse_an_upload_of_unknown_length(
     routed: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
-from mitmproxy import http
 
 from harness import Stage, Upstream, bearer, read_request
 from test_http2 import API, Http2Client, token
@@ -185,51 +184,3 @@ def test_an_absolute_target_arrives_as_it_was_sent(
     with shared.client(front) as client:
         assert [client.send(raw).hublet for raw in raws] == ["eu1", "eu1"]
     assert eu1.requests == raws
-
-
-class EditsPath:
-    """Another addon that edits the path of a request."""
-
-    def requestheaders(self, flow: http.HTTPFlow) -> None:
-        flow.request.path = "/edited"
-
-
-def test_an_absolute_target_that_was_edited_arrives_as_edited(stage: Stage) -> None:
-    eu1 = stage.upstream("eu1", API)
-    stage.table()
-    stage.proxy(beside=[EditsPath()])
-    with stage.client() as client:
-        raw = f"GET http://{API}/a HTTP/1.1\r\n{HEAD}\r\n".encode()
-        assert client.send(raw).hublet == "eu1"
-    assert eu1.only.startswith(f"GET https://{API}/edited HTTP/1.1\r\n".encode())
-
-
-@pytest.mark.parametrize("front", ["HTTP/1", "HTTP/2"])
-@pytest.mark.parametrize(
-    ("method", "status", "length"),
-    [("GET", 204, 0), ("GET", 204, 5), ("GET", 304, 5), ("HEAD", 200, 5), ("HEAD", 304, 0)],
-)
-def test_an_answer_without_a_body_may_have_a_length(
-    stage: Stage, method: str, status: int, length: int, front: str
-) -> None:
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while await read_request(reader, bytearray()):
-            writer.write(b"HTTP/1.1 %d Odd\r\nContent-Length: %d\r\n\r\n" % (status, length))
-            await writer.drain()
-
-    stage.upstream("eu1", API, behaviour=answer)
-    stage.table()
-    stage.proxy()
-    if front == "HTTP/1":
-        with stage.client() as client:
-            for _ in range(2):
-                answered = client.send(f"{method} / HTTP/1.1\r\n{HEAD}\r\n".encode(), method)
-                assert (answered.status, answered.body) == (status, b"")
-                assert answered.headers["content-length"] == str(length)
-    else:
-        with Http2Client(stage.port) as client2:
-            for _ in range(2):
-                stream = client2.start(method, "/", token("eu1"), end=True)
-                assert client2.answer(stream) == (str(status), b"")
-                sent = dict(client2.heads[stream]).get("content-length")
-                assert sent == (None if status == 204 else str(length))

@@ -348,3 +348,27 @@ def test_a_regional_domain_is_seen_in_both_protocols(stage: Stage) -> None:
     arrived = [request.split(b" ")[1] for request in stage.upstreams["eu1"].requests]
     assert arrived == [b"/2", b"/1", b"/2", b"/1"]
     assert len(stage.upstreams["na1"].requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "fields"),
+    [
+        ("POST", "/", [("content-length", "5")]),
+        ("GET", "/", [("content-length", "5")]),
+        ("GET", "*", []),
+        ("POST", "*", []),
+    ],
+)
+def test_a_request_that_is_malformed_ends_its_stream_alone(
+    stage: Stage, method: str, path: str, fields: Fields
+) -> None:
+    eu1 = stage.upstream("eu1", API)
+    stage.table()
+    stage.proxy()
+    with Http2Client(stage.port) as client:
+        stream = client.start(method, path, token("eu1"), *fields, end=True)
+        assert client.answer(stream)[0] == "reset"
+        assert client.get("/", token("eu1")) == ("200", b"eu1")
+        options = client.start("OPTIONS", "*", token("eu1"), ("content-length", "0"), end=True)
+        assert client.answer(options)[0] == "200"
+    assert [it.split(b" ")[1] for it in eu1.requests] == [b"/", b"*"]

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import h2.config
+from h2.connection import ConnectionState
 from h2.stream import StreamState
 from mitmproxy.connection import Client, Connection
 from mitmproxy.proxy.commands import SendData
@@ -193,6 +194,8 @@ class Paced(ABC):
     def _look(self) -> CommandGenerator[None]:
         """Say of which streams the peer takes no more, or takes more again; acknowledge."""
         connection, layer = self.h2_conn, http_layer(self.context)
+        if connection.state_machine.state is ConnectionState.CLOSED:
+            return  # hyper-h2 would fail over what is owed
         for stream_id in self.stalled | connection.stream_buffers.keys():
             waiting = len(connection.stream_buffers.get(stream_id, ()))
             is_stalled = stream_id in self.stalled

@@ -4,10 +4,10 @@
 `_http2.py` that of hyper-h2's connection. Those names are the seam.
 """
 
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 from h2.errors import ErrorCodes
-from h2.events import ConnectionTerminated
+from h2.events import ConnectionTerminated, RequestReceived
 from h2.events import Event as Http2Event
 from hyperframe.frame import Frame, GoAwayFrame
 from mitmproxy.connection import Connection
@@ -87,8 +87,17 @@ class Http2Server(Paced, _http2.Http2Server):
         yield from super()._handle_event(event)
 
     def handle_h2_event(self, event: Http2Event) -> CommandGenerator[bool]:
-        """Let a client leave gently."""
-        return _ignore() if is_gentle(event) else super().handle_h2_event(event)
+        """Let a client leave gently, and reset a request that no server could read."""
+        if is_gentle(event):
+            return _ignore()
+        if isinstance(event, RequestReceived) and _is_malformed(event):
+            return self._reset(event.stream_id)
+        return super().handle_h2_event(event)
+
+    def _reset(self, stream_id: int) -> CommandGenerator[bool]:
+        self.h2_conn.reset_stream(stream_id, ErrorCodes.PROTOCOL_ERROR)
+        yield SendData(self.conn, self.h2_conn.data_to_send())
+        return False
 
 
 class Http2Client(Paced, _http2.Http2Client):
@@ -146,6 +155,18 @@ class Http2Client(Paced, _http2.Http2Client):
         alive = http_layer(self.context).streams.keys()
         self.our_stream_id = {it: ours for it, ours in self.our_stream_id.items() if it in alive}
         self.their_stream_id = {ours: it for it, ours in self.our_stream_id.items()}
+
+
+def _is_malformed(event: RequestReceived) -> bool:
+    """Return whether a request has a length and no body, or the target `*` of another method.
+
+    hyper-h2 lets both pass, although RFC 9113 sections 8.1.1 and 8.3.1 call them malformed. An
+    upstream of HTTP/1 would wait for the body, and has to answer the other by 400.
+    """
+    fields: dict[Any, Any] = dict(event.headers or ())
+    if event.stream_ended and fields.get(b"content-length", b"").strip(b"0 \t"):
+        return True
+    return fields.get(b":path") == b"*" and fields.get(b":method") != b"OPTIONS"
 
 
 def _ignore() -> CommandGenerator[bool]:

@@ -19,11 +19,10 @@ class TlsCures:
     def load(self, _loader: object) -> None:
         """Have each connection of a client end with close_notify."""
         ClientTLSLayer.send_close = send_close  # type: ignore[method-assign, assignment]
-        ClientTLSLayer.send_data = send_data  # type: ignore[method-assign, assignment]
 
     def done(self) -> None:
         """Leave mitmproxy as it was."""
-        del ClientTLSLayer.send_close, ClientTLSLayer.send_data
+        del ClientTLSLayer.send_close
 
     def tls_clienthello(self, data: ClientHelloData) -> None:
         """Choose HTTP/2 for a client that offers it, whatever it lists first.
@@ -47,9 +46,3 @@ def send_close(self: ClientTLSLayer, command: CloseConnection) -> CommandGenerat
             self.tls.shutdown()
         yield from self.tls_interact()
     yield from TLSLayer.send_close(self, command)
-
-
-def send_data(self: ClientTLSLayer, data: bytes) -> CommandGenerator[None]:
-    """Send data, but not behind the end, where it would crash (`TLSLayer.send_data`)."""
-    is_over = self.tls.get_shutdown() & SSL.SENT_SHUTDOWN
-    return self.tls_interact() if is_over else TLSLayer.send_data(self, data)
