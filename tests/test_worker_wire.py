@@ -182,6 +182,7 @@ EU, NA = bearer("eu1"), bearer("na1")
         (["Private-App: pat-eu1-\xe9"], 400),
         (["Private-App: pat-eu1-a, pat-eu1-b"], 400),
         ([EU, "X: a\x01b"], 400),
+        ([EU, "Host: other.example"], 421),
     ],
     ids=lambda value: "/".join(value)[:40] if isinstance(value, list) else None,
 )

@@ -23,8 +23,8 @@ export default {
       asked = viewOf(request, url);
       if (readsBody(table, asked)) asked.body = await bodyOf(request);
       decision = isUnclear(asked) ? refuse("unreadable") : decide(table, asked);
-    } catch {
-      decision = refuse("internal-error");
+    } catch { // two Host fields, which the runtime joins, make no URL
+      decision = refuse(URL.canParse(request.url) ? "internal-error" : "foreign-host");
     }
     if (decision.action === "route") {
       if (request.headers.has("proxy-authorization")) { // for this proxy alone
