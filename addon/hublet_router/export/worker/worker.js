@@ -27,7 +27,7 @@ export default {
       decision = refuse(URL.canParse(request.url) ? "internal-error" : "foreign-host");
     }
     if (decision.action === "route") {
-      if (request.headers.has("proxy-authorization")) { // for this proxy alone
+      if (asked.headers.some(([name]) => name === "proxy-authorization")) { // for this proxy alone
         request = new Request(request);
         request.headers.delete("proxy-authorization");
       }
@@ -62,12 +62,10 @@ const refuse = (reason) => ({
 });
 
 function viewOf(request, url) {
-  const host = request.headers.get("host");
-  return new Asked({
-    hosts: host === null || host === url.host ? [url.host] : [url.host, host],
-    target: url.pathname + url.search,
-    headers: [...request.headers].map(([name, value]) => [name, wire(value)]),
-  });
+  const headers = [...request.headers].map(([name, value]) => [name, wire(value)]);
+  const host = headers.find(([name]) => name === "host")?.[1] ?? url.host;
+  const hosts = host === url.host ? [host] : [url.host, host];
+  return new Asked({ hosts, target: url.pathname + url.search, headers });
 }
 
 // Bytes as the core has them: one character each.
@@ -101,6 +99,7 @@ async function bodyOf(request) {
 
 // Whether the runtime has left open what a field holds that the decision reads.
 function isUnclear(asked) {
+  if (!asked.headers.some(([, value]) => /,|\xef\xbf\xbd/.test(value))) return false;
   const places = lookupsFor(table, asked).map(({ place }) => place);
   const fields = new Set(places.map(({ kind, name }) => (kind === "header" ? name : kind)));
   if (places.some(({ inBody }) => inBody)) fields.add("content-type");
