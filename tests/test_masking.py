@@ -18,9 +18,11 @@ from hublet_router.analysis.masking import (
     MAX_SHOWN,
     counted,
     describe_shape,
+    is_like_a_hublet,
     mask_foreign_url,
     mask_host,
     mask_path,
+    mask_request,
     mask_target,
     mask_url,
     place_name,
@@ -264,3 +266,24 @@ def test_things_are_counted_as_people_do(count: int, shown: str) -> None:
 
 def test_nothing_acts_on_a_terminal() -> None:
     assert printable("GET /caf\xe9 \x1b[2J\n…") == r"GET /caf\xe9 \x1b[2J\x0a…"
+
+
+@pytest.mark.parametrize(
+    ("hosts", "shown"),
+    [
+        (("api.hubapi.com",), "GET https://api.hubapi.com/crm/v3?hapikey=***"),
+        (("other.test",), "GET https://other.test/***"),
+        ((), "GET https:///***"),
+    ],
+    ids=["own", "foreign", "no host"],
+)
+def test_a_request_is_shown_as_its_method_and_its_masked_url(
+    hosts: tuple[str, ...], shown: str
+) -> None:
+    request = Request("GET", hosts, "/crm/v3?hapikey=eu1-0", ())
+    assert mask_request(SHIPPED, request, "https") == shown
+
+
+def test_only_a_short_name_is_shown_as_a_hublet() -> None:
+    assert is_like_a_hublet("eu1")
+    assert not is_like_a_hublet("pat-eu1-0000")

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from hublet_router.core.decision import Reason, refuse
-from hublet_router.core.problem import problem
+from hublet_router.core.problem import FAILURES, failure, problem
 from shipped_table import SHIPPED
 
 STATUSES = {
@@ -45,3 +45,16 @@ def test_an_answer_is_a_problem_document_with_proxy_status(reason: Reason, statu
 )
 def test_what_cannot_be_read_of_a_body_is_a_media_type(rule: str | None, status: int) -> None:
     assert problem(refuse(Reason.UNREADABLE, rule), SHIPPED).status == status
+
+
+@pytest.mark.parametrize("error", [*FAILURES, "another", None])
+@pytest.mark.parametrize("hublet", ["eu1", None])
+def test_a_failure_names_its_hublet_and_its_error(hublet: str | None, error: str | None) -> None:
+    answer = failure(hublet, error)
+    document = json.loads(answer.body)
+    known = error if error in FAILURES else "destination_unavailable"
+    hop = f'; next-hop="{hublet}"' if hublet else ""
+    assert answer.status == document["status"] >= 500
+    assert (document["reason"], document.get("hublet")) == (known, hublet)
+    assert document["detail"].startswith(f"Hublet {hublet} " if hublet else "The server ")
+    assert answer.fields["Proxy-Status"] == f"hublet-router{hop}; error={known}"

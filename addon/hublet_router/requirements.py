@@ -12,8 +12,8 @@ def missing() -> "list[str]":
     sentences = []  # no annotation of ours here is newer than Python 3.0
     if sys.version_info < (3, 12):
         sentences.append(
-            "hublet-router needs Python 3.12 or newer, and this is {}.{};"
-            " run: python3.13 -m pip install 'mitmproxy>=12.2,<13' PyYAML".format(*sys.version_info)
+            "hublet-router needs Python 3.12 or newer, and this is {}.{}; run: python3.13 -m pip"
+            " install 'mitmproxy>=12.2.3,<13' PyYAML".format(*sys.version_info)
         )
     try:
         found = importlib.import_module("mitmproxy.version").VERSION
@@ -22,7 +22,7 @@ def missing() -> "list[str]":
     if found.partition(".")[0] != "12":
         sentences.append(
             "hublet-router needs mitmproxy 12, and here it is {}; run: {} -m pip install"
-            " 'mitmproxy>=12.2,<13'".format(found, sys.executable)
+            " 'mitmproxy>=12.2.3,<13'".format(found, sys.executable)
         )
     try:
         importlib.import_module("yaml")
