@@ -10,7 +10,7 @@ from mitmproxy.test import tflow, tutils
 from harness import Stage, bearer
 from hublet_router.core.decision import Decision, Reason, route
 from hublet_router.core.table import Table
-from hublet_router.proxy.content_view import NO_TABLE, HubletView
+from hublet_router.proxy.content_view import NO_TABLE, HubletView, record
 from hublet_router.proxy.routing.annotate import annotate
 from shipped_table import SHIPPED
 
@@ -126,3 +126,21 @@ def test_a_live_flow_is_explained(stage: Stage) -> None:
     (flow,) = stage.seen.flows
     text = shown(flow, stage.router.live.table)
     assert text.startswith("eu1 ← private-app-token\nGET http://api.hubapi.com/a\n")
+
+
+def test_the_record_of_a_flow_has_a_row_for_each_rule_that_looked() -> None:
+    flow = flow_to("https://api.hubapi.com/crm/v3?hapikey=eu1-0000")
+    annotate(flow, THEN)
+    rows = [*record(SHIPPED, flow)]
+    assert rows[:3] == [
+        ["flow", f"GET https://api.hubapi.com/crm/v3?hapikey=***, flow {flow.id}"],
+        ["went", THEN.summary],
+        ["would go now", NOW.summary],
+    ]
+    assert ["accounts", "query portalId: no account there"] in rows
+    decided = "header authorization bearer: names eu1: decided (pat-…, 32 to 63 characters"
+    assert any(row[0] == "private-app-token" and row[1].startswith(decided) for row in rows)
+    assert rows[-2][0] == "not for this path"
+    assert "personal-access-key" in rows[-2][1]
+    assert rows[-1] == ["table", SHIPPED.version]
+    assert SECRET not in str(rows)
