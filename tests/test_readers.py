@@ -13,7 +13,7 @@ from hublet_router.core.formats import (
     json_strings,
     protobuf_fields,
 )
-from hublet_router.core.readers import Base64, Jwt, Protobuf, Reader, Regex
+from hublet_router.core.readers import Account, Base64, Jwt, Protobuf, Reader, Regex
 from synthetic import (
     UUID,
     access_token,
@@ -458,3 +458,27 @@ HOSTILE = b'"a\\' * 21000 + b"[" * 1001
 )
 def test_brackets_in_strings_do_not_nest(document: bytes, depth: int) -> None:
     assert _nesting(document) == depth
+
+
+SEEN: dict[str, tuple[Reader, str]] = {
+    "regex": (PAT, private_app_token("eu1")),
+    "protobuf": (Protobuf(9), access_token("eu1")),
+    "jwt": (Jwt("region"), jwt({"region": "eu1"})),
+    "base64": (Base64(re.compile("^([a-z0-9]+):")), base64url(b"eu1:xy")),
+    "base64 of a part": (
+        Base64(re.compile("^([a-z0-9]+):"), re.compile("^key-(.+)$")),
+        f"key-{base64url(b'eu1:xy')}",
+    ),
+}
+
+
+@pytest.mark.parametrize(("reader", "text"), SEEN.values(), ids=SEEN)
+def test_a_name_is_seen_in_a_text_or_in_what_is_decoded_of_it(reader: Reader, text: str) -> None:
+    coded = [(it, decode_leniently(it.encode())) for it in (text, "a.b.c", "nothing")]
+    assert [*reader.sightings([it for it, _ in coded], coded)] == [(text, "eu1")]
+
+
+def test_an_account_is_any_text_and_names_no_hublet() -> None:
+    reader = Account()
+    assert (reader.names("7"), reader.ids("7"), reader.recognises("7")) == ((), ("7",), True)
+    assert [*reader.sightings(["7"], [("7", b"7")])] == []
