@@ -13,7 +13,7 @@ from hublet_router.tablefile import loads
 from system_programs import needed
 from test_growth import PIECES, SHAPES
 
-BRIEF = 0.25  # seconds
+BRIEF = 0.5  # seconds
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def router(setting: Setting) -> Iterator[Subject]:
         (Job(0, BRIEF, connections=2, fresh=True), False),
         (Job(0, BRIEF, connections=2), True),
         (Job(0, BRIEF, connections=2, streams=2), True),
-        (Job(0, 4 * BRIEF, up=1 << 20, down=1 << 20), False),
+        (Job(0, 2 * BRIEF, up=1 << 20, down=1 << 20), False),
         (Job(0, BRIEF, connections=2, down=64, events=True), False),
     ],
     ids=["keep-alive", "fresh", "tls", "h2", "bodies", "events"],

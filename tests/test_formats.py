@@ -227,3 +227,9 @@ def test_lenient_json(document: bytes) -> None:
 def test_what_no_parser_takes_is_an_error(document: bytes) -> None:
     with pytest.raises(ValueError, match=r"nested|Expecting"):
         parse_json_leniently(document)
+
+
+@pytest.mark.parametrize("text", ["GgXe=\n", "GgXe= ", "GgXe==\t", "GgX==\n", "Gg===\n"])
+def test_more_padding_before_white_space_than_a_last_piece_can_have_is_an_error(text: str) -> None:
+    with pytest.raises(ValueError, match="padding"):
+        decode_base64(text)

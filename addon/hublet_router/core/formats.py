@@ -52,6 +52,9 @@ def decode_base64(text: str) -> bytes:
     plain = text.rstrip("=").replace("-", "+").replace("_", "/")
     if not plain.isalnum():  # then there may be line breaks, which many decoders skip
         plain = "".join(plain.split())
+        data = plain.rstrip("=")
+        if len(plain) - len(data) > -len(data) % 4:  # Python 3.12 would take it
+            raise ValueError("more padding than a last piece can have")
     # strict_mode: Python otherwise drops what is outside the alphabet, so that junk would decode.
     return binascii.a2b_base64(plain + "=" * (-len(plain) % 4), strict_mode=True)
 
