@@ -49,12 +49,9 @@ from synthetic import (
 
 
 def examples(count: int) -> settings:
-    """Return the settings for so many examples in `make laws`, and a fifth of them elsewhere.
-
-    They are random even in CI, however slow the machine.
-    """
+    """Return the settings for so many new examples in `make laws`, and a fifth elsewhere."""
     some = count if settings.get_current_profile_name() == "long" else count // 5
-    return settings(max_examples=some, deadline=None, print_blob=True, derandomize=False)
+    return settings(max_examples=some, print_blob=True)
 
 
 def one_of_each(*options: Sequence[Any]) -> st.SearchStrategy[tuple[Any, ...]]:

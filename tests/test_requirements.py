@@ -23,13 +23,14 @@ def test_here_nothing_is_missing() -> None:
     ("module", "stands_in", "sentence"),
     [
         ("yaml", None, r"hublet-router needs PyYAML, and it is not installed; run: .+ PyYAML"),
-        ("mitmproxy.version", None, r"needs mitmproxy 12, and here it is not installed; run: .+"),
-        ("mitmproxy.version", SimpleNamespace(VERSION="11.1.3"), "mitmproxy 12, .+ is 11.1.3;"),
-        ("mitmproxy.version", SimpleNamespace(VERSION="13.0.0"), "mitmproxy 12, .+ is 13.0.0;"),
+        ("mitmproxy.version", None, r"needs mitmproxy 12.+, and here it is not installed; run: .+"),
+        ("mitmproxy.version", SimpleNamespace(VERSION="11.1.3"), "mitmproxy 12.2.3 .+ is 11.1.3;"),
+        ("mitmproxy.version", SimpleNamespace(VERSION="12.2.2"), "mitmproxy 12.2.3 .+ is 12.2.2;"),
+        ("mitmproxy.version", SimpleNamespace(VERSION="13.0.0"), "mitmproxy 12.2.3 .+ is 13.0.0;"),
     ],
-    ids=["no PyYAML", "no mitmproxy", "old mitmproxy", "new mitmproxy"],
+    ids=["no PyYAML", "no mitmproxy", "old mitmproxy", "old patch", "new mitmproxy"],
 )  # fmt: skip
-def test_a_missing_package_is_a_sentence_with_the_command_that_mends_it(
+def test_a_missing_package_is_a_sentence_with_the_command_that_fixes_it(
     monkeypatch: pytest.MonkeyPatch, module: str, stands_in: object, sentence: str
 ) -> None:
     monkeypatch.setitem(sys.modules, module, stands_in)

@@ -19,10 +19,10 @@ def missing() -> "list[str]":
         found = importlib.import_module("mitmproxy.version").VERSION
     except ImportError:
         found = "not installed"
-    if found.partition(".")[0] != "12":
+    if not (12, 2, 3) <= tuple(map(int, filter(str.isdigit, found.split(".")))) < (13,):
         sentences.append(
-            "hublet-router needs mitmproxy 12, and here it is {}; run: {} -m pip install"
-            " 'mitmproxy>=12.2.3,<13'".format(found, sys.executable)
+            "hublet-router needs mitmproxy 12.2.3 or newer, below 13, and here it is {};"
+            " run: {} -m pip install 'mitmproxy>=12.2.3,<13'".format(found, sys.executable)
         )
     try:
         importlib.import_module("yaml")
