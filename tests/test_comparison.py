@@ -34,7 +34,7 @@ def test_the_version_of_the_table_is_none_nor_is_where_it_says_so() -> None:
     assert not differ(LIVE, LIVE._replace(table="0", upstream=replace(EU1, at=(7, 7))))
 
 
-def test_an_upstream_is_told_where_nothing_else_would_show_the_change() -> None:
+def test_an_upstream_is_shown_where_nothing_else_would_show_the_change() -> None:
     assert described(LIVE, REFUSED) == ("eu1 ← api-key", "refused: unknown-hublet (api-key)")
     moved = LIVE._replace(upstream=replace(EU1, host="10.20.0.5", sni="upstream", http2=False))
     assert described(LIVE, moved) == (

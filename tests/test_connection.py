@@ -125,7 +125,7 @@ def test_a_frame_may_come_byte_by_byte(listener: Listener) -> None:
     ],
     ids=["no greeting", "no frame", "an empty greeting"],
 )
-def test_something_else_is_told_why_and_disconnected(
+def test_another_protocol_is_disconnected_with_a_reason(
     listener: Listener, caplog: pytest.LogCaptureFixture, data: bytes, status: int
 ) -> None:
     caplog.set_level(logging.ERROR)

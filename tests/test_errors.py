@@ -3,7 +3,7 @@
 from hublet_router.tablefile.errors import Fault, TableError
 
 
-def test_table_error_tells_each_fault_in_the_order_of_the_file() -> None:
+def test_table_error_lists_each_fault_in_the_order_of_the_file() -> None:
     error = TableError(
         "hublets.yaml",
         [Fault(14, 3, "third"), Fault(2, 9, "second"), Fault(2, 1, "first"), Fault(14, 3, "last")],
@@ -19,7 +19,7 @@ def test_table_error_tells_each_fault_in_the_order_of_the_file() -> None:
     assert [fault.text for fault in error.faults] == ["first", "second", "third", "last"]
 
 
-def test_a_fault_of_another_file_is_told_with_its_name() -> None:
+def test_a_fault_of_another_file_has_its_name() -> None:
     error = TableError("hublets.yaml", [Fault(3, 1, "wrong", "moved.csv")])
 
     assert str(error) == "moved.csv:3:1: wrong"

@@ -359,7 +359,7 @@ def test_four_clients_at_full_speed_see_no_reload(stage: Stage, log: Callable[[]
     assert stage.arrivals()["na1"] == 0
 
 
-def test_a_client_that_says_nothing_harms_nobody(stage: Stage, log: Callable[[], str]) -> None:
+def test_a_silent_client_harms_no_other(stage: Stage, log: Callable[[], str]) -> None:
     start(stage)
     silent = [Client(stage.port) for _ in range(50)]
     with stage.client() as client:

@@ -160,7 +160,7 @@ def test_a_har_file_of_http2_names_its_host(
     assert [name for name, _ in seen.headers] == names
 
 
-def test_progress_is_told_in_bytes_over_all_files(recorded: Path) -> None:
+def test_progress_is_shown_in_bytes_over_all_files(recorded: Path) -> None:
     reported: list[int] = []
     size = recorded.stat().st_size
     flows = list(read_flows([recorded, recorded], reported.append))

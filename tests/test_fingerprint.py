@@ -18,7 +18,7 @@ from synthetic import private_app_token
 
 
 @given(one=st.text(), other=st.text())
-def test_law_4_a_fingerprint_tells_two_credentials_apart_and_nothing_else(
+def test_law_4_a_fingerprint_differs_between_credentials_and_says_nothing_else(
     one: str, other: str
 ) -> None:
     assert re.fullmatch("[0-9a-f]{12}", fingerprint(one))

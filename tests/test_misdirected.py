@@ -126,7 +126,7 @@ def test_its_head_counts_even_when_the_rest_does_not_come(stage: Stage) -> None:
     assert stage.router.misdirected.counts == {("na1", "eu1"): 1}
 
 
-def test_the_log_and_the_metrics_tell_it(stage: Stage, tmp_path: Path) -> None:
+def test_the_log_and_the_metrics_have_it(stage: Stage, tmp_path: Path) -> None:
     log = tmp_path / "decisions.jsonl"
     start(stage, answering("488 Wrong\r\nX-HubSpot-Correct-Hublet: eu1"), log)
     with stage.client() as client:

@@ -35,7 +35,7 @@ def test_nothing_is_done_where_nothing_is_missing(tmp_path: Path) -> None:
     assert run(tmp_path, 0, "exit 1", "id=coreutils") == (0, "", [])
 
 
-def test_somebody_else_is_told_what_is_left_out(tmp_path: Path) -> None:
+def test_without_root_a_sentence_names_what_is_missing(tmp_path: Path) -> None:
     assert run(tmp_path, 1000, ":", "none=some") == (
         0, "tests that run none are left out; to have them: sudo apt-get install some\n", [],
     )  # fmt: skip
@@ -45,7 +45,7 @@ def test_what_cannot_be_installed_fails_so_that_nothing_is_skipped_in_ci(tmp_pat
     assert run(tmp_path, 0, "exit 100", "none=some")[0] == 100
 
 
-def test_a_program_that_is_missing_is_told() -> None:
+def test_a_missing_program_is_named() -> None:
     assert Path(needed("sh")).is_absolute()
     with pytest.raises(pytest.skip.Exception, match="no-such-program is not installed; "):
         needed("no-such-program")

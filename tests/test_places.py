@@ -459,7 +459,7 @@ def test_no_request_makes_a_place_raise(
     assert seen.host is None or seen.host in {host_name(host) for host in hosts}
 
 
-def test_an_address_is_told_from_a_name() -> None:
+def test_an_address_is_no_name() -> None:
     assert str(ip_address("0:0:0:0:0:0:0:1")) == "::1"
     assert ip_address("api.hubapi.com") is None
 

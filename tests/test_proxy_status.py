@@ -105,7 +105,7 @@ def test_a_websocket_says_it_when_it_is_accepted(stage: Stage) -> None:
     assert OURS in head
 
 
-def test_a_host_that_passes_is_told_no_hop(stage: Stage) -> None:
+def test_a_host_that_passes_is_shown_no_hop(stage: Stage) -> None:
     stage.upstream("na1")
     stage.table(stage.table_text(more="policy: {foreign: pass}"))
     other = stage.upstream("other")

@@ -52,7 +52,7 @@ def test_what_it_is_read_as(
         f"GET http://me:{SECRET}@/ HTTP/1.1\n\n".encode(),
     ],
 )  # fmt: skip
-def test_law_4_what_is_no_request_is_told_and_not_repeated(raw: bytes) -> None:
+def test_law_4_what_is_no_request_is_reported_and_not_quoted(raw: bytes) -> None:
     with pytest.raises(RequestError, match=r"^not an HTTP request: the first line must") as caught:
         read_request(raw)
     assert SECRET not in str(caught.value)

@@ -199,7 +199,7 @@ def test_law_4_no_planted_secret_is_left(tmp_path: Path, bodies: bool) -> None:
     assert "203.0.113" not in written
 
 
-def test_a_state_of_mitmproxys_that_nobody_looked_at() -> None:
+def test_the_state_of_a_flow_has_no_unknown_part() -> None:
     """What a flow holds is looked at piece by piece: a new piece may hold a secret."""
     state = flow().get_state()
     assert set(state) == {

@@ -88,7 +88,7 @@ def test_nor_is_one_that_bears_the_stamp_of_this_very_decision() -> None:
         ("HTTP/2.0", "content-length", "7", 7),
     ],
 )
-def test_the_size_of_a_body_as_far_as_its_head_tells(
+def test_the_size_of_a_body_as_far_as_its_head_says(
     version: str, field: str, value: str, size: int | None
 ) -> None:
     flow = flow_of("reverse:https://x.invalid", "x.invalid", [])

@@ -136,7 +136,7 @@ def recording(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     "words", [["check", "--coverage"], ["check", "--format=json", "--coverage"]]
 )
-def test_law_4_no_command_tells_a_credential(
+def test_law_4_no_command_prints_a_credential(
     words: list[str], recording: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip

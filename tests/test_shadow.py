@@ -41,7 +41,7 @@ BODY_RULE = (
 )
 
 
-def test_a_difference_is_told_and_nothing_changes(
+def test_a_difference_is_logged_and_nothing_changes(
     stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
     start(stage, *ONLY_NA1, metrics=":0")

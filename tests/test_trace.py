@@ -1,4 +1,4 @@
-"""Which trace a request belongs to, by a header that anybody can write."""
+"""Which trace a request belongs to, by a header that any client can write."""
 
 import pytest
 

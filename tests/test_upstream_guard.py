@@ -247,7 +247,7 @@ def test_invalid_streams_are_not_kept(stage: Stage) -> None:
         wait_for(lambda: len(layer.streams) <= 1)
 
 
-def test_a_timeout_that_nobody_can_meet_is_a_sentence(stage: Stage) -> None:
+def test_a_timeout_that_no_upstream_can_meet_is_a_sentence(stage: Stage) -> None:
     start(stage)
     with pytest.raises(OptionsError, match="hublet_connect_timeout is 0, and no upstream could be"):
         stage.set_option(hublet_connect_timeout=0)

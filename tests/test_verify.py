@@ -97,7 +97,7 @@ def test_each_difference_is_shown(stage: Stage, table: Path, run: Run) -> None:
     assert len(suite.findall("testcase/failure")) == 1
 
 
-def test_a_router_that_says_nothing_is_told_what_to_do(stage: Stage, run: Run) -> None:
+def test_a_router_without_proxy_status_is_named_with_the_cure(stage: Stage, run: Run) -> None:
     stage.proxy()
     code, _, said = run(stage.port)
     assert code == 1

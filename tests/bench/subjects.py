@@ -23,7 +23,7 @@ REGIONS = ("na1", "eu1")
 class Subject:
     """A process that listens on a port, and perhaps on another one for TLS.
 
-    `only` is the Hublet that answers everybody where the subject does not route.
+    `only` is the Hublet that answers all requests where the subject does not route.
     """
 
     def __init__(
