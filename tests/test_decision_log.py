@@ -333,7 +333,7 @@ accounts:
         ("?portalId=acme", ["acme"]),
         ("?portalId=c0ffee5ec2e7", []),
         ("?portalId=4111111111111111", []),
-        ("?portalId=\u0661", []),
+        ("?portalId=\u0661", ["1"]),
     ],
 )
 def test_law_4_an_account_is_a_number_or_one_of_the_table(query: str, accounts: list[str]) -> None:

@@ -115,6 +115,7 @@ def can_be_sent(request: Request) -> bool:
         len(request.hosts) == 1
         and request.target.startswith("/")
         and not any(set(text) & set("\r\n\0") for text in texts)
+        and max("".join(texts)) <= "\xff"
         and " " not in request.target
         and request.body is not None
     )

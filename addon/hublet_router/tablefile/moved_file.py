@@ -30,7 +30,6 @@ _CURES = {
     rf"[0-9.,]+\s*{_SIGNS}+|{_SIGNS}\s*[0-9.,]+": "a spreadsheet put a sign to it; write {}",
     r"[0-9]{1,3}(?:[.,'\u2019\s][0-9]{3})+": "write it without separators, as {}",
     r"[0-9]+[.,][0-9.,]*": "write it without a fraction",
-    r"(?![0-9]+$)\d+": "write it with the digits 0 to 9, as {}",
     r".*\s.*": "remove the white space",
 }
 _ODD = re.compile("|".join(_CURES), re.DOTALL)
@@ -110,7 +109,7 @@ def odd_account(account: str) -> str | None:
         return None
     cure = next(cure for it, cure in _CURES.items() if re.fullmatch(it, account, re.DOTALL))
     printed = re.sub("[\0-\x1f\x7f]", lambda found: ascii(found[0])[1:-1], account)
-    number = "".join(str(int(it)) if it.isdecimal() else it for it in account if it.isalnum())
+    number = "".join(filter(str.isalnum, account))
     return f"no request names an account '{printed}'; {cure.format(number)}"
 
 
