@@ -48,7 +48,8 @@ class Endpoint:
                 " or name another"
             ) from error
         self.port = self._server.server_address[1]
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        # `close` waits until the server looks whether it should stop; the event loop waits for that.
+        threading.Thread(target=self._server.serve_forever, args=[0.05], daemon=True).start()
 
     def close(self) -> None:
         """Stop listening."""
