@@ -329,6 +329,9 @@ class Stage:
         for task in rest:
             task.cancel()
         await asyncio.gather(*rest, return_exceptions=True)
+        # A connection whose peer does not read what is on its way does not close by itself.
+        for transport in list(self.loop._transports.values()):  # type: ignore[attr-defined]
+            transport.abort()
         await asyncio.sleep(0)  # what was closed is gone one turn later
 
     def upstream(
