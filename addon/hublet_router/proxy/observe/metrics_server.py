@@ -48,7 +48,7 @@ class Endpoint:
                 " or name another"
             ) from error
         self.port = self._server.server_address[1]
-        # `close` waits until the server looks whether it should stop; the event loop waits for that.
+        # The event loop waits in `close` until the server looks whether it should stop.
         threading.Thread(target=self._server.serve_forever, args=[0.05], daemon=True).start()
 
     def close(self) -> None:
