@@ -3,10 +3,8 @@
 import asyncio
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +12,7 @@ from hubspot import HubSpot
 from hubspot.discovery.discovery_base import DiscoveryBase
 
 from harness import Stage, Upstream, authority, free_port, read_request
-from system_programs import needed
+from system_programs import from_npm, needed
 
 TOKEN = "pat-eu1-00000000-0000-0000-0000-000000000000"
 REFRESH_TOKEN = "ap1-0000-0000-0000-0000-000000000000"
@@ -171,9 +169,7 @@ https.get("https://api.hubapi.com/crm/v3/objects/contacts", { headers }, (answer
 
 
 def test_the_global_agent_of_node_obeys_its_proxy(stage: Stage) -> None:
-    modules = Path(sys.prefix) / "node" / "node_modules"
-    if not (modules / "https-proxy-agent").exists():
-        pytest.skip("https-proxy-agent is not installed: tests/workerd .venv")
+    modules = from_npm("https-proxy-agent").parent
     start_hublets(stage, {"results": []})
     stage.table()
     ended = subprocess.run(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from system_programs import needed
+from system_programs import from_npm, needed
 
 NEEDS = Path(__file__).parent / "needs"
 
@@ -49,3 +49,5 @@ def test_a_missing_program_is_named() -> None:
     assert Path(needed("sh")).is_absolute()
     with pytest.raises(pytest.skip.Exception, match="no-such-program is not installed; "):
         needed("no-such-program")
+    with pytest.raises(pytest.skip.Exception, match="no-such-package is not installed "):
+        from_npm("no-such-package")

@@ -1,23 +1,20 @@
 """workerd with the exported Worker, as `export worker` writes it, before the stage's upstreams."""
 
 import subprocess
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
-
-import pytest
 
 from harness import SECONDS, authority, free_port, is_listening, wait_for
 from hublet_router.core.table import Table
 from hublet_router.export.bundle import write
 from hublet_router.export.worker import bundle
+from system_programs import from_npm
 
 
 def workerd() -> Path:
-    """Return the program; a test without it is left out, and says so."""
-    found = [*Path(sys.prefix).glob("node/node_modules/@cloudflare/workerd-*/bin/workerd")]
-    return found[0] if found else pytest.skip("workerd is not installed: tests/workerd .venv")
+    """Return the program."""
+    return from_npm("@cloudflare/workerd-*/bin/workerd")
 
 
 class Workerd:
