@@ -102,11 +102,7 @@ def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 def verify(options: argparse.Namespace) -> int:
     """Print what does not agree; return 1 for that, and 2 for answers that did not come."""
     try:
-        parts = urlsplit(options.url)
-        host, port = parts.hostname, parts.port or {"http": 80, "https": 443}[parts.scheme]
-        context = ssl.create_default_context(cafile=options.ca) if parts.scheme == "https" else None
-        if not host or parts.path.strip("/") or options.rate <= 0:
-            raise ValueError
+        address, context = _edge(options)
     except (ValueError, KeyError):
         print(
             "hublet-router verify: write URL as http(s)://host[:port], and --rate over 0",
@@ -114,7 +110,7 @@ def verify(options: argparse.Namespace) -> int:
         )
         return 2
     table = load(table_path(options.table), option="--table FILE")
-    verifier = _Verifier(table, (host, port), context, options.header)
+    verifier = _Verifier(table, address, context, options.header)
     results: list[Result] = []
     for asked in _asked(table, options):
         if len(results) == options.total:
@@ -130,6 +126,16 @@ def verify(options: argparse.Namespace) -> int:
     if any(it.error for it in results) or not results:
         return 2
     return int(not all(it.agrees for it in results))
+
+
+def _edge(options: argparse.Namespace) -> tuple[tuple[str, int], ssl.SSLContext | None]:
+    """Return where the edge listens, and with what TLS; raise ValueError or KeyError for a slip."""
+    parts = urlsplit(options.url)
+    host, port = parts.hostname, parts.port or {"http": 80, "https": 443}[parts.scheme]
+    if not host or parts.path.strip("/") or options.rate <= 0:
+        raise ValueError
+    is_tls = parts.scheme == "https"
+    return (host, port), ssl.create_default_context(cafile=options.ca) if is_tls else None
 
 
 class _Verifier:

@@ -46,11 +46,7 @@ def _elsewhere(
     table: Table, request: Request, hublet: str, found: Sequence[Finding]
 ) -> Stray | None:
     """Return what stands in any run of the request; texts that were clean before are not read."""
-    names = [name for name, _ in request.headers]
-    everything = (*request.texts, request.method, *names)
-    texts = [text for text in everything if len(text) >= MIN_RUN]
-    if request.body and table.reads_body(request):
-        texts.append(request.body.decode("latin-1"))
+    texts = _texts(table, request)
     judged = [
         it.credential
         for it in found
@@ -71,6 +67,16 @@ def _elsewhere(
     if are_clean:
         clean.add(texts, hublet)
     return None
+
+
+def _texts(table: Table, request: Request) -> list[str]:
+    """Return each text of a request that is long enough to hold a run."""
+    names = [name for name, _ in request.headers]
+    everything = (*request.texts, request.method, *names)
+    texts = [text for text in everything if len(text) >= MIN_RUN]
+    if request.body and table.reads_body(request):
+        texts.append(request.body.decode("latin-1"))
+    return texts
 
 
 def _named(table: Table, layers: Iterable[Runs]) -> Iterator[tuple[str, Stray]]:

@@ -52,23 +52,31 @@ def body_of(method: str, given: dict[str, Any], fields: Pairs) -> bytes | None:
     """Return the body; None where there was one that the recording lacks."""
     posted = given.get("postData")
     posted = posted if isinstance(posted, dict) else {"text": posted}
-    text, kind = posted.get("text"), str(posted.get("mimeType") or "")
+    kind = str(posted.get("mimeType") or "")
     if kind and not any(name.lower() == "content-type" for name, _ in fields):
         fields.append(("content-type", kind))
-    if isinstance(text, dict | list):  # a document that was not written as text
-        text = json.dumps(text)
-    if text and isinstance(text, str):
-        if posted.get("encoding") != "base64":
-            return octets(text)
-        try:
-            return base64.b64decode(text)
-        except ValueError:
-            raise ValueError("its body is no base64") from None
+    if written := _written(posted):
+        return written
     if params := pairs(posted.get("params"), "form"):
         return _multipart(params, kind) if "multipart" in kind else encoded(params).encode()
     sizes = [value for name, value in fields if name.lower() == "content-length"]
     sizes += [str(given.get("bodySize"))] if method not in _BODILESS else []
     return None if any(it.isdecimal() and int(it) for it in sizes) else b""
+
+
+def _written(posted: dict[str, Any]) -> bytes:
+    """Return the body that stands there as text; nothing if none does."""
+    text = posted.get("text")
+    if isinstance(text, dict | list):  # a document that was not written as text
+        text = json.dumps(text)
+    if not isinstance(text, str):
+        return b""
+    if posted.get("encoding") != "base64":
+        return octets(text)
+    try:
+        return base64.b64decode(text)
+    except ValueError:
+        raise ValueError("its body is no base64") from None
 
 
 def _multipart(params: Pairs, kind: str) -> bytes:
