@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from harness import Stage
+from harness import Stage, Upstream
 from hublet_router.proxy import live_table
 from hublet_router.proxy.observe import log_file
 
@@ -58,3 +58,11 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     """A stage of its own for each test."""
     with Stage(tmp_path) as it:
         yield it
+
+
+@pytest.fixture
+def eu1(shared: Stage) -> Upstream:
+    """An upstream of the stage that a module shares, to which nothing has been sent yet."""
+    upstream = shared.upstreams["eu1"]
+    upstream.requests.clear()
+    return upstream

@@ -83,14 +83,6 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield stage
 
 
-@pytest.fixture
-def eu1(shared: Stage) -> Upstream:
-    """The upstream, to which nothing has been sent yet."""
-    upstream = shared.upstreams["eu1"]
-    upstream.requests.clear()
-    return upstream
-
-
 @pytest.mark.parametrize("raw", BAD.values(), ids=BAD)
 def test_what_must_be_400_is(shared: Stage, eu1: Upstream, raw: str) -> None:
     with shared.client() as client:

@@ -78,13 +78,6 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield stage
 
 
-@pytest.fixture
-def eu1(shared: Stage) -> Upstream:
-    upstream = shared.upstreams["eu1"]
-    upstream.requests.clear()
-    return upstream
-
-
 def send(shared: Stage, text: str, front: str) -> int:
     """Send a request, as raw bytes or over HTTP/2; return the status of its answer."""
     first, fields, body = parsed(text)
