@@ -276,10 +276,11 @@ def test_a_memory_keeps_no_text_and_not_too_many() -> None:
 
 def test_what_is_clean_is_so_for_one_hublet_and_keeps_no_text() -> None:
     clean = Clean()
-    clean.add(["one text", "another"], "na1")
+    known, also, new = "a text that is known", "another text that is", "a text that is not"
+    clean.add([known, also], "na1")
 
-    assert clean.without(["one text", "a third", "another"], "na1") == ["a third"]
-    assert clean.without(["one text"], "eu1") == ["one text"]
+    assert clean.without([(known, new), (new, also)], "na1") == [new, new]
+    assert clean.without([("short", known)], "eu1") == [known]
     assert not any("text" in str(key) for key in clean._known)
 
 

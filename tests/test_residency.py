@@ -77,7 +77,7 @@ def test_a_recorded_hublet_is_held_against_the_credentials(
     assert residency.check(seen, went) == sentence
     assert (residency.requests, residency.recorded) == (1, int(went is not None))
     assert residency.misplaced == (sentence is not None)
-    assert residency.unread == ("\0" in "".join(seen.texts))
+    assert residency.unread == seen.has_control_characters
 
 
 @pytest.mark.parametrize(

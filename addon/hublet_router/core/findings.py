@@ -64,10 +64,12 @@ def findings(table: Table, request: Request) -> list[Finding]:
             is_read = True
         if values is None:
             found.append(_problem(lookup, Problem.VALUE))
-        elif values and len(values := [*values]) > MAX_VALUES:
-            found.append(_problem(lookup, Problem.MANY))
-        else:
-            found += [_read(lookup, text) for text in values]
+        elif values:
+            texts = [*values]
+            if len(texts) > MAX_VALUES:
+                found.append(_problem(lookup, Problem.MANY))
+            else:
+                found += [_read(lookup, text) for text in texts]
     if unread and not is_read:  # a path may take several formats: one of them must be it
         found.append(_problem(unread, Problem.BODY))
     return found

@@ -7,6 +7,7 @@ from secrets import token_hex
 
 from .places import Host, Path, Place
 from .readers import Account, AccountReader, Protobuf, Reader, Regex
+from .runs import MIN_RUN
 
 MAX_REMEMBERED = 1024
 """Credentials that a lookup remembers; one more, and it forgets them all."""
@@ -70,10 +71,16 @@ class Clean:
     def __init__(self) -> None:
         self._known: Memory[None] = Memory()
 
-    def without(self, texts: Iterable[str], hublet: str) -> list[str]:
-        """Return the texts of which that is not known."""
-        salt, known = f"{_SALT}{hublet} ", self._known
-        return [text for text in texts if hash(salt + text) not in known]
+    def without(self, pairs: Iterable[tuple[str, str]], hublet: str) -> list[str]:
+        """Return the texts of which that is not known, and that are long enough for a run."""
+        salt, known, shortest = f"{_SALT}{hublet} ", self._known, MIN_RUN
+        texts = []
+        for name, value in pairs:  # each written out: this takes half the time
+            if len(value) >= shortest and hash(salt + value) not in known:
+                texts.append(value)
+            if len(name) >= shortest and hash(salt + name) not in known:
+                texts.append(name)
+        return texts
 
     def add(self, texts: Iterable[str], hublet: str) -> None:
         """Remember texts that name no Hublet but that one."""

@@ -11,7 +11,7 @@ from .request import Request
 
 # Text without what servers part a value at: the token68 of RFC 9110 section 11.2, and `:` or `@`
 # as in `fra:…` and in URLs.
-_UNDIVIDED = re.compile(r"""[^\x00-\x20"'(),;<=>\\\x7f-\xff]+=*""")
+_UNDIVIDED = r"""[^\x00-\x20"'(),;<=>\\\x7f-\xff]++=*+"""
 _CODED = re.compile(r"""[%"\\]""")
 
 
@@ -34,26 +34,32 @@ class Header:
     name: str
     scheme: str | None = None
     in_body: ClassVar[bool] = False
+    _pattern: re.Pattern[str] | None = field(default=None, init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Compile what stands in a field with a scheme: that alone, or one group behind it."""
+        if self.scheme:
+            pattern = rf"(?i:{re.escape(self.scheme)})(?:[ \t]\s*({_UNDIVIDED}))?"
+            object.__setattr__(self, "_pattern", re.compile(pattern))
 
     def values(self, request: Request) -> Iterable[str] | None:
         """Return the value of each such field, in order; like many servers, part at white space.
 
         With a scheme, it must be one undivided text: some servers read `"…"` or `token=…`.
         """
-        scheme, key = self.scheme, self.name
+        key, scheme, pattern = self.name, self.scheme, self._pattern
+        values = [
+            text for name, value in request.headers if name == key and (text := value.strip())
+        ]
+        if not (values and scheme and pattern):
+            return values
         found: list[str] = []
-        for value in [value.strip() for name, value in request.headers if name == key]:
-            if scheme is None:
-                if value:
-                    found.append(value)
+        for value in values:
+            if match := pattern.fullmatch(value):
+                if match[1]:
+                    found.append(match[1])
             elif value[: len(scheme)].lower() == scheme:
-                rest = value[len(scheme) :]
-                text = rest.strip()
-                if not text:
-                    continue
-                if rest[0] not in " \t" or not _UNDIVIDED.fullmatch(text):
-                    return None  # some servers read `Bearer: …` and `Bearerpat-…`, too
-                found.append(text)
+                return None  # some servers read `Bearer: …` and `Bearerpat-…`, too
         return found
 
 

@@ -80,13 +80,10 @@ class Request:
     @cached_property
     def host(self) -> str | None:
         """The one host that the request names, in lower case, without port and trailing dot."""
+        if len(self.hosts) == 1:
+            return host_name(self.hosts[0])
         names = {host_name(host) for host in self.hosts}
         return names.pop() if len(names) == 1 else None
-
-    @cached_property
-    def texts(self) -> list[str]:
-        """The target and every field value."""
-        return [self.target, *[value for _, value in self.headers]]
 
     @property
     def has_control_characters(self) -> bool:
@@ -94,7 +91,8 @@ class Request:
 
         Some servers end a line at a bare CR, and read a field, or a second request, behind it.
         """
-        head = "".join(self.texts).encode("latin-1", "replace")
+        values = "".join([value for _, value in self.headers])
+        head = (self.target + values).encode("latin-1", "replace")
         return len(head.translate(None, _CONTROLS)) < len(head)
 
     @cached_property

@@ -90,6 +90,8 @@ def _parted(words: list[bytes], known: Container[bytes]) -> tuple[set[bytes], se
         whole = [*whole, *_split(whole, _NO_PLUS, known)]
     if _COLON in marks:  # of a user and a password
         whole = [*whole, *_long(b" ".join([it.partition(b":")[2] for it in whole]), known)]
+    if not marks.translate(None, b"/+"):
+        return {*whole}, {*whole}
     tokens = _split(whole, _NO_MARKS, known)
     coded = _split(tokens, _NO_DOTS, known)
     return {*whole, *tokens, *coded}, {*coded}

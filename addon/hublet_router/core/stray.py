@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from .findings import Finding
-from .lookup import Rule
+from .lookup import Clean, Rule
 from .request import Request, host_name
-from .runs import MIN_RUN, Runs, run_alone, runs_of
+from .runs import Runs, run_alone, runs_of
 from .table import Table
 
 
@@ -46,19 +46,21 @@ def _elsewhere(
     table: Table, request: Request, hublet: str, found: Sequence[Finding]
 ) -> Stray | None:
     """Return what stands in any run of the request; texts that were clean before are not read."""
-    texts = _texts(table, request)
+    pairs = [(request.method, request.target), *request.headers]
+    if request.body and table.reads_body(request):
+        pairs.append(("", request.body.decode("latin-1")))
     judged = [
         it.credential
         for it in found
         if it.credential and it.hublets.count(hublet) < len(it.hublets)
     ]
-    clean = table.index.clean
-    if not judged and not (texts := clean.without(texts, hublet)):
+    clean = Clean() if judged else table.index.clean
+    if not (texts := clean.without(pairs, hublet)):
         return None
     # Of the rules that read one value, the first that finds a name decides for it.
     own = {it.credential.rstrip("=") for it in found if it.credential and it.hublets}
     own |= {it.lower() for it in own}
-    are_clean = not judged
+    are_clean = True
     for run, stray in _named(table, runs_of(" ".join(texts), judged)):
         if stray.hublet != hublet:
             if not (run in own or host_name(run) == request.host):
@@ -67,16 +69,6 @@ def _elsewhere(
     if are_clean:
         clean.add(texts, hublet)
     return None
-
-
-def _texts(table: Table, request: Request) -> list[str]:
-    """Return each text of a request that is long enough to hold a run."""
-    names = [name for name, _ in request.headers]
-    everything = (*request.texts, request.method, *names)
-    texts = [text for text in everything if len(text) >= MIN_RUN]
-    if request.body and table.reads_body(request):
-        texts.append(request.body.decode("latin-1"))
-    return texts
 
 
 def _named(table: Table, layers: Iterable[Runs]) -> Iterator[tuple[str, Stray]]:
