@@ -20,7 +20,7 @@ from mitmproxy.tools.dump import DumpMaster
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Request, TextMessage
 
-import hublet_router.proxy.decider
+import hublet_router.proxy.routing.annotate
 from harness import (
     TABLE,
     OwnWord,
@@ -491,7 +491,7 @@ def test_law_1_an_exception_refuses(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     na1, _ = two_regions(stage)
-    monkeypatch.setattr(hublet_router.proxy.decider, "decide", broken)
+    monkeypatch.setattr(hublet_router.proxy.routing.annotate, "examine", broken)
     stage.proxy(mode=f"reverse:{na1.url}", addon=WithoutUpstreamGuard())
     with stage.client() as client:
         assert client.get("/", bearer("eu1")).problem["reason"] == "internal-error"

@@ -17,7 +17,6 @@ from mitmproxy.test import tflow
 from harness import Stage, bearer, read_request, request, wait_for
 from hublet_router.analysis.harmless import known_words
 from hublet_router.analysis.masking import MAX_SHOWN, mask_host, mask_path
-from hublet_router.core.judge import decide
 from hublet_router.core.request import Request
 from hublet_router.proxy.observe.decision_log import line as line_of
 from hublet_router.proxy.routing.annotate import Decided
@@ -262,7 +261,7 @@ def test_whatever_a_request_says_it_is_one_line_of_json(
     hosts = (f"{text}.example",)
     request = Request(text, hosts, f"/{text}", (("traceparent", text),))
     table = loads(TABLE.replace("PORT", "9").encode())
-    said = line_of(flow, Decided(decide(table, request), table, 1e-6, request))
+    said = line_of(flow, Decided.now(table, request))
     assert len(said.splitlines()) == 1
     read = json.loads(said)
     assert list(read) == SHOWN
@@ -278,7 +277,7 @@ def test_whatever_a_request_says_it_is_one_line_of_json(
 def test_the_line_of_a_huge_request_is_short(target: str, host: str) -> None:
     table = loads(TABLE.replace("PORT", "9").encode())
     request = Request("GET", (host or "a" * 60_000,), target)
-    written = line_of(tflow.tflow(), Decided(decide(table, request), table, 1e-6, request))
+    written = line_of(tflow.tflow(), Decided.now(table, request))
     assert len(written) < 3000
 
 
@@ -339,7 +338,7 @@ accounts:
 def test_law_4_an_account_is_a_number_or_one_of_the_table(query: str, accounts: list[str]) -> None:
     table = loads((TABLE.replace("PORT", "9") + ACCOUNTS).encode())
     request = Request("GET", ("api.hubapi.com",), f"/{query}")
-    text = line_of(tflow.tflow(), Decided(decide(table, request), table, 1e-6, request))
+    text = line_of(tflow.tflow(), Decided.now(table, request))
     assert json.loads(text)["accounts"] == accounts
 
 
@@ -367,6 +366,6 @@ def test_law_4_an_unknown_name_is_shown_where_it_is_like_a_hublets(
 ) -> None:
     table = loads(ANY_NAME.encode())
     request = Request("GET", ("api.hubapi.com",), "/", (("x-key", key),))
-    text = line_of(tflow.tflow(), Decided(decide(table, request), table, 1e-6, request))
+    text = line_of(tflow.tflow(), Decided.now(table, request))
     assert json.loads(text)["named"] == named
     assert "c0ffee" not in text

@@ -9,7 +9,6 @@ from mitmproxy.flowfilter import match
 from mitmproxy.test import tflow
 
 from hublet_router.core.decision import Action, Reason
-from hublet_router.core.judge import decide
 from hublet_router.flows.log_lines import LINE, is_decision_log, log_flows, logged_decision
 from hublet_router.flows.opened import peekable
 from hublet_router.flows.recorded import decision_then
@@ -48,12 +47,12 @@ def test_a_line_is_a_flow_with_its_decision(kind: str) -> None:
 def test_what_the_router_writes_is_read() -> None:
     flow = tflow.tflow(resp=True)
     table = loads(TABLE.replace("PORT", "9").encode())
-    decision = decide(table, request_with_body(flow))
-    text = line_of(flow, Decided(decision, table, 1e-6))
+    decided = Decided.now(table, request_with_body(flow))
+    text = line_of(flow, decided)
     assert is_decision_log(peekable(io.BytesIO(text.encode() + b"\n" * 9)))
     (read_again,), _ = read(text)
     assert read_again.id == flow.id
-    assert logged_decision(json.loads(text)) == decision._replace(upstream=None)
+    assert logged_decision(json.loads(text)) == decided.decision._replace(upstream=None)
 
 
 def test_only_what_a_line_needs() -> None:

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from hublet_router.agent import spoa, spop
+from hublet_router.agent import spop
 from hublet_router.agent.asked import READS_BODY, actions
 from hublet_router.agent.spoa import Agent
 from hublet_router.agent.spop import Value
 from hublet_router.core.request import MAX_BODY
 from hublet_router.proxy.observe.log_file import LogFile
 from hublet_router.proxy.observe.metrics import make_counters
+from hublet_router.proxy.routing import annotate
 from synthetic import api_key, private_app_token
 
 TABLE = """\
@@ -147,7 +148,7 @@ def test_a_failure_of_the_core_refuses_and_shows_no_credential(
     def fail(_: object, request: object) -> None:
         raise RuntimeError(private_app_token("eu1"))
 
-    monkeypatch.setattr(spoa, "decide", fail)
+    monkeypatch.setattr(annotate, "examine", fail)
     assert agent.answer("decide", head(token("eu1")), frame(1)) == actions(
         "internal-error", answer="internal-error-503"
     )

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..core.decision import NONE, Decision, Reason, refuse
-from ..core.judge import decide
 from ..core.problem import problem
 from ..core.request import Request
 from ..core.table import Table
@@ -54,13 +53,11 @@ class Agent:
                     return READS_BODY
                 body = body_of(asked, request) if message == WITH_BODY else None
                 request = replace(request, body=body)
-            started = time.perf_counter()
-            decision = _decide(table, request)
-            seconds = time.perf_counter() - started
+            decided = Decided.now(table, request)
+            decision = decided.decision
             status = None if decision.upstream else problem(decision, table).status
             answer = self._actions(decision, request, status)
             if self.log or self.counters or self.shadow.candidate.table:
-                decided = Decided(decision, table, seconds, request)
                 self._watch(decided, frame, reads_body, status)
         except Exception as error:
             logger.error("%s; the request is refused", described(error))
@@ -117,8 +114,3 @@ class Agent:
                 " `hublet-router export haproxy` again, and reload HAProxy"
             )
         return table
-
-
-def _decide(table: Table | None, request: Request) -> Decision:
-    """Decide by the table in use."""
-    return decide(table, request) if table else refuse(Reason.NO_TABLE)

@@ -54,9 +54,7 @@ class Decision(NamedTuple):
 
     def as_json(self) -> dict[str, str | None]:
         """Return the decision as it is written wherever a program reads it."""
-        return {
-            name: None if value is None else str(value) for name, value in self._asdict().items()
-        }
+        return {**self._asdict(), "upstream": self.upstream and str(self.upstream)}
 
     @property
     def summary(self) -> str:

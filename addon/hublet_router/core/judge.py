@@ -35,7 +35,15 @@ def decide(table: Table, request: Request) -> Decision:
     conflict with another account's. What cannot be read refuses the request, whatever else it
     carries, and so does another Hublet's credential where no rule looks.
     """
-    return check_request(table, request) or judge(table, request, findings(table, request))[0]
+    return examine(table, request)[0]
+
+
+def examine(table: Table, request: Request) -> tuple[Decision, Sequence[Finding]]:
+    """Decide, and return what was found as well: nothing where no rule may look."""
+    if refused := check_request(table, request):
+        return refused, ()
+    found = findings(table, request)
+    return judge(table, request, found)[0], found
 
 
 def check_request(table: Table, request: Request) -> Decision | None:

@@ -1,13 +1,13 @@
 """Decides each flow once its head has come, or its body, and does what the decision says."""
 
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
 from mitmproxy import http
 
 from ..core.decision import Action, Decision, Reason, refuse
+from ..core.findings import findings
 from ..core.judge import decide
 from ..core.request import MAX_BODY, Request
 from ..core.table import Table
@@ -96,9 +96,8 @@ class Decider:
         """Decide, do what the decision says, or what overrides it, and keep it."""
         flow.request.data.host = str(flow.request.host)  # no stamp of an earlier decision stays
         table = self._live.table
-        started = time.perf_counter()
-        decision = decide(table, request) if table else refuse(Reason.NO_TABLE)
-        seconds = time.perf_counter() - started
+        decided = Decided.now(table, request)
+        decision = decided.decision
         self._shadow.note(flow, request, decision)
         if table and self._overrides:
             decision = self._overrides.apply(table, flow, request, decision)
@@ -118,8 +117,7 @@ class Decider:
             flow.request.data.host, passed.passed_by = passed, table
         else:
             self._send_refusal(flow, decision, table)
-        left = outgoing(flow.request)
-        self._keep(flow, Decided(decision, table, seconds, request, left))
+        self._keep(flow, decided._replace(decision=decision, left=outgoing(flow.request)))
         if flow.response and decision.action is Action.REFUSE and is_grpc(flow.request):
             flow.response = grpc_answer(flow)
 
@@ -131,8 +129,10 @@ class Decider:
     def refuse_unread(self, flow: http.HTTPFlow) -> None:
         """Refuse a request whose body turned out too long for the rule that had to read it."""
         table = self._live.table
+        head = request_head(flow, None)
+        found = findings(table, head) if table else ()
         decision = refuse(Reason.TOO_LARGE, table=table.version if table else None)
-        self._keep(flow, Decided(decision, table, 0, request_head(flow, None)))
+        self._keep(flow, Decided(decision, table, 0, head, found))
 
     def _keep(self, flow: http.HTTPFlow, decided: Decided) -> None:
         annotate(flow, decided.decision)

@@ -5,6 +5,7 @@ This needs prometheus-client, an extra of the package, so it is imported only on
 
 import platform
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 
 from mitmproxy import http
 from mitmproxy.version import VERSION
@@ -91,6 +92,10 @@ class Counters:
         )
         self.build.labels(__version__, VERSION, platform.python_version()).set(1)
         ProcessCollector(registry=registry)
+        # Each child is looked up for every request, which takes the library longer than to count.
+        self._requests = cache(self.requests.labels)
+        self._first_byte_seconds = cache(self.first_byte_seconds.labels)
+        self._connections = cache(self.connections.labels)
         for feature in features:
             for measurement in feature.measurements():
                 registry.register(_Reader(measurement))
@@ -104,10 +109,10 @@ class Counters:
         if decision.action is not Action.REFUSE and response and is_forwarded(flow, decision):
             answered = response.timestamp_start
             asked = flow.request.timestamp_end or answered  # an answer need not wait for its body
-            self.first_byte_seconds.labels(hublet).observe(max(answered - asked, 0), exemplar)
+            self._first_byte_seconds(hublet).observe(max(answered - asked, 0), exemplar)
             opened = flow.server_conn.timestamp_start
             if decision.hublet and opened and opened < flow.request.timestamp_start:
-                self.connections.labels(hublet, "reused").inc()
+                self._connections(hublet, "reused").inc()
 
     def count_decision(self, decided: Decided, request: Request, status: str) -> Exemplar:
         """Count a decision by the class of the answer's status; return the trace as an exemplar."""
@@ -115,7 +120,7 @@ class Counters:
         reason, rule = decision.reason.value, decision.credential or NONE
         trace = trace_id(request)
         exemplar = {"trace_id": trace} if trace else None
-        self.requests.labels(decision.hublet or NONE, reason, rule, status).inc(exemplar=exemplar)
+        self._requests(decision.hublet or NONE, reason, rule, status).inc(exemplar=exemplar)
         self.decision_seconds.observe(decided.seconds, exemplar)
         if decision.action is Action.REFUSE:
             self.refusals.labels(reason).inc()

@@ -13,9 +13,7 @@ from ...analysis.harmless import known_words
 from ...analysis.masking import MAX_SHOWN, is_like_a_hublet, mask_host, mask_path
 from ...analysis.misdirection import accounts_in
 from ...core.decision import Decision
-from ...core.findings import findings
 from ...core.request import Request
-from ...core.table import Table
 from ...flows.requests import request_with_body
 from ...flows.trace import trace_id
 from ..options import reports_errors
@@ -92,7 +90,7 @@ def entry(started: float, flow: str, request: Request, decided: Decided) -> dict
         "method": request.method[:MAX_SHOWN],
         "path": mask_path(request, known_words(table) if table else ()),
         **decision.as_json(),
-        **_identity(table, request, decision),
+        **_identity(decided),
     }
 
 
@@ -123,14 +121,14 @@ def line(flow: http.HTTPFlow, decided: Decided, *, names_client: bool = False) -
     )
 
 
-def _identity(table: Table | None, request: Request, decision: Decision) -> dict[str, object]:
+def _identity(decided: Decided) -> dict[str, object]:
     """Return whose request it is: the unknown name, the accounts, the credential's fingerprint.
 
     A name that a credential gave is shown if it is like a Hublet's, an account if it is a number or
     stands in the table.
     """
-    found = findings(table, request) if table else []
-    deciding = [it for it in found if it.credential and it.rule.name == decision.credential]
+    table, found, rule = decided.table, decided.found, decided.decision.credential
+    deciding = [it for it in found if it.credential and it.rule.name == rule]
     hublets = table.hublets if table else ()
     unknown = [name for it in deciding for name in it.hublets if name not in hublets]
     moved = table.accounts.moved if table and table.accounts else ()

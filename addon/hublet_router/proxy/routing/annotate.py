@@ -1,12 +1,16 @@
 """What a decision leaves on a flow, for a person to look at: never a credential."""
 
 import re
-from typing import NamedTuple
+import time
+from collections.abc import Sequence
+from typing import NamedTuple, Self
 from weakref import WeakKeyDictionary
 
 from mitmproxy import http
 
-from ...core.decision import Action, Decision, Reason
+from ...core.decision import Action, Decision, Reason, refuse
+from ...core.findings import Finding
+from ...core.judge import examine
 from ...core.request import Request
 from ...core.table import Table
 
@@ -14,14 +18,23 @@ from ...core.table import Table
 class Decided(NamedTuple):
     """A decision, with the table and the request that it was made of, and the seconds it took.
 
-    `left` is what `outgoing` said of the request when it was left to mitmproxy.
+    `found` is what the rules found. `left` is what `outgoing` said of the request when it was left
+    to mitmproxy.
     """
 
     decision: Decision
     table: Table | None
     seconds: float
     request: Request | None = None
+    found: Sequence[Finding] = ()
     left: tuple[object, ...] = ()
+
+    @classmethod
+    def now(cls, table: Table | None, request: Request) -> Self:
+        """Decide; without a table, everything is refused."""
+        started = time.perf_counter()
+        decision, found = examine(table, request) if table else (refuse(Reason.NO_TABLE), ())
+        return cls(decision, table, time.perf_counter() - started, request, found)
 
 
 type Ledger = WeakKeyDictionary[http.HTTPFlow, Decided]
