@@ -5,6 +5,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -677,3 +678,23 @@ def test_an_event_that_cannot_wait_gets_the_calls_of_mitmproxy_itself(
         assert "a" in notes[1]
 
     asyncio.run(run())
+
+
+def test_the_types_of_a_message_are_checked_without_it(manager: AddonManager) -> None:
+    dispatch = manager.chain[0]
+    for fast in (True, False, True):
+        manager.master.options.hublet_fast_dispatch = fast
+        dispatch.configure()
+        assert is_checked() != fast
+    dispatch.done()
+    assert is_checked()
+
+
+def is_checked() -> bool:
+    response = tflow.tflow(resp=True).response
+    assert response
+    try:
+        replace(response.data, reason=1)  # type: ignore[arg-type]
+    except TypeError:
+        return True
+    return False

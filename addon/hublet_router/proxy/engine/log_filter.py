@@ -1,4 +1,4 @@
-"""What of mitmproxy's log is left out: bytes of the wire (law 4), and a line for each answer."""
+"""What of every log is left out: bytes of the wire (law 4)."""
 
 import logging
 import re
@@ -97,16 +97,12 @@ def _places(error: BaseException, last: TracebackType | None) -> Iterator[str]:
         yield type(it).__name__
 
 
-def lower_streaming_record(record: logging.LogRecord) -> bool:
-    """Lower to DEBUG the record of an answer that is streamed; drop it if no handler takes DEBUG.
+def is_debugging() -> bool:
+    """Return whether a handler takes DEBUG.
 
-    mitmproxy logs it at INFO (`start_response_stream` in proxy/layers/http/__init__.py), because it
-    streams large answers only. `LegacyLogEvents` takes every level, to search all addons for the
-    deprecated hook `add_log`, so it does not count.
+    `LegacyLogEvents` takes every level, to search all addons for the deprecated hook `add_log`, so
+    it does not count.
     """
-    if not str(record.msg).startswith("Streaming response from "):
-        return True
-    record.levelno, record.levelname = logging.DEBUG, logging.getLevelName(logging.DEBUG)
     return any(
         handler.level <= logging.DEBUG and not isinstance(handler, LegacyLogEvents)
         for handler in logging.getLogger().handlers

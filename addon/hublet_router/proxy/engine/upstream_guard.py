@@ -28,13 +28,12 @@ from .backpressure import make_pausable
 from .client_limits import BoundedReader, unread
 from .connections import close, http_layers, socket_of
 from .crash_guard import end_crashed
-from .log_filter import LogRedactor, lower_streaming_record
+from .log_filter import LogRedactor
 
 LOOP = "hublet-router: the upstream is this proxy itself; fix the table"
 NO_ROUTE = "hublet-router: no decision names this destination, so nothing is sent there"
 
 logger = logging.getLogger(__name__)
-_connection_logger = logging.getLogger("mitmproxy.proxy.server")
 
 
 class UpstreamGuard:
@@ -51,7 +50,6 @@ class UpstreamGuard:
     def load(self, _loader: Loader) -> None:
         """Filter what mitmproxy logs."""
         self.log_redactor.install()
-        _connection_logger.addFilter(lower_streaming_record)
 
     @reports_errors
     def configure(self, updated: set[str]) -> None:
@@ -64,7 +62,6 @@ class UpstreamGuard:
 
     def done(self) -> None:
         """Remove the filters, stop the timers, and let every client be read."""
-        _connection_logger.removeFilter(lower_streaming_record)
         self.log_redactor.remove()
         for deadline in self.deadlines.values():
             deadline.cancel()
