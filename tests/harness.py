@@ -325,6 +325,7 @@ class Stage:
             await self.master.addons.get("proxyserver").servers.update([])  # it stops listening
             self.master.shutdown()
             await self.running
+        await asyncio.sleep(0)  # a task that is cancelled before its first turn closes no socket
         rest = asyncio.all_tasks() - {asyncio.current_task()}
         for task in rest:
             task.cancel()
