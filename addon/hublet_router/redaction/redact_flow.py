@@ -5,7 +5,7 @@ The new flow is made of parts that were redacted one by one: what no one has tho
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import copy
 from functools import lru_cache
 from json import detect_encoding
@@ -18,8 +18,8 @@ from mitmproxy.utils.emoji import emoji
 from mitmproxy.websocket import WebSocketData, WebSocketMessage
 
 from ..core.decision import Reason
-from ..core.findings import Problem, findings
-from ..core.judge import decide
+from ..core.findings import Finding, Problem, findings
+from ..core.judge import check_request, decide, judge
 from ..core.request import MAX_BODY, Request, host_name
 from ..core.table import Table
 from ..flows.requests import request_with_body
@@ -77,11 +77,12 @@ class FlowRedactor:
 
     def redacted(self, flow: http.HTTPFlow) -> http.HTTPFlow | None:
         """Return the flow without its secrets; None where its decision would be another one."""
-        text, request = self._redact.text, request_with_body(flow)
+        text, seen = self._redact.text, request_with_body(flow)
+        found = findings(self.table, seen)
         new = http.HTTPFlow(*self._connections(flow))
         new.id, new.is_replay = flow.id, flow.is_replay
         new.timestamp_created = flow.timestamp_created
-        new.request = self._request(flow.request, request)
+        new.request = self._request(flow.request, seen, found)
         new.response = self._response(flow.response) if flow.response else None
         new.websocket = self._websocket(flow.websocket) if flow.websocket else None
         new.error = Error(text(flow.error.msg), flow.error.timestamp) if flow.error else None
@@ -89,9 +90,10 @@ class FlowRedactor:
         new.marked = flow.marked if flow.marked in emoji else ""
         ours = {key: str(value) for key, value in flow.metadata.items() if key.startswith("hublet")}
         new.metadata = {key: value for key, value in ours.items() if self._is_ours(value)}
-        if decide(self.table, request_with_body(new)) != decide(self.table, request):
+        before = check_request(self.table, seen) or judge(self.table, seen, found)[0]
+        if decide(self.table, request_with_body(new)) != before:
             return None
-        self.count.update(it.rule.name for it in findings(self.table, request) if it.credential)
+        self.count.update(it.rule.name for it in found if it.credential)
         return new
 
     def _is_ours(self, remark: str) -> bool:
@@ -109,7 +111,7 @@ class FlowRedactor:
             new.sni = self._redact.host(old.sni) if old.sni else None
         return client, server
 
-    def _request(self, old: http.Request, seen: Request) -> http.Request:
+    def _request(self, old: http.Request, seen: Request, found: Sequence[Finding]) -> http.Request:
         new, data, body = copy(_REQUEST), copy(_REQUEST.data), old.raw_content
         new.data = data
         text, host = self._redact.text, self._redact.host
@@ -123,7 +125,7 @@ class FlowRedactor:
         self._common(old, data)
         if not body or not self.table.reads_body(seen):
             self._keep_body(old, new)
-        elif any(it.problem in _OF_BODIES for it in findings(self.table, seen)):  # it stays so
+        elif any(it.problem in _OF_BODIES for it in found):  # it stays so
             new.raw_content = b"%" * min(len(body), MAX_BODY + 1)  # neither form nor JSON
         else:
             new.content = self._read(body, is_form=seen.form is not None)
