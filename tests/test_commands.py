@@ -127,8 +127,8 @@ def test_standard_output_may_be_closed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_control_c_ends_it_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(path: Path, *, option: str) -> None:
+    def interrupted(path: Path) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("hublet_router.cli.check.load", interrupted)
+    monkeypatch.setattr("hublet_router.cli.check.load_table", interrupted)
     assert command_line(["check"]) == 130

@@ -379,7 +379,7 @@ def test_law_4_no_output_holds_a_credential(
     words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: Said
 ) -> None:
     # a thousand times the same file
-    monkeypatch.setattr("hublet_router.cli.explain.load", lambda path, option: SHIPPED)
+    monkeypatch.setattr("hublet_router.cli.explain.load_table", lambda path: SHIPPED)
     for credential in CREDENTIALS:
         here = [word.format(*[credential] * 2) for word in words]
         raw = f"GET /?hapikey={credential} HTTP/1.1\nHost: {here[-1]}\nX-{credential}\n\n"

@@ -12,7 +12,8 @@ import pytest
 from mitmproxy.io import FlowWriter, tnetstring
 from mitmproxy.test import tflow
 
-from hublet_router.flows.files import FlowFileError, read_flows
+from hublet_router.flows.files import FlowFileError, called, flow_name, read_flows
+from hublet_router.flows.har_entries import ENTRY
 from hublet_router.flows.requests import request_with_body
 
 HAR: dict[str, Any] = {
@@ -49,6 +50,13 @@ def recorded(tmp_path: Path) -> Path:
         for flow in (tflow.tflow(), tflow.ttcpflow(), tflow.tflow()):
             FlowWriter(file).add(flow)
     return path
+
+
+def test_a_flow_is_named_by_its_id_or_its_entry() -> None:
+    flow = tflow.tflow()
+    assert (flow_name(flow), called(flow)) == (flow.id, f"flow {flow.id}")
+    flow.metadata[ENTRY] = 3
+    assert flow_name(flow) == called(flow) == "entry 3"
 
 
 def test_the_http_flows_of_each_file_in_order(recorded: Path, tmp_path: Path) -> None:

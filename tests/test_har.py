@@ -8,7 +8,8 @@ import pytest
 from mitmproxy.http import HTTPFlow
 
 from hublet_router.core.judge import decide
-from hublet_router.flows.har import ENTRY, entry_flow, har_flows
+from hublet_router.flows.har import entry_flow, har_flows
+from hublet_router.flows.har_entries import ENTRY
 from hublet_router.flows.requests import request_with_body
 from shipped_table import SHIPPED as TABLE
 from synthetic import access_token, api_key, personal_access_key, private_app_token

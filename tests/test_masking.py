@@ -4,6 +4,7 @@ import json
 import re
 import string
 from base64 import b64encode
+from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
@@ -19,7 +20,6 @@ from hublet_router.analysis.masking import (
     counted,
     describe_shape,
     is_like_a_hublet,
-    mask_foreign_url,
     mask_host,
     mask_path,
     mask_request,
@@ -152,7 +152,7 @@ def test_law_4_no_planted_secret_is_shown(
         said += [
             mask_path(request, KNOWN),
             mask_target(request, KNOWN),
-            mask_url("https", request, KNOWN),
+            mask_url(request, "https", SHIPPED),
             explanation.as_text(),
             json.dumps(explanation.as_json()),
             line(tflow.tflow(resp=True), decided)
@@ -175,18 +175,23 @@ def test_law_4_no_short_pin_is_shown_as_a_value(value: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("host", "shown"),
     [
-        ("API.HubApi.com:8443", "http://API.HubApi.com:8443/x?hapikey=***"),
-        ("[::1]:80", "http://[::1]:80/x?hapikey=***"),
-        ("user:secret@api.hubapi.com", "http://api.hubapi.com/x?hapikey=***"),
-        ("user:p@ss@api.hubapi.com", "http://api.hubapi.com/x?hapikey=***"),
-        ("api.hubapi.com?token=secret", "http://***/x?hapikey=***"),
-        (None, "http:///x?hapikey=***"),
+        ("API.HubApi.com:8443", "http://API.HubApi.com:8443/oauth?hapikey=***"),
+        ("[::1]:80", "http://[::1]:80/***"),
+        ("user:secret@api.hubapi.com", "http://api.hubapi.com/***"),
+        ("user:p@ss@api.hubapi.com", "http://api.hubapi.com/***"),
+        ("api.hubapi.com?token=secret", "http://***/***"),
+        (None, "http:///***"),
     ],
 )
 def test_law_4_a_url_shows_its_host_without_userinfo(host: str | None, shown: str) -> None:
-    request = Request("GET", (host,) if host else (), "/x?hapikey=secret")
-    assert mask_url("http", request, {"hapikey"}) == shown
-    assert mask_foreign_url("http", request) == shown.partition("/x")[0] + "/***"
+    request = Request("GET", (host,) if host else (), "/oauth?hapikey=secret")
+    assert mask_url(request, "http", SHIPPED) == shown
+
+
+def test_law_4_a_url_has_the_words_of_each_table() -> None:
+    other = replace(SHIPPED, domains=frozenset({"words"}))
+    request = Request("GET", HOSTS, "/words/hapikey")
+    assert mask_url(request, "https", other, SHIPPED) == "https://api.hubapi.com/words/hapikey"
 
 
 def test_long_urls_are_cut_at_the_end_of_a_piece() -> None:

@@ -8,27 +8,15 @@ from mitmproxy.test import tflow
 
 from hublet_router.core.decision import Action, Decision, Reason, refuse, route
 from hublet_router.core.judge import decide
-from hublet_router.flows.har import ENTRY
-from hublet_router.flows.recorded import (
-    called,
-    decision_then,
-    explain_flow,
-    flow_name,
-    gap,
-)
+from hublet_router.flows.har_entries import ENTRY
+from hublet_router.flows.log_lines import log_flow
+from hublet_router.flows.recorded import decision_then, explain_flow, gap
 from hublet_router.flows.requests import request_with_body
 from hublet_router.proxy.routing.annotate import annotate
 from hublet_router.tablefile import loads
 from test_start import TABLE
 
 LOADED = loads(TABLE.replace("PORT", "9").encode())
-
-
-def test_a_flow_is_named_by_its_id_or_its_entry() -> None:
-    flow = tflow.tflow()
-    assert (flow_name(flow), called(flow)) == (flow.id, f"flow {flow.id}")
-    flow.metadata[ENTRY] = 3
-    assert flow_name(flow) == called(flow) == "entry 3"
 
 
 @pytest.mark.parametrize(
@@ -92,3 +80,10 @@ def test_an_explanation_has_the_hints_of_answer_and_recording() -> None:
     assert explanation.hint
     assert "401 may mean another" in explanation.hint
     assert "Browsers leave credentials out" in explanation.hint
+
+
+def test_a_line_of_a_decision_log_is_explained_by_what_it_says() -> None:
+    line = {"action": "refuse", "reason": "conflict", "flow": "1", "accounts": ["7"]}
+    explanation = explain_flow(LOADED, log_flow(line))
+    assert explanation.decision == refuse(Reason.CONFLICT)
+    assert [it.place for it in explanation.tried] == ["in the log"]

@@ -12,9 +12,7 @@ EXAMPLES = 3
 
 def differ(old: Decision, new: Decision) -> bool:
     """Return whether anything differs but the version of the table."""
-    return (old.action, old.hublet, old.upstream, old.reason, old.credential) != (
-        new.action, new.hublet, new.upstream, new.reason, new.credential
-    )  # fmt: skip
+    return old != new._replace(table=old.table)
 
 
 def described(old: Decision, new: Decision) -> tuple[str, str]:

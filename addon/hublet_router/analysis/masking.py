@@ -46,23 +46,21 @@ def mask_path(request: Request, known: Container[str] = ()) -> str:
     return "/".join([_mask(segment, known) for segment in path.split("/")]) + rest
 
 
-def mask_url(scheme: str, request: Request, known: Container[str] = ()) -> str:
-    """Return the URL that a request asks for, masked; its host as sent, without userinfo."""
-    return f"{_origin(scheme, request)}{mask_target(request, known)}"
+def mask_url(request: Request, scheme: str, *tables: Table) -> str:
+    """Return the URL that a request asks for, masked; its host as sent, without userinfo.
 
-
-def mask_foreign_url(scheme: str, request: Request) -> str:
-    """Return the URL of a request to a foreign host, of which only the host is shown."""
-    return f"{_origin(scheme, request)}/{MASK}"
+    Of a host that is foreign to all tables, nothing else is shown.
+    """
+    host = mask_host(request.hosts[0]) if request.hosts else ""
+    target = f"/{MASK}"
+    if request.host and any(table.owns(request.host) for table in tables):
+        target = mask_target(request, frozenset().union(*map(known_words, tables)))
+    return f"{scheme}://{host}{target}"
 
 
 def mask_request(table: Table, request: Request, scheme: str) -> str:
     """Return the method and the masked URL, as a terminal may show them: `GET https://…`."""
-    if request.host and table.owns(request.host):
-        url = mask_url(scheme, request, known_words(table))
-    else:
-        url = mask_foreign_url(scheme, request)
-    return printable(f"{request.method[:MAX_SHOWN]} {url}")
+    return printable(f"{request.method[:MAX_SHOWN]} {mask_url(request, scheme, table)}")
 
 
 def mask_host(host: str) -> str:
@@ -71,11 +69,6 @@ def mask_host(host: str) -> str:
     if not _HOST.fullmatch(name):
         return MASK if name else ""
     return name if len(name) <= MAX_SHOWN else name[:MAX_SHOWN] + "…"
-
-
-def _origin(scheme: str, request: Request) -> str:
-    host = mask_host(request.hosts[0]) if request.hosts else ""
-    return f"{scheme}://{host}"
 
 
 def _mask(text: str, known: Container[str]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..analysis.fingerprint import KeyFileError, fingerprint
 from ..tablefile import table_path
-from .shared_options import add_table
+from .shared_options import Commands, add_command, add_table
 
 DESCRIPTION = """\
 Decide for HAProxy, which asks with its SPOE filter: `hublet-router export haproxy DIR` writes its
@@ -20,10 +20,10 @@ LISTEN = "127.0.0.1:9090"
 """Where an agent listens, and where an exported HAProxy looks for it, by default."""
 
 
-def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def declare(commands: Commands) -> None:
     """Add the command."""
     summary = "the SPOE agent: HAProxy asks it for each decision"
-    parser = commands.add_parser("agent", help=summary, description=DESCRIPTION)
+    parser = add_command(commands, "agent", agent, summary, DESCRIPTION)
     add_table(parser)
     parser.add_argument(
         "--listen", metavar="ADDRESS", default=LISTEN,
@@ -48,7 +48,6 @@ def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         "--proxy-status", action="store_true",
         help="say in the Proxy-Status of forwarded responses which Hublet was asked and why",
     )  # fmt: skip
-    parser.set_defaults(call=agent)
 
 
 def agent(options: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from . import explain, run
 from .curl_options import FLAGS, VALUES
+from .shared_options import Commands, add_command
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -37,16 +38,16 @@ _FISH_CASE = "complete -c hublet-router -n '__fish_seen_subcommand_from {name}' 
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]+")
 
 
-def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def declare(commands: Commands) -> None:
     """Add the command."""
-    parser = commands.add_parser(
-        "completion",
-        help="a script for bash, zsh or fish that completes the words of this command",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    summary = "a script for bash, zsh or fish that completes the words of this command"
+
+    def call(options: argparse.Namespace) -> int:
+        return _print(options.shell, commands.choices)
+
+    add_command(commands, "completion", call, summary, DESCRIPTION).add_argument(
+        "shell", choices=SHELLS
     )
-    parser.add_argument("shell", choices=SHELLS)
-    parser.set_defaults(call=lambda options: _print(options.shell, commands.choices))
 
 
 def _print(shell: str, parsers: Mapping[str, argparse.ArgumentParser]) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from .run import UNROUTED, defaults, script
+from .shared_options import Commands, add_command
 
 DESCRIPTION = """\
 Send a signed request of every kind through the proxy to demo Hublets, and print where each went,
@@ -19,13 +20,10 @@ CONSOLE = {
 }
 
 
-def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def declare(commands: Commands) -> None:
     """Add the command."""
-    parser = commands.add_parser(
-        "demo",
-        help="a visible proof with demo Hublets, also in mitmproxy's console or mitmweb",
-        description=DESCRIPTION,
-    )
+    summary = "a visible proof with demo Hublets, also in mitmproxy's console or mitmweb"
+    parser = add_command(commands, "demo", demo, summary, DESCRIPTION)
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--console", action="store_true", help="look at it in mitmproxy's console")
     where.add_argument("--web", action="store_true", help="look at it in mitmweb")
@@ -34,7 +32,6 @@ def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         help="of the proxy that you look at (default: 8080, or a free one if that is taken)",
     )  # fmt: skip
     parser.add_argument("more", nargs="*", help="after --: arguments of mitmproxy or mitmweb")
-    parser.set_defaults(call=demo)
 
 
 def demo(options: argparse.Namespace) -> int:

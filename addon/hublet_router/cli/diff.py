@@ -5,15 +5,15 @@ import json
 from pathlib import Path
 
 from ..analysis.comparison import Changes, differ
-from ..analysis.harmless import known_words
-from ..analysis.masking import counted, mask_foreign_url, mask_url, printable
+from ..analysis.masking import counted, mask_url, printable
 from ..analysis.misdirection import AccountMoves
-from ..core.decision import Reason
 from ..core.judge import decide
+from ..flows.answers import misdirection_of
+from ..flows.files import called, flow_name
 from ..tablefile import load
-from .progress import watched_flows
+from .progress import watched_requests
 from .report import CI_FORMATS, Report
-from .shared_options import add_filter, add_format
+from .shared_options import Commands, add_command, add_filter, add_format
 
 DESCRIPTION = """\
 Decide each recorded request with both tables, and print only what changes: how many requests go
@@ -22,10 +22,10 @@ and NEW does not send its request there, the lines of accounts.moved that NEW la
 status: 0 nothing changes, 1 something does, 2 an error."""
 
 
-def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def declare(commands: Commands) -> None:
     """Add the command."""
     summary = "what a change of the table would do to recorded traffic"
-    parser = commands.add_parser("diff", help=summary, description=DESCRIPTION)
+    parser = add_command(commands, "diff", diff, summary, DESCRIPTION)
     parser.add_argument("old", metavar="OLD", type=Path, help="the table of now")
     parser.add_argument("new", metavar="NEW", type=Path, help="the table that would replace it")
     parser.add_argument(
@@ -33,29 +33,20 @@ def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     )
     add_format(parser, *CI_FORMATS, json="flow, method, url, old, new")
     add_filter(parser)
-    parser.set_defaults(call=diff)
 
 
 def diff(options: argparse.Namespace) -> int:
     """Print what changes; return 1 when something does."""
-    from ..flows.answers import misdirection_of  # noqa: PLC0415  # mitmproxy: half a second
-    from ..flows.recorded import called, flow_name  # noqa: PLC0415
-    from ..flows.requests import request_with_body  # noqa: PLC0415
-
     old, new = load(options.old), load(options.new)
-    known = known_words(old) | known_words(new)
     changes, moves = Changes(), AccountMoves(new)
-    for flow in watched_flows(options.flows, options.filter):
+    for flow, request in watched_requests(options.flows, options.filter):
         changes.requests += 1
-        request = request_with_body(flow)
         if answer := misdirection_of(new, flow):
             moves.add(request, answer)
         before, after = decide(old, request), decide(new, request)
         if not differ(before, after):
             continue
-        method, scheme = flow.request.method, flow.request.scheme
-        is_foreign = before.reason == after.reason == Reason.FOREIGN_HOST
-        url = mask_foreign_url(scheme, request) if is_foreign else mask_url(scheme, request, known)
+        method, url = request.method, mask_url(request, flow.request.scheme, old, new)
         changes.add(before, after, printable(f"{method} {url} ({called(flow)})"))
         if options.format == "json":
             change = {"old": before.as_json(), "new": after.as_json()}

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..analysis.explanation import Explanation, explain
 from ..analysis.harmless import known_words
-from ..analysis.logged import explain_logged
 from ..analysis.masking import mask_host, mask_request, mask_target, printable
 from ..core.decision import Action, Decision
 from ..core.judge import decide
 from ..core.request import Request
 from ..core.table import Table
-from ..tablefile import load, table_path
+from ..flows.files import called, flow_name, flows_of, matching, read_flows
+from ..tablefile import DEFAULT_TABLE
 from .curl import request
 from .curl_words import CurlError, Given, UnknownWordError, requests
 from .progress import watched_flows
-from .shared_options import FORMATS
+from .shared_options import FORMATS, load_table
 from .shell import is_command, split_command
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def explain_words(words: Sequence[str]) -> int:
         ours, rest = _our_options(words)
         if ours["--format"] not in FORMATS:
             raise CurlError(f"--format is {' or '.join(FORMATS)}")
-        table = load(table_path(ours["--table"] or "hublets.yaml"), option="--table FILE")
+        table = load_table(ours["--table"] or DEFAULT_TABLE)
         return _explain(table, ours, rest[1:] if rest[:1] == ["curl"] else rest)
     except (CurlError, RequestError) as error:
         print(f"hublet-router explain: {error}", file=sys.stderr)
@@ -162,7 +162,6 @@ def _without(table: Table, words: list[str]) -> str:
 
 def _standard_input(table: Table, where: str | None) -> Iterator["Asked | Iterable[Asked]"]:
     """Yield what standard input holds: a curl command, a recording, or a raw request."""
-    from ..flows.files import flows_of, matching  # noqa: PLC0415
     from ..flows.raw import read_request  # noqa: PLC0415
 
     raw = sys.stdin.buffer.read()
@@ -176,8 +175,6 @@ def _standard_input(table: Table, where: str | None) -> Iterator["Asked | Iterab
 
 
 def _recorded(paths: list[Path], where: str | None) -> Iterator[Asked]:
-    from ..flows.files import read_flows  # noqa: PLC0415
-
     read = read_flows if sys.stdout.isatty() else watched_flows
     return map(_of_flow, read(paths, where=where, takes_log=True))
 
@@ -190,15 +187,11 @@ def _of_flow(flow: "HTTPFlow") -> Asked:
 
 def _explained(table: Table, asked: Asked) -> tuple[Explanation, Decision | None]:
     """Return why, and what was decided when the request was recorded."""
-    from ..flows.log_lines import LINE  # noqa: PLC0415
     from ..flows.recorded import decision_then, explain_flow  # noqa: PLC0415
 
     if not (flow := asked.flow):
         return explain(table, asked.request), None
-    then = decision_then(flow)
-    if then and LINE in flow.metadata:
-        return explain_logged(table, then, flow.metadata[LINE]), then
-    return explain_flow(table, flow), then
+    return explain_flow(table, flow), decision_then(flow)
 
 
 def _heading(table: Table, asked: Asked, then: Decision | None) -> Iterator[str]:
@@ -210,8 +203,6 @@ def _heading(table: Table, asked: Asked, then: Decision | None) -> Iterator[str]
         where = f"{mask_host(seen.host or '')}{mask_target(seen, known_words(table))}"
         yield printable(f"{seen.method} {'to a foreign host' if is_foreign else where}")
         return
-    from ..flows.recorded import called  # noqa: PLC0415
-
     status = f" → {flow.response.status_code}" if flow.response else ""
     request_line = mask_request(table, asked.request, flow.request.scheme)
     yield f"{request_line}{status} ({printable(called(flow))})"
@@ -224,8 +215,6 @@ def _flow_json(table: Table, asked: Asked, then: Decision | None) -> dict[str, A
     flow = asked.flow
     if not flow:
         return {}
-    from ..flows.recorded import flow_name  # noqa: PLC0415
-
     method, url = mask_request(table, asked.request, flow.request.scheme).split(" ", 1)
     return {
         "flow": flow_name(flow),

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from ..analysis.fingerprint import Fingerprints, KeyFileError
+from .shared_options import Commands, add_command
 
 SUMMARY = "print the fingerprint of a credential, to find its requests in the decision log"
 DESCRIPTION = """\
@@ -16,22 +17,13 @@ Give the credential as its rule reads it: a token without its scheme ('Bearer'),
 parameter alone. Exit status: 0 done, 2 an error."""
 
 
-def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def declare(commands: Commands) -> None:
     """Add the command."""
-    parser = commands.add_parser(
-        "fingerprint",
-        help=SUMMARY,
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = add_command(commands, "fingerprint", print_fingerprint, SUMMARY, DESCRIPTION)
     parser.add_argument(
-        "--key",
-        metavar="FILE",
-        type=Path,
-        required=True,
+        "--key", metavar="FILE", type=Path, required=True,
         help="the file of hublet_fingerprint_key",
-    )
-    parser.set_defaults(call=print_fingerprint)
+    )  # fmt: skip
 
 
 def print_fingerprint(options: argparse.Namespace) -> int:

@@ -1,31 +1,33 @@
 """What `hublet-router check` makes of recordings: coverage, accounts that moved, residency."""
 
-import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..analysis.coverage import Coverage
 from ..analysis.masking import counted, mask_request
 from ..analysis.misdirection import AccountMoves
 from ..analysis.residency import Residency
+from ..core.request import Request
 from ..core.table import Table
-from .progress import watched_flows
+from ..flows.answers import misdirection_of
+from ..flows.files import called, flow_name
 from .report import Report
 
+if TYPE_CHECKING:
+    from mitmproxy.http import HTTPFlow
 
-def hold_against_coverage(
-    report: Report, path: Path, table: Table, options: argparse.Namespace, files: Sequence[Path]
-) -> bool:
+type Recorded = Iterable[tuple["HTTPFlow", Request]]
+
+
+def hold_against_coverage(report: Report, path: Path, table: Table, recorded: Recorded) -> None:
     """Decide recorded requests; print what they left unused, and what no rule explains."""
-    from ..flows.requests import request_with_body  # noqa: PLC0415  # mitmproxy, for this alone
-
     coverage = Coverage(table)
-    for flow in watched_flows(files, options.filter):
-        coverage.add(request_with_body(flow))
+    for _, request in recorded:
+        coverage.add(request)
     unused, reasons, kinds = coverage.unused(), coverage.reasons, coverage.unexplained()
     for remark in unused:
-        at = (str(path), *remark.at)
-        report.found("unused", remark.text, at=at, fails=options.strict)
+        report.found("unused", remark.text, at=(str(path), *remark.at), fails=report.strict)
     decided = ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common())
     report.text(f"{counted(reasons.total(), 'request')}: {decided or 'nothing to decide'}")
     if strays := coverage.strays:
@@ -40,22 +42,15 @@ def hold_against_coverage(
         report.found("unexplained", text, shown=f"{count:>9,}  {text}", count=count)
     if not (strays or kinds):
         report.passed(f"{path}: coverage")
-    return bool(strays or kinds or (unused and options.strict))
 
 
-def hold_against_moves(
-    report: Report, path: Path, table: Table, options: argparse.Namespace, files: Sequence[Path]
-) -> bool:
+def hold_against_moves(report: Report, path: Path, table: Table, recorded: Recorded) -> None:
     """Print which accounts have moved, as recorded answers say, that the table lacks."""
-    from ..flows.answers import misdirection_of  # noqa: PLC0415  # mitmproxy, for this alone
-    from ..flows.requests import request_with_body  # noqa: PLC0415
-
     moves = AccountMoves(table)
-    for flow in watched_flows(files, options.filter):
+    for flow, request in recorded:
         if answer := misdirection_of(table, flow):
-            moves.add(request_with_body(flow), answer)
-    lines = [*moves.lines()]
-    report.text("\n".join(lines) or "no answer names another Hublet for an account")
+            moves.add(request, answer)
+    report.text("\n".join(moves.lines()) or "no answer names another Hublet for an account")
     named = moves.moves()
     for account in moves.moved:
         hublet = named.get(account)
@@ -63,21 +58,13 @@ def hold_against_moves(
         report.found("moved", text, shown="", account=account, hublet=hublet)
     if not moves.moved:
         report.passed(f"{path}: accounts that moved")
-    return bool(moves.moved)
 
 
-def hold_against_residency(
-    report: Report, path: Path, table: Table, options: argparse.Namespace, files: Sequence[Path]
-) -> bool:
+def hold_against_residency(report: Report, path: Path, table: Table, recorded: Recorded) -> None:
     """Print each request that went, or would go, where a credential of its own does not name."""
-    from ..flows.recorded import called, flow_name  # noqa: PLC0415  # mitmproxy, for this alone
-    from ..flows.requests import request_with_body  # noqa: PLC0415
-
     residency = Residency(table)
-    for flow in watched_flows(files, options.filter):
-        request = request_with_body(flow)
-        went = flow.metadata.get("hublet")
-        if sentence := residency.check(request, went):
+    for flow, request in recorded:
+        if sentence := residency.check(request, flow.metadata.get("hublet")):
             shown = mask_request(table, request, flow.request.scheme)
             method, _, url = shown.partition(" ")
             name, text = flow_name(flow), f"{shown}, {called(flow)}: {sentence}"
@@ -88,4 +75,3 @@ def hold_against_residency(
     )
     if not residency.misplaced:
         report.passed(f"{path}: residency")
-    return bool(residency.misplaced)

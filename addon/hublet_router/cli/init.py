@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..tablefile import DEFAULT_TABLE
 from ..tablefile.structure import SCHEMA_FILE
+from .shared_options import Commands, add_command
 
 SUMMARY = "write a commented table to begin with"
 DESCRIPTION = """\
@@ -16,21 +17,19 @@ left alone. Exit status: 0 written, 2 an error."""
 _STARTER = Path(__file__).with_name("starter.yaml")
 
 
-def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def declare(commands: Commands) -> None:
     """Add both commands."""
-    parser = commands.add_parser("init", help=SUMMARY, description=DESCRIPTION)
-    parser.add_argument(
-        "file", metavar="FILE", nargs="?", default=DEFAULT_TABLE,
+    add_command(commands, "init", write_starter, SUMMARY, DESCRIPTION).add_argument(
+        "file", metavar="FILE", nargs="?", type=Path, default=DEFAULT_TABLE,
         help="the file to write (default: hublets.yaml)",
     )  # fmt: skip
-    parser.set_defaults(call=lambda options: write_starter(Path(options.file)))
     summary = "print the JSON schema of a table"
-    schema = commands.add_parser("schema", help=summary, description=f"{summary.capitalize()}.")
-    schema.set_defaults(call=lambda _: print_schema())
+    add_command(commands, "schema", print_schema, summary, f"{summary.capitalize()}.")
 
 
-def write_starter(file: Path) -> int:
+def write_starter(options: argparse.Namespace) -> int:
     """Write a table that one can begin with; never over a file that is there."""
+    file = options.file
     text = (
         f"# yaml-language-server: $schema={SCHEMA_FILE.as_uri()}\n\n{_STARTER.read_text('utf-8')}"
     )
@@ -45,7 +44,7 @@ def write_starter(file: Path) -> int:
     return 0
 
 
-def print_schema() -> int:
+def print_schema(_: argparse.Namespace) -> int:
     """Print the schema as the package carries it."""
     print(SCHEMA_FILE.read_text("utf-8"), end="")
     return 0

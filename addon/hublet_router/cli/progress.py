@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..analysis.masking import counted
+from ..core.request import Request
 from ..flows.files import read_flows
 
 if TYPE_CHECKING:
@@ -45,6 +46,16 @@ def watched_flows(
     seconds = time.monotonic() - started
     rate = round(count / seconds) if seconds else count
     print(f"{counted(count, 'flow')} in {seconds:.1f} s: {rate:,} a second", file=sys.stderr)
+
+
+def watched_requests(
+    paths: Sequence[Path], where: str | None = None
+) -> Iterator[tuple["HTTPFlow", Request]]:
+    """Yield each flow as `watched_flows` does, with its request."""
+    from ..flows.requests import request_with_body  # noqa: PLC0415  # mitmproxy: half a second
+
+    for flow in watched_flows(paths, where):
+        yield flow, request_with_body(flow)
 
 
 class _Bar:

@@ -8,9 +8,8 @@ from secrets import token_bytes
 
 from ..analysis.masking import counted
 from ..flows.files import FlowFileError
-from ..tablefile import load, table_path
 from .progress import watched_flows
-from .shared_options import add_filter, add_table
+from .shared_options import Commands, add_command, add_filter, add_table, load_table
 
 DESCRIPTION = """\
 Copy recorded traffic (a flow file of mitmproxy, or HAR) with synthetic credentials in place of the
@@ -33,25 +32,19 @@ of harmless words alone is not recognised as a secret: look at what you commit.
 Exit status: 0 done, 1 a decision would change, 2 an error."""
 
 
-def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def declare(commands: Commands) -> None:
     """Add the command."""
-    parser = commands.add_parser(
-        "redact",
-        help="copy recorded traffic with synthetic credentials that get the same decisions",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    summary = "copy recorded traffic with synthetic credentials that get the same decisions"
+    parser = add_command(commands, "redact", redact, summary, DESCRIPTION)
     parser.add_argument("source", metavar="IN", type=Path, help="a flow file of mitmproxy, or HAR")
     parser.add_argument("target", metavar="OUT", type=Path, help="the flow file to write")
     add_table(parser)
     add_filter(parser)
     parser.add_argument(
-        "--bodies",
-        action="store_true",
+        "--bodies", action="store_true",
         help="keep bodies and messages that are text, with what is not harmless replaced",
-    )
+    )  # fmt: skip
     parser.add_argument("--force", action="store_true", help="replace OUT where it exists")
-    parser.set_defaults(call=redact)
 
 
 def redact(options: argparse.Namespace) -> int:
@@ -67,7 +60,7 @@ def redact(options: argparse.Namespace) -> int:
         raise FlowFileError(f"{target}: is a folder; name a file in it")
     if target.exists() and not options.force:
         raise FlowFileError(f"{target}: exists already; name another OUT, or say --force")
-    table = load(table_path(options.table), option="--table FILE")
+    table = load_table(options.table)
     redaction = FlowRedactor(table, token_bytes(32), bodies=options.bodies)
     flows, changed = 0, 0
     draft = target.with_name(f".{target.name}.{os.getpid()}")

@@ -18,10 +18,15 @@ type At = tuple[str, int, int]
 
 @dataclass(slots=True)
 class Report:
-    """Prints what a command finds as it finds it; a JUnit report as a whole, by `end`."""
+    """Prints what a command finds as it finds it; a JUnit report as a whole, by `end`.
+
+    If it is `strict`, warnings make the command fail, too.
+    """
 
     command: str
     format: str
+    strict: bool = False
+    has_failed: bool = False
     cases: list[tuple[str, str | None]] = field(default_factory=list)
 
     def text(self, text: str) -> None:
@@ -42,12 +47,13 @@ class Report:
         """Print one thing that was found.
 
         `shown` is the line for people, if it is not made of place, level and text; an empty one is
-        left out. `fails` says
-        whether it makes the command fail. `more` are further keys of its JSON.
+        left out. `fails` says whether it makes the command fail. `more` are further keys of its
+        JSON.
         """
+        place = "{}:{}:{}: ".format(*at) if at else ""
+        self.has_failed |= fails
         match self.format:
             case "text":
-                place = "{}:{}:{}: ".format(*at) if at else ""
                 label = "" if level == "fault" else f"{level}: "
                 self.text(f"{place}{label}{text}" if shown is None else shown)
             case "json":
@@ -56,7 +62,6 @@ class Report:
             case "github":
                 print(self._annotation(level, text, at, "error" if fails else "warning"))
             case _:
-                place = "{}:{}:{}: ".format(*at) if at else ""
                 self.cases.append((f"{level}: {place}{text}", text if fails else None))
 
     def passed(self, name: str) -> None:

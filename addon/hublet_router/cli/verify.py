@@ -10,18 +10,16 @@ from secrets import token_bytes
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from ..analysis.harmless import known_words
-from ..analysis.masking import counted, mask_foreign_url, mask_url, printable
+from ..analysis.masking import counted, mask_url, printable
 from ..core.decision import Decision, Reason
 from ..core.judge import decide
 from ..core.request import Request
 from ..core.table import Table
-from ..tablefile import load, table_path
 from ..verify.exchange import exchange, sendable
 from ..verify.verdict import Said, agrees, said_by
 from .progress import watched_flows
 from .report import CI_FORMATS, Report
-from .shared_options import add_filter, add_format, add_table
+from .shared_options import Commands, add_command, add_filter, add_format, add_table, load_table
 
 DESCRIPTION = """\
 Send the table's examples, and recorded requests with synthetic credentials, to a running router or
@@ -71,12 +69,10 @@ class Result(NamedTuple):
         }
 
 
-def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def declare(commands: Commands) -> None:
     """Add the command."""
-    parser = commands.add_parser(
-        "verify", help="whether a running router or edge decides as the table says",
-        description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    summary = "whether a running router or edge decides as the table says"
+    parser = add_command(commands, "verify", verify, summary, DESCRIPTION)
     parser.add_argument("url", metavar="URL", help="http(s)://host[:port] of the router or edge")
     parser.add_argument(
         "flows", metavar="FLOWS", nargs="*", type=Path, help="flow files of mitmproxy, or HAR"
@@ -96,7 +92,6 @@ def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     )  # fmt: skip
     add_filter(parser)
     add_format(parser, *CI_FORMATS, json="a request on which they do not agree")
-    parser.set_defaults(call=verify)
 
 
 def verify(options: argparse.Namespace) -> int:
@@ -109,7 +104,7 @@ def verify(options: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return 2
-    table = load(table_path(options.table), option="--table FILE")
+    table = load_table(options.table)
     verifier = _Verifier(table, address, context, options.header)
     results: list[Result] = []
     for asked in _asked(table, options):
@@ -153,7 +148,6 @@ class _Verifier:
         self.context = context
         self.header = header
         self.left_out = 0
-        self._known = known_words(table)
 
     def result(self, asked: Asked) -> Result | None:
         """Return what came of a request, None for one that is not sent."""
@@ -165,13 +159,9 @@ class _Verifier:
         if request.method not in _SAFE and not (asked.is_synthetic and decision.credential):
             self.left_out += 1
             return None
-        is_foreign = decision.reason is Reason.FOREIGN_HOST
-        url = (
-            mask_foreign_url("https", request)
-            if is_foreign
-            else mask_url("https", request, self._known)
-        )
+        url = mask_url(request, "https", table)
         # As a client that looks the host up: but no one has a certificate for a foreign one.
+        is_foreign = decision.reason is Reason.FOREIGN_HOST
         name = self.address[0] if is_foreign else request.host or self.address[0]
         try:
             answer = exchange(self.address, request, self.context, name)

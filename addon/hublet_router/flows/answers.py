@@ -1,13 +1,16 @@
 """Whether the answer of a flow says that another Hublet is right."""
 
-from mitmproxy import http
+from typing import TYPE_CHECKING
 
 from ..analysis.misdirection import Misdirection, detect_misdirection
 from ..core.request import MAX_BODY
 from ..core.table import Table
 
+if TYPE_CHECKING:
+    from mitmproxy.http import HTTPFlow
 
-def misdirection_of(table: Table, flow: http.HTTPFlow) -> Misdirection | None:
+
+def misdirection_of(table: Table, flow: "HTTPFlow") -> Misdirection | None:
     """Return which Hublet an answer names as the right one, or None if it is not misdirected.
 
     A body is only looked at where it is at hand, and short. It may be compressed: it comes from a

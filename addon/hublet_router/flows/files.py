@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from .har_entries import HarError
+from .har_entries import ENTRY, HarError
 from .opened import json_encoding, peekable
 
 if TYPE_CHECKING:
@@ -18,6 +18,17 @@ type Report = Callable[[str], object]
 
 class FlowFileError(Exception):
     """A file that holds no flows, or ends within one: what, where, and what to do."""
+
+
+def flow_name(flow: "HTTPFlow") -> str:
+    """Return what finds a flow again in its file: its id, or the number of its entry in HAR."""
+    entry = flow.metadata.get(ENTRY)
+    return f"entry {entry}" if entry else flow.id
+
+
+def called(flow: "HTTPFlow") -> str:
+    """Return the same for people: `flow 5b2c…`, or `entry 12`."""
+    return flow_name(flow) if ENTRY in flow.metadata else f"flow {flow.id}"
 
 
 def print_report(sentence: str) -> None:

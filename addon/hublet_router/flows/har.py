@@ -16,12 +16,8 @@ from mitmproxy.connection import Client, Server
 from mitmproxy.http import Headers, HTTPFlow, Request, Response
 from mitmproxy.net.http import status_codes
 
-from .har_entries import read_entries
+from .har_entries import ENTRY, read_entries
 from .har_fields import Pairs, body_of, encoded, fields_of, octets, pairs, quoted
-
-ENTRY = "har_entry"
-"""The key of a flow's metadata that holds the number of its entry, from 1."""
-
 
 _URL = re.compile(
     r"(http|ws)(s?)://(?:[^/?#]*@)?([^/?#]*)([^#]*)(?:#.*)?", re.IGNORECASE | re.DOTALL

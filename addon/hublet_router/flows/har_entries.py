@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
+ENTRY = "har_entry"
+"""The key of a flow's metadata that holds the number of its entry, from 1."""
+
 CHUNK = 256 * 1024
 """Characters that are read at once, unless a larger entry has begun."""
 

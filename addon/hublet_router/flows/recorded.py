@@ -5,23 +5,13 @@ from dataclasses import replace
 from mitmproxy.http import HTTPFlow
 
 from ..analysis.explanation import Explanation, explain
+from ..analysis.logged import explain_logged
 from ..core.decision import Action, Decision, Reason
 from ..core.request import MAX_BODY
 from ..core.table import Table
-from .har import ENTRY
-from .log_lines import shown
+from .har_entries import ENTRY
+from .log_lines import LINE, logged_decision, shown
 from .requests import request_with_body
-
-
-def flow_name(flow: HTTPFlow) -> str:
-    """Return what finds a flow again in its file: its id, or the number of its entry in HAR."""
-    entry = flow.metadata.get(ENTRY)
-    return f"entry {entry}" if entry else flow.id
-
-
-def called(flow: HTTPFlow) -> str:
-    """Return the same for people: `flow 5b2c…`, or `entry 12`."""
-    return flow_name(flow) if ENTRY in flow.metadata else f"flow {flow.id}"
 
 
 def decision_then(flow: HTTPFlow) -> Decision | None:
@@ -38,7 +28,12 @@ def decision_then(flow: HTTPFlow) -> Decision | None:
 
 
 def explain_flow(table: Table, flow: HTTPFlow) -> Explanation:
-    """Return where a flow would go now and why, with a hint at what its recording lacks."""
+    """Return where a flow would go now and why, with a hint at what its recording lacks.
+
+    A line of a decision log is explained by what it says: it has no request to decide.
+    """
+    if line := flow.metadata.get(LINE):
+        return explain_logged(table, logged_decision(line), line)
     status = flow.response.status_code if flow.response else None
     explanation = explain(table, request_with_body(flow), status)
     hints = [it for it in (explanation.hint, gap(flow, explanation.decision)) if it]
