@@ -4,20 +4,16 @@ import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..analysis.masking import counted
 from ..core.request import Request
 from ..core.table import Table
 from ..export import haproxy, worker
 from ..export.bundle import Bundle, ExportError, differences, write
-from ..tablefile import load, table_path
+from ..tablefile import table_path
 from .agent import LISTEN
-from .progress import watched_flows
-from .shared_options import add_table
-
-if TYPE_CHECKING:
-    from ..prove.proof import Engine
+from .progress import watched_requests
+from .shared_options import Commands, add_command, add_table, load_table
 
 DESCRIPTION = """\
 Write the files with which another engine routes by the table. Nothing in them depends on anything
@@ -26,7 +22,7 @@ Exit status: 0 done, 1 DIR is not what the table makes (--check), or does not de
 the table says (--prove), 2 an error."""
 
 
-def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def declare(commands: Commands) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "export", help="the table on another engine", description=DESCRIPTION
@@ -36,11 +32,9 @@ def declare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     _declare_haproxy(engines)
 
 
-def _declare_engine(
-    engines: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, summary: str
-) -> argparse.ArgumentParser:
+def _declare_engine(engines: Commands, name: str, summary: str) -> argparse.ArgumentParser:
     """Add an engine with what all of them take."""
-    parser = engines.add_parser(name, help=summary, description=DESCRIPTION)
+    parser = add_command(engines, name, export, summary, DESCRIPTION)
     parser.add_argument("folder", metavar="DIR", type=Path, help="where the files are")
     add_table(parser)
     parser.add_argument(
@@ -51,22 +45,20 @@ def _declare_engine(
         help="compare, start the engine on loopback with what DIR holds, and send the table's"
         " examples and these recordings through it",
     )  # fmt: skip
-    parser.set_defaults(call=export)
     return parser
 
 
-def _declare_worker(engines: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _declare_worker(engines: Commands) -> None:
     parser = _declare_engine(engines, "worker", "Cloudflare Workers, and workerd on a laptop")
     parser.add_argument(
         "--ca", metavar="FILE", type=Path,
         help="the CA of the upstreams, for workerd alone (default: browsers' own; the Hublets of"
         " the demo are played by workerd itself)",
     )  # fmt: skip
-    parser.set_defaults(bundle=_worker, engine=_worker_engine)
+    parser.set_defaults(bundle=_worker)
 
 
-def _worker(options: argparse.Namespace) -> Bundle:
-    table = load(table_path(options.table), option="--table FILE")
+def _worker(table: Table, options: argparse.Namespace) -> Bundle:
     bundle = worker.bundle(table, options.ca.read_bytes() if options.ca else None)
     is_written = not options.check and options.prove is None
     limits = [*worker.limits(table)] if is_written else []
@@ -77,7 +69,7 @@ def _worker(options: argparse.Namespace) -> Bundle:
     return bundle
 
 
-def _declare_haproxy(engines: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _declare_haproxy(engines: Commands) -> None:
     parser = _declare_engine(engines, "haproxy", "HAProxy, which asks `hublet-router agent`")
     parser.add_argument(
         "--agent", metavar="ADDRESS", action="append", dest="agents",
@@ -96,35 +88,24 @@ def _declare_haproxy(engines: "argparse._SubParsersAction[argparse.ArgumentParse
     parser.add_argument(
         "--ca", metavar="FILE", type=Path, help="the CA of the upstreams (default: the system's)"
     )
-    parser.set_defaults(bundle=_haproxy, engine=_haproxy_engine)
+    parser.set_defaults(bundle=_haproxy)
 
 
-def _haproxy(options: argparse.Namespace) -> Bundle:
+def _haproxy(table: Table, options: argparse.Namespace) -> Bundle:
     setting = haproxy.Setting(
         agents=options.agents or [LISTEN],
         binds=options.binds or ["127.0.0.1:8080"],
         body_limit=options.body_limit,
         authority=options.ca,
     )
-    return haproxy.bundle(load(table_path(options.table), option="--table FILE"), setting)
-
-
-def _worker_engine() -> "Engine":
-    from ..prove.worker_engine import worker as engine  # noqa: PLC0415  # mitmproxy
-
-    return engine
-
-
-def _haproxy_engine() -> "Engine":
-    from ..prove.haproxy_engine import haproxy as engine  # noqa: PLC0415  # mitmproxy
-
-    return engine
+    return haproxy.bundle(table, setting)
 
 
 def export(options: argparse.Namespace) -> int:
     """Write the bundle, or compare it."""
+    table = load_table(options.table)
     try:
-        bundle: Bundle = options.bundle(options)
+        bundle: Bundle = options.bundle(table, options)
     except ExportError as error:
         for sentence in str(error).splitlines():
             print(f"hublet-router export: {options.table}: {sentence}", file=sys.stderr)
@@ -137,17 +118,19 @@ def export(options: argparse.Namespace) -> int:
         print(sentence)
     if different or options.prove is None:
         return 1 if different else 0
-    return _prove(options)
+    return _prove(table, options)
 
 
-def _prove(options: argparse.Namespace) -> int:
+def _prove(table: Table, options: argparse.Namespace) -> int:
     """Print what the engine does not decide as the table says; return 1 where there is any."""
-    from ..prove.proof import prove  # noqa: PLC0415  # mitmproxy: half a second
+    # These need mitmproxy, which takes half a second.
+    from ..prove import haproxy_engine, worker_engine  # noqa: PLC0415
+    from ..prove.proof import prove  # noqa: PLC0415
 
-    file = table_path(options.table)
-    table = load(file, option="--table FILE")
+    engine = {"haproxy": haproxy_engine.haproxy, "worker": worker_engine.worker}[options.engine]
+    file, asked = table_path(options.table), _asked(table, options)
     try:
-        count, faults = prove(options.engine(), table, file, options.folder, _asked(table, options))
+        count, faults = prove(engine, table, file, options.folder, asked)
     except ExportError as error:
         print(f"hublet-router export: {error}", file=sys.stderr)
         return 2
@@ -161,9 +144,7 @@ def _prove(options: argparse.Namespace) -> int:
 
 def _asked(table: Table, options: argparse.Namespace) -> Iterator[tuple[str, Request]]:
     """Yield the examples and the recorded requests, each with its name."""
-    from ..flows.requests import request_with_body  # noqa: PLC0415
-
     for example in table.examples:
         yield "example at {}:{}".format(*example.at), example.request
-    for flow in watched_flows(options.prove) if options.prove else ():
-        yield f"flow {flow.id}", request_with_body(flow)
+    for flow, request in watched_requests(options.prove) if options.prove else ():
+        yield f"flow {flow.id}", request
