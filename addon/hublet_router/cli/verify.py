@@ -34,6 +34,14 @@ Exit status: 0 all agree, 1 one does not, 2 an error, or an answer that did not 
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 
 
+class Edge(NamedTuple):
+    """Where it listens, with what TLS, and the header in which its Hublets name themselves."""
+
+    address: tuple[str, int]
+    tls: ssl.SSLContext | None
+    header: str | None
+
+
 class Asked(NamedTuple):
     """A request to send, where it is from, and whether the credentials in it are synthetic."""
 
@@ -97,7 +105,7 @@ def declare(commands: Commands) -> None:
 def verify(options: argparse.Namespace) -> int:
     """Print what does not agree; return 1 for that, and 2 for answers that did not come."""
     try:
-        address, context = _edge(options)
+        edge = _edge(options)
     except (ValueError, KeyError):
         print(
             "hublet-router verify: write URL as http(s)://host[:port], and --rate over 0",
@@ -105,70 +113,54 @@ def verify(options: argparse.Namespace) -> int:
         )
         return 2
     table = load_table(options.table)
-    verifier = _Verifier(table, address, context, options.header)
     results: list[Result] = []
+    left_out = 0
     for asked in _asked(table, options):
         if len(results) == options.total:
             print(f"only the first {options.total:,} are sent (--total)", file=sys.stderr)
             break
         if results:
             time.sleep(1 / options.rate)
-        if result := verifier.result(asked):
-            results.append(result)
-            if result.error and len(results) == 1:
-                break  # one row says it for all
-    _print(results, verifier.left_out, options.format)
+        if not (result := _result(table, edge, asked)):
+            left_out += 1
+            continue
+        results.append(result)
+        if result.error and len(results) == 1:
+            break  # one row says it for all
+    _print(results, left_out, options.format)
     if any(it.error for it in results) or not results:
         return 2
     return int(not all(it.agrees for it in results))
 
 
-def _edge(options: argparse.Namespace) -> tuple[tuple[str, int], ssl.SSLContext | None]:
-    """Return where the edge listens, and with what TLS; raise ValueError or KeyError for a slip."""
+def _edge(options: argparse.Namespace) -> Edge:
+    """Return what is verified; raise ValueError or KeyError for a slip."""
     parts = urlsplit(options.url)
     host, port = parts.hostname, parts.port or {"http": 80, "https": 443}[parts.scheme]
     if not host or parts.path.strip("/") or options.rate <= 0:
         raise ValueError
     is_tls = parts.scheme == "https"
-    return (host, port), ssl.create_default_context(cafile=options.ca) if is_tls else None
+    context = ssl.create_default_context(cafile=options.ca) if is_tls else None
+    return Edge((host, port), context, options.header)
 
 
-class _Verifier:
-    """Sends one request after another."""
-
-    def __init__(
-        self,
-        table: Table,
-        address: tuple[str, int],
-        context: ssl.SSLContext | None,
-        header: str | None,
-    ) -> None:
-        self.table = table
-        self.address = address
-        self.context = context
-        self.header = header
-        self.left_out = 0
-
-    def result(self, asked: Asked) -> Result | None:
-        """Return what came of a request, None for one that is not sent."""
-        table, request = self.table, sendable(asked.request)
-        if request is None:
-            self.left_out += 1
-            return None
-        decision = decide(table, request)
-        if request.method not in _SAFE and not (asked.is_synthetic and decision.credential):
-            self.left_out += 1
-            return None
-        url = mask_url(request, "https", table)
-        # As a client that looks the host up: but no one has a certificate for a foreign one.
-        is_foreign = decision.reason is Reason.FOREIGN_HOST
-        name = self.address[0] if is_foreign else request.host or self.address[0]
-        try:
-            answer = exchange(self.address, request, self.context, name)
-        except (OSError, ValueError) as error:
-            return Result(asked, url, decision, None, _reason(error), agrees=False)
-        said = said_by(answer, self.header)
-        return Result(asked, url, decision, said, None, agrees(said, decision, table, self.header))
+def _result(table: Table, edge: Edge, asked: Asked) -> Result | None:
+    """Send a request and return what came of it, None for one that is not sent."""
+    if not (request := sendable(asked.request)):
+        return None
+    decision = decide(table, request)
+    if request.method not in _SAFE and not (asked.is_synthetic and decision.credential):
+        return None
+    url = mask_url(request, "https", table)
+    # As a client that looks the host up: but no one has a certificate for a foreign one.
+    is_foreign = decision.reason is Reason.FOREIGN_HOST
+    name = edge.address[0] if is_foreign else request.host or edge.address[0]
+    try:
+        answer = exchange(edge.address, request, edge.tls, name)
+    except (OSError, ValueError) as error:
+        return Result(asked, url, decision, None, _reason(error), agrees=False)
+    said = said_by(answer, edge.header)
+    return Result(asked, url, decision, said, None, agrees(said, decision, table, edge.header))
 
 
 def _reason(error: OSError | ValueError) -> str:
