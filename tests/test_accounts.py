@@ -11,7 +11,8 @@ from hublet_router.core.table import Accounts, Move
 from hublet_router.tablefile.accounts import parse_accounts
 from hublet_router.tablefile.errors import Faults
 from hublet_router.tablefile.source_files import SourceFiles
-from hublet_router.tablefile.structure import SCHEMA, check, compose
+from hublet_router.tablefile.structure import SCHEMA, check
+from hublet_router.tablefile.yaml_file import compose
 
 NAMES = {"na1": "na1", "eu1": "eu1", "europe": "eu1"}
 

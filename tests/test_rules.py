@@ -7,7 +7,8 @@ from hublet_router.core.places import Cookie, Form, Header, Json, Path, Place, Q
 from hublet_router.core.readers import Base64, Jwt, Protobuf, Reader, Regex
 from hublet_router.tablefile.errors import Faults
 from hublet_router.tablefile.rules import parse_pattern, parse_rules
-from hublet_router.tablefile.structure import SCHEMA, Text, check, compose
+from hublet_router.tablefile.structure import SCHEMA, Text, check
+from hublet_router.tablefile.yaml_file import compose
 
 
 def read(text: str) -> tuple[tuple[Rule, ...], list[str]]:

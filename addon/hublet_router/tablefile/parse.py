@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 from ..core.request import Request, host_name, ip_address
 from ..core.table import Example, Misdirected, Policy, Table, Upstream
 from .accounts import parse_accounts
-from .certificates import read_certificates
 from .errors import Faults, TableError
 from .rules import parse_rules
 from .source_files import SourceFiles
@@ -125,7 +124,7 @@ def _upstream(faults: Faults, section: Section, name: str, files: SourceFiles) -
         )
         return None
     name_for_tls = sni.value.lower() if sni else "client"
-    certificates = read_certificates(faults, ca, files) if ca else None
+    certificates = files.certificates(faults, ca) if ca else None
     http2 = section.get("http2") is None or section["http2"].value == "true"
     return Upstream(scheme, *address, name_for_tls, certificates, http2, section.at)
 

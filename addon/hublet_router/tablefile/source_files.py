@@ -1,10 +1,17 @@
 """The files of a table: its own, and those that it names, such as accounts and certificates."""
 
 import hashlib
+import re
+import ssl
 from pathlib import Path
 
 from .errors import Faults
 from .structure import Text
+
+_CERTIFICATE = re.compile(
+    "-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\\s]+-----END CERTIFICATE-----", re.ASCII
+)
+_FIX = "write the certificate of the CA into it, in PEM, or remove 'ca'"
 
 
 class SourceFiles:
@@ -44,3 +51,16 @@ class SourceFiles:
             return None
         self._digests[path] = hashlib.sha256(content).digest()
         return content
+
+    def certificates(self, faults: Faults, name: Text) -> str | None:
+        """Return the certificates of a PEM file and nothing else that it holds, such as a key."""
+        content = self.read(faults, name, _FIX)
+        if content is None:
+            return None
+        certificates = "\n".join(_CERTIFICATE.findall(content.decode("latin-1")))
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=certificates)
+        except (ssl.SSLError, ValueError):
+            faults.add((1, 1), f"holds no certificate that can be read; {_FIX}", self.path(name))
+            return None
+        return certificates
