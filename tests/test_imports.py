@@ -24,7 +24,7 @@ ALLOWED = {
     "analysis": {"core", "regex_bounds", "tablefile"},
     "redaction": {"core", "regex_bounds", "tablefile", "flows", "analysis"},
     "proxy": {"core", "tablefile", "flows", "analysis", "demo"},
-    "demo": {"core", "tablefile", "analysis", "proxy"},
+    "demo": {"core", "tablefile", "analysis", "proxy", "verify"},
     "agent": {"core", "tablefile", "proxy"},
     "export": {"core", "regex_bounds", "tablefile"},
     "verify": {"core", "tablefile", "flows", "analysis", "redaction"},

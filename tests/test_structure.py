@@ -374,4 +374,4 @@ def test_a_truth_value_is_true_or_false() -> None:
     hublets = plain(read(faults, b"hublets: {a: {http2: true}, b: {http2: off}}"))["hublets"]
 
     assert hublets == {"a": {"http2": "true"}, "b": {"http2": None}}
-    assert "1:37: 'http2' of Hublet 'b' must be true or false" in reported(faults)
+    assert "1:40: 'http2' of Hublet 'b' must be true or false" in reported(faults)

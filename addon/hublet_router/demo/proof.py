@@ -13,8 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from http.client import HTTPConnection
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,6 +23,7 @@ from ..core.judge import decide
 from ..core.request import Request
 from ..core.table import Example, Table
 from ..tablefile import load
+from ..verify.exchange import exchange, sendable
 from .shipped import free_port, write_demo_table
 from .signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 
@@ -128,31 +128,20 @@ def _row_of_a_rewriting_proxy(folder: Path, port: int, request: Request) -> Row:
 
 def _send(folder: Path, port: int, request: Request, front: str) -> tuple[int, dict[str, str]]:
     """Send a signed request, and return the status with the JSON of the answer."""
-    host, body, timestamp = request.hosts[0], request.body or b"", "1767225600000"
-    connection = HTTPConnection("127.0.0.1", port, timeout=START_SECONDS)
-    connection.connect()
-    if front == "https":
-        context = ssl.create_default_context(cafile=str(folder / "mitmproxy-ca-cert.pem"))
-        connection.sock = context.wrap_socket(connection.sock, server_hostname=host)
-    connection.putrequest(request.method, request.target, skip_host=True, skip_accept_encoding=True)
-    signature = sign(request.method, f"https://{host}{request.target}", body, timestamp)
-    for name, value in (
-        ("Host", host),
-        *request.headers,
-        ("Content-Length", str(len(body))),
-        (TIMESTAMP_HEADER, timestamp),
-        (SIGNATURE_HEADER, signature),
-    ):
-        connection.putheader(name, value)
-    connection.endheaders(body)
-    with connection.getresponse() as response:
-        answer = response.read()
-    connection.close()
+    host, timestamp = request.hosts[0], "1767225600000"
+    url = f"https://{host}{request.target}"
+    signature = sign(request.method, url, request.body or b"", timestamp)
+    fields = ((TIMESTAMP_HEADER, timestamp), (SIGNATURE_HEADER, signature))
+    sent = sendable(replace(request, headers=(*request.headers, *fields)))
+    assert sent, "an example is a whole request"
+    authority = folder / "mitmproxy-ca-cert.pem"
+    tls = ssl.create_default_context(cafile=authority) if front == "https" else None
+    answer = exchange(("127.0.0.1", port), sent, tls, host)
     try:
-        seen: dict[str, str] = json.loads(answer)
+        seen: dict[str, str] = json.loads(answer.body)
     except ValueError:
-        return response.status, {}
-    return response.status, seen
+        return answer.status, {}
+    return answer.status, seen
 
 
 def _formatted(rows: list[Row]) -> str:

@@ -8,18 +8,14 @@ replays no flows, so that a person sees what any call looks like: decided, conne
 
 import asyncio
 import logging
-from http.client import HTTPConnection
 
 from mitmproxy import ctx
 from mitmproxy.log import ALERT
 
-from hublet_router.core.request import Request
 from hublet_router.proxy.addon import HubletRouter
+from hublet_router.verify.exchange import exchange, sendable
 
 logger = logging.getLogger("hublet_router.demo.traffic")  # mitmproxy names a script otherwise
-
-SECONDS = 30
-"""How long an answer may take."""
 
 
 class Traffic:
@@ -45,24 +41,11 @@ async def _send_examples() -> None:
     while not (addresses := ctx.master.addons.get("proxyserver").listen_addrs()):
         await asyncio.sleep(0.05)
     router: HubletRouter = ctx.master.addons.get("hublet-router")
-    for example in router.live.table.examples if router.live.table else ():
-        await asyncio.to_thread(_send, addresses[0][1], example.request)
+    examples = router.live.table.examples if router.live.table else ()
+    for sent in filter(None, [sendable(it.request) for it in examples]):
+        await asyncio.to_thread(exchange, ("127.0.0.1", addresses[0][1]), sent, None, "")
     if url := getattr(ctx.master, "web_url", None):  # the line of mitmweb is far above by now
         logger.log(ALERT, "a request of every kind was sent; see them at %s", url)
-
-
-def _send(port: int, request: Request) -> None:
-    connection = HTTPConnection("127.0.0.1", port, timeout=SECONDS)
-    body = request.body or b""
-    connection.putrequest(request.method, request.target, skip_host=True, skip_accept_encoding=True)
-    for name, value in (("Host", request.hosts[0]), *request.headers):
-        connection.putheader(name, value)
-    if body:
-        connection.putheader("Content-Length", str(len(body)))
-    connection.endheaders(body)
-    with connection.getresponse() as response:
-        response.read()
-    connection.close()
 
 
 addons = [Traffic()]
