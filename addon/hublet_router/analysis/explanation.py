@@ -83,6 +83,8 @@ def _policy(table: Table, request: Request, found: list[Finding], decision: Deci
     policy = table.policy
     if key := POLICY_KEYS.get(decision.reason):
         return f"{key}: {getattr(policy, key)}"
+    if policy.conflict == "refuse":
+        return None
     strict = replace(table, policy=replace(policy, conflict="refuse"))
     is_conflict = judge(strict, request, found)[0].reason is Reason.CONFLICT
     return "conflict: first" if is_conflict else None
