@@ -13,7 +13,7 @@ from mitmproxy.proxy.layers.http import _http1, _http2
 from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
 
 from harness import Stage, wait_for
-from http2_upstream import OK, Exchange, Http2Upstream, say_path
+from http2_upstream import OK, Exchange, Fields, Http2Upstream, say_path
 from hublet_router.proxy.engine import http2
 from hublet_router.proxy.engine.backpressure import PacedStream
 from hublet_router.proxy.engine.http1 import Http1Client, Http1Server
@@ -68,6 +68,61 @@ def test_the_request_goes_on_as_it_came_and_so_does_its_answer(stage: Stage) -> 
     ]
     assert exchange.fields == [*pseudo, token("eu1"), *fields]
     assert exchange.trailers == [("digest", "2")]
+
+
+FORM = "/oauth/v1/token"
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "body", "trailer", "hublet", "passes"),
+    [
+        ("/", [token("eu1")], b"x", token("na1"), "eu1", False),
+        ("/", [token("eu1")], b"x", ("checksum", token("na1")[1]), "eu1", False),
+        ("/", [token("eu1")], b"x", ("cookie", "hapikey=na1-00000000000000"), "eu1", False),
+        ("/", [token("eu1")], b"x", token("zz9"), "eu1", False),
+        ("/", [token("eu1")], b"x", token("eu1"), "eu1", True),
+        ("/", [], b"x", token("eu1"), "na1", False),
+        ("/", [("content-length", "1")], b"x", token("eu1"), "na1", False),
+        (FORM, [], b"refresh_token=na1-0", token("eu1"), "na1", False),
+        (FORM, [], b"refresh_token=eu1-0", token("eu1"), "eu1", True),
+        ("/", [token("eu1")], b"x" * 200_000, token("na1"), "eu1", False),
+        ("/", [token("eu1")], b"x" * 200_000, ("digest", "2"), "eu1", True),
+    ],
+)
+@pytest.mark.parametrize("early", [False, True], ids=["", "answered early"])
+def test_law_1_trailers_bring_no_credential_to_another_hublet(
+    stage: Stage,
+    path: str,
+    fields: Fields,
+    body: bytes,
+    trailer: tuple[str, str],
+    hublet: str,
+    *,
+    passes: bool,
+    early: bool,
+) -> None:
+    streams = path == "/" and fields[-1:] != [("content-length", "1")]
+
+    async def answer(exchange: Exchange) -> None:
+        exchange.head()  # before the end of the request, where it does not wait for that
+        await exchange.body()
+        await exchange.data(b"ok", end=True)
+
+    upstreams = {name: Http2Upstream(answer if early else say_path) for name in ("na1", "eu1")}
+    for name, upstream in upstreams.items():
+        stage.upstream(name, API, behaviour=upstream, alpn=("h2",))
+    stage.table()
+    stage.proxy()
+    with Http2Client(stage.port) as client:
+        stream = client.start("POST", path, *fields)
+        client.data(stream, body)
+        while early and streams and stream not in client.heads:
+            client.read()
+        client.http.send_headers(stream, [trailer], end_stream=True)
+        client.flush()
+        assert client.answer(stream)[0] == "200"
+    arrived = {name: [it.trailers for it in up.exchanges] for name, up in upstreams.items()}
+    assert arrived == {"na1": [], "eu1": [], hublet: [[trailer] if passes else []]}
 
 
 def test_one_connection_carries_the_streams_of_one_client(stage: Stage) -> None:

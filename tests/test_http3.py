@@ -189,6 +189,19 @@ def test_a_refusal_is_answered_and_the_connection_goes_on(stage: Stage) -> None:
     assert stage.arrivals() == {"na1": 0, "eu1": 1}
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_the_target_of_no_resource_is_one_of_options_alone(stage: Stage, method: str) -> None:
+    start(stage)
+
+    async def conversation(client: Http3Client) -> Answers:
+        starts = [client.start(it, "*", token("eu1"), end=True) for it in (method, "OPTIONS")]
+        return [await client.answer(stream) for stream in starts]
+
+    refused, good = talk(stage, conversation)
+    assert (refused[0], good) == ("421", ("200", b"eu1"))
+    assert stage.arrivals() == {"na1": 0, "eu1": 1}
+
+
 def test_a_region_that_failed_is_tried_again(stage: Stage) -> None:
     eu1 = start(stage)
     assert eu1.server

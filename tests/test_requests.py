@@ -45,19 +45,22 @@ def test_every_name_that_a_request_gives_for_its_host(
 
 
 @pytest.mark.parametrize(
-    ("path", "hosts"),
+    ("method", "path", "hosts"),
     [
-        ("/x", (API,)),
-        ("*", (API,)),
-        ("x", (API, "")),
-        ("/ /x", (API, "")),
-        ("", (API, "")),
-        ("http://api.hubapi.com/x", (API, "")),
+        ("GET", "/x", (API,)),
+        ("OPTIONS", "*", (API,)),
+        ("GET", "*", (API, "")),
+        ("GET", "x", (API, "")),
+        ("GET", "/ /x", (API, "")),
+        ("GET", "", (API, "")),
+        ("GET", "http://api.hubapi.com/x", (API, "")),
     ],
 )
-def test_law_1_a_path_that_may_name_a_host_is_one_more(path: str, hosts: tuple[str, ...]) -> None:
+def test_law_1_a_path_that_may_name_a_host_is_one_more(
+    method: str, path: str, hosts: tuple[str, ...]
+) -> None:
     flow = flow_of("reverse:https://x.invalid", "x.invalid", [], API.encode())
-    flow.request.data.path = path.encode()
+    flow.request.data.method, flow.request.data.path = method.encode(), path.encode()
     flow.request.http_version = "HTTP/2.0"
     assert request_head(flow).hosts == hosts
 

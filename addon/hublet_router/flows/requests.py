@@ -10,14 +10,18 @@ from ..core.request import MAX_BODY, Request, ip_address
 def request_head(flow: http.HTTPFlow, body: bytes | None = b"") -> Request:
     """Return what a decision may look at; a body that cannot be read is None."""
     request = flow.request
-    headers = [
-        (name.decode("latin-1").lower(), value.decode("latin-1"))
-        for name, value in request.headers.fields
-    ]
+    headers = fields_of(request.headers)
     hosts = [value.strip(" \t") for name, value in headers if name == "host"] + _other_hosts(flow)
     target = request.data.path.decode("latin-1")
     sni = flow.client_conn.sni if flow.live and not flow.is_replay else None
     return Request(request.method, tuple(hosts), target, tuple(headers), body, sni)
+
+
+def fields_of(headers: http.Headers) -> list[tuple[str, str]]:
+    """Return the fields of a head, or of trailers, as a decision sees them."""
+    return [
+        (name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in headers.fields
+    ]
 
 
 def request_with_body(flow: http.HTTPFlow) -> Request:
@@ -60,7 +64,7 @@ def _other_hosts(flow: http.HTTPFlow) -> list[str]:
     if request.data.authority:
         hosts.append(request.data.authority.decode("latin-1"))
     method, path = request.data.method, request.data.path
-    is_path = path.startswith(b"/") or path == b"*"
+    is_path = path.startswith(b"/") or (method, path) == (b"OPTIONS", b"*")
     if not is_path or (not request.is_http11 and len(b" ".join((method, path)).split()) != 2):
         # HTTP/2 lets a URL and blanks through: HTTP/1 would take host and path from elsewhere
         hosts.append("")

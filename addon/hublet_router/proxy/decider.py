@@ -11,7 +11,7 @@ from ..core.findings import findings
 from ..core.judge import decide
 from ..core.request import MAX_BODY, Request
 from ..core.table import Table
-from ..flows.requests import body_size, request_head, request_with_body
+from ..flows.requests import body_size, fields_of, request_head, request_with_body
 from .engine.http1 import settle_expectation
 from .live_table import LiveTable
 from .observe.failure import described
@@ -74,13 +74,30 @@ class Decider:
     def decide_whole(self, flow: http.HTTPFlow) -> None:
         """Decide what waited for its body, bears no stamp, or was edited since its decision."""
         keep_copy(flow.request)
-        if flow.error or flow.response or not flow.live:
+        if not flow.live:
             return
-        try:
-            if not isinstance(flow.request.host, UpstreamHost) or self._is_edited(flow):
-                self._decide_now(flow, request_with_body(flow))
-        except Exception as error:
-            self._fail(flow, error)
+        if not (flow.error or flow.response):
+            try:
+                if not isinstance(flow.request.host, UpstreamHost) or self._is_edited(flow):
+                    self._decide_now(flow, request_with_body(flow))
+            except Exception as error:
+                self._fail(flow, error)
+        if flow.request.trailers:
+            self._settle_trailers(flow)
+
+    def _settle_trailers(self, flow: http.HTTPFlow) -> None:
+        """Leave trailers out with which the request would not go where it goes.
+
+        They come when a body may have left, so they decide nothing. A credential in them is for
+        its own Hublet all the same, and RFC 9110 section 6.5.1 has an intermediary discard them.
+        """
+        trailers, flow.request.trailers = flow.request.trailers, None  # also where this fails
+        decided = self._ledger.get(flow)
+        if trailers and decided and decided.table and decided.request:
+            request = decided.request
+            more = replace(request, headers=(*request.headers, *fields_of(trailers)))
+            if decide(decided.table, more).hublet == decide(decided.table, request).hublet:
+                flow.request.trailers = trailers
 
     def _is_edited(self, flow: http.HTTPFlow) -> bool:
         """Return whether another addon or a person has changed what the decision was made of."""

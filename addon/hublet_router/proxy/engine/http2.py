@@ -4,14 +4,14 @@
 `_http2.py` that of hyper-h2's connection. Those names are the seam.
 """
 
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 from h2.errors import ErrorCodes
-from h2.events import ConnectionTerminated, RequestReceived
+from h2.events import ConnectionTerminated, RequestReceived, TrailersReceived
 from h2.events import Event as Http2Event
 from hyperframe.frame import Frame, GoAwayFrame
 from mitmproxy.connection import Connection
-from mitmproxy.http import HTTPFlow
+from mitmproxy.http import Headers, HTTPFlow
 from mitmproxy.proxy.commands import SendData
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.events import Event
@@ -19,7 +19,11 @@ from mitmproxy.proxy.layer import CommandGenerator
 from mitmproxy.proxy.layers import http
 from mitmproxy.proxy.layers.http import HttpStream, _http1, _http2
 from mitmproxy.proxy.layers.http._base import ReceiveHttp
-from mitmproxy.proxy.layers.http._events import ErrorCode, ResponseProtocolError
+from mitmproxy.proxy.layers.http._events import (
+    ErrorCode,
+    RequestProtocolError,
+    ResponseProtocolError,
+)
 from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
 
 from ..routing.grpc_status import grpc_answer, is_grpc
@@ -90,13 +94,36 @@ class Http2Server(Paced, _http2.Http2Server):
         """Let a client leave gently, and reset a request that no server could read."""
         if is_gentle(event):
             return _ignore()
-        if isinstance(event, RequestReceived) and _is_malformed(event):
-            return self._reset(event.stream_id)
+        if isinstance(event, RequestReceived) and self.is_closed(event.stream_id):
+            return self._drop(event.stream_id)  # it was reset in the same packet
+        if isinstance(event, RequestReceived | TrailersReceived) and self._is_short(event):
+            return self._drop(event.stream_id)
         return super().handle_h2_event(event)
 
-    def _reset(self, stream_id: int) -> CommandGenerator[bool]:
-        self.h2_conn.reset_stream(stream_id, ErrorCodes.PROTOCOL_ERROR)
-        yield SendData(self.conn, self.h2_conn.data_to_send())
+    def _is_short(self, event: RequestReceived | TrailersReceived) -> bool:
+        """Return whether a request ends before its length, with its head or with trailers.
+
+        hyper-h2 looks only where it ends with a frame of DATA. RFC 9113 section 8.1.1 calls each
+        malformed: an upstream of HTTP/1 would wait for the rest.
+        """
+        stream = self.of_flow(event.stream_id)
+        head = stream.flow.request.headers if stream else Headers(event.headers or ())
+        length: str = head.get("content-length", "")
+        received = getattr(  # None where hyper-h2 has forgotten a stream that was reset
+            self.h2_conn.streams.get(event.stream_id), "_actual_content_length", None
+        )
+        return bool(event.stream_ended) and length.isdigit() and int(length) != received
+
+    def _drop(self, stream_id: int) -> CommandGenerator[bool]:
+        """Reset a stream, unless its client has, and end what has begun of its request."""
+        if not self.is_closed(stream_id):
+            self.h2_conn.reset_stream(stream_id, ErrorCodes.PROTOCOL_ERROR)
+            yield SendData(self.conn, self.h2_conn.data_to_send())
+        if self.streams.pop(stream_id, None):
+            error = "the body is shorter than its length"
+            yield ReceiveHttp(
+                RequestProtocolError(stream_id, error, ErrorCode.GENERIC_CLIENT_ERROR)
+            )
         return False
 
 
@@ -155,18 +182,6 @@ class Http2Client(Paced, _http2.Http2Client):
         alive = http_layer(self.context).streams.keys()
         self.our_stream_id = {it: ours for it, ours in self.our_stream_id.items() if it in alive}
         self.their_stream_id = {ours: it for it, ours in self.our_stream_id.items()}
-
-
-def _is_malformed(event: RequestReceived) -> bool:
-    """Return whether a request has a length and no body, or the target `*` of another method.
-
-    hyper-h2 lets both pass, although RFC 9113 sections 8.1.1 and 8.3.1 call them malformed. An
-    upstream of HTTP/1 would wait for the body, and has to answer the other by 400.
-    """
-    fields: dict[Any, Any] = dict(event.headers or ())
-    if event.stream_ended and fields.get(b"content-length", b"").strip(b"0 \t"):
-        return True
-    return fields.get(b":path") == b"*" and fields.get(b":method") != b"OPTIONS"
 
 
 def _ignore() -> CommandGenerator[bool]:
