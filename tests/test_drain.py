@@ -20,7 +20,17 @@ from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Request, TextMessage
 
 from forked import Forked
-from harness import Client, Stage, bearer, confdir, free_port, is_listening, read_request, wait_for
+from harness import (
+    REVERSE,
+    Client,
+    Stage,
+    bearer,
+    confdir,
+    free_port,
+    is_listening,
+    read_request,
+    wait_for,
+)
 from hublet_router.proxy.engine import drain
 from hublet_router.proxy.engine.drain import CUT, Drain
 from system_programs import needed
@@ -280,12 +290,15 @@ def is_ended(stage: Stage) -> bool:
     return stage.running.done()
 
 
-def test_an_http2_client_is_asked_to_go_elsewhere_and_its_streams_end(stage: Stage) -> None:
+@pytest.mark.parametrize("mode", [REVERSE, "regular"], ids=["reverse", "CONNECT"])
+def test_an_http2_client_is_asked_to_go_elsewhere_and_its_streams_end(
+    stage: Stage, mode: str
+) -> None:
     stage.upstream("na1", "api.hubapi.com")
     slow = Slow(stage)
     stage.table()
-    stage.proxy(hublet_drain_timeout=20)
-    with Http2Client(stage.port) as client:
+    stage.proxy(mode=mode, hublet_drain_timeout=20)
+    with Http2Client(stage.port, tunnel=mode == "regular") as client:
         assert client.get("/", token("na1"))[0] == "200"
         stream = client.start("GET", "/slow", token("eu1"), end=True)
         assert slow.asked.wait(20)

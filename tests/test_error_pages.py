@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import Behaviour, Client, Stage, bearer, request, wait_for
+from harness import REVERSE, Behaviour, Client, Stage, bearer, request, wait_for
 from hublet_router.proxy.engine.error_pages import _SEAMS
 from test_http2 import Http2Client, token
 
@@ -95,10 +95,10 @@ def test_a_hublet_that_does_not_accept_in_time_is_a_504(stage: Stage, never_acce
     assert "127.0.0.1" not in str(answer)
 
 
-def refusing(stage: Stage, log: Path) -> None:
+def refusing(stage: Stage, log: Path, mode: str = REVERSE) -> None:
     stage.upstream("eu1")
     stage.table()
-    stage.proxy(hublet_log=str(log))
+    stage.proxy(mode=mode, hublet_log=str(log))
 
 
 def only_line(log: Path) -> dict[str, object]:
@@ -122,12 +122,15 @@ UPLOADS = {
 }
 
 
+@pytest.mark.parametrize("mode", [REVERSE, "regular"], ids=["reverse", "CONNECT"])
 @pytest.mark.parametrize(("framing", "body"), UPLOADS.values(), ids=UPLOADS)
 def test_a_refused_upload_gets_its_problem_document(
-    stage: Stage, tmp_path: Path, framing: str, body: bytes
+    stage: Stage, tmp_path: Path, framing: str, body: bytes, mode: str
 ) -> None:
-    refusing(stage, tmp_path / "log")
+    refusing(stage, tmp_path / "log", mode)
     with stage.client() as client:
+        if mode == "regular":
+            client.connect_through(f"{API}:443", API)
         client.socket.sendall(request("PUT", "/", bearer("zz9"), framing) + body)
         answer = client.receive("PUT")
         assert (answer.status, answer.problem["reason"]) == (421, "unknown-hublet")
@@ -136,16 +139,17 @@ def test_a_refused_upload_gets_its_problem_document(
     assert stage.arrivals() == {"eu1": 0}
 
 
+@pytest.mark.parametrize("mode", [REVERSE, "regular"], ids=["reverse", "CONNECT"])
 @pytest.mark.parametrize(
     ("size", "end"),
     [(5, True), (5, False), (300_000, True)],
     ids=["ends", "never ends", "long"],
 )
 def test_a_refused_upload_over_http2_gets_its_problem_document(
-    stage: Stage, tmp_path: Path, size: int, *, end: bool
+    stage: Stage, tmp_path: Path, mode: str, size: int, *, end: bool
 ) -> None:
-    refusing(stage, tmp_path / "log")
-    with Http2Client(stage.port) as client:
+    refusing(stage, tmp_path / "log", mode)
+    with Http2Client(stage.port, tunnel=mode == "regular") as client:
         stream = client.start("POST", "/", token("zz9"))
         client.data(stream, bytes(size), end=end)
         status, body = client.answer(stream)

@@ -72,6 +72,31 @@ def test_http2_is_chosen_wherever_it_stands(
         assert client.selected_alpn_protocol() == spoken
 
 
+@pytest.mark.parametrize("offered", [["h2", "http/1.1"], ["http/1.1"], []])
+def test_an_explicit_proxy_of_its_own_tls_speaks_http1_and_http2_in_its_tunnels(
+    stage: Stage, offered: list[str]
+) -> None:
+    stage.upstream("eu1")
+    stage.table()
+    stage.proxy(mode="regular")
+    ours, theirs = ssl.MemoryBIO(), ssl.MemoryBIO()
+    with connect(stage.port, *offered) as proxy:
+        assert proxy.selected_alpn_protocol() == ("http/1.1" if offered else None)
+        proxy.sendall(f"CONNECT {API}:443 HTTP/1.1\r\n\r\n".encode())
+        assert proxy.recv(65536).startswith(b"HTTP/1.1 200")
+        context = ssl.create_default_context(cafile=str(authority()))
+        context.set_alpn_protocols(["h2"])
+        inside = context.wrap_bio(theirs, ours, server_hostname=API)
+        while True:
+            try:
+                inside.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                proxy.sendall(ours.read())
+                theirs.write(proxy.recv(65536))
+        assert inside.selected_alpn_protocol() == "h2"
+
+
 def test_mitmproxy_is_left_as_it_was() -> None:
     cures = TlsCures()
     cures.load(None)
@@ -84,3 +109,4 @@ def test_mitmproxy_still_needs_the_cures() -> None:
     """Should this fail, then mitmproxy closes TLS, or chooses a protocol, by itself by now."""
     assert "tls.shutdown()" not in inspect.getsource(TLSLayer.send_close)
     assert "we are nice" in inspect.getsource(tlsconfig.alpn_select_callback)
+    assert "layers) == 2" in inspect.getsource(tlsconfig.TlsConfig.tls_start_client)

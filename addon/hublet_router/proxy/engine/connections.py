@@ -5,6 +5,7 @@ has to happen to a connection from outside goes through here.
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import cast
 
 from mitmproxy import ctx
@@ -68,10 +69,14 @@ class _Answer:
 async def inject(client: Client, http_layer: HttpLayer, command: commands.Command) -> None:
     """Send a command through a client's HTTP layer, and through TLS below it.
 
-    The HTTP layer passes the end of a wait to whatever asked for it (`command_sources` in
-    proxy/layers/http/__init__.py), and sends on what that answers.
+    An HTTP layer passes the end of a wait to whatever asked for it (`command_sources` in
+    proxy/layers/http/__init__.py), and sends on what that answers. Inside a CONNECT, the way to it
+    leads through the HTTP layer of the proxy itself.
     """
     if handler := handlers().get(client.id):
         wake = commands.RequestWakeup(0)
+        for above, below in pairwise(http_layer.context.layers):
+            if isinstance(above, HttpLayer):
+                above.command_sources[wake] = below
         http_layer.command_sources[wake] = cast(layer.Layer, _Answer(command))
         await handler.server_event(events.Wakeup(wake))

@@ -17,6 +17,7 @@ from mitmproxy.flow import Error
 from mitmproxy.log import ALERT
 from mitmproxy.proxy import commands
 from mitmproxy.proxy.layers.http._hooks import HttpErrorHook
+from mitmproxy.proxy.layers.http._http2 import Http2Server
 from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 
 from ..options import reports_errors
@@ -170,10 +171,8 @@ class Drain:
 
         h2's own `close_connection` would end the streams that are open.
         """
-        if handler.client.alpn != b"h2":
-            return
         for layer in http_layers(self._contexts.get(handler.client.id)):
-            if handler.client in layer.connections:
+            if isinstance(layer.connections.get(handler.client), Http2Server):
                 frame = GoAwayFrame(0, last_stream_id=2**31 - 1).serialize()
                 await inject(handler.client, layer, commands.SendData(handler.client, frame))
 

@@ -5,6 +5,8 @@ from contextlib import suppress
 from mitmproxy import ctx
 from mitmproxy.proxy.commands import CloseConnection
 from mitmproxy.proxy.layer import CommandGenerator
+from mitmproxy.proxy.layers import HttpLayer
+from mitmproxy.proxy.layers.modes import HttpProxy
 from mitmproxy.proxy.layers.tls import ClientTLSLayer, TLSLayer
 from mitmproxy.proxy.tunnel import TunnelState
 from mitmproxy.tls import ClientHelloData
@@ -28,10 +30,15 @@ class TlsCures:
         """Choose HTTP/2 for a client that offers it, whatever it lists first.
 
         mitmproxy obeys the client's order (`alpn_select_callback` in addons/tlsconfig.py), and some
-        clients list what they can do, the oldest first. It takes what is set here, except for the
-        TLS of an explicit proxy itself.
+        clients list what they can do, the oldest first. It takes what is set here.
+
+        The TLS of an explicit proxy itself has HTTP/1.1 inside: mitmproxy knows no CONNECT of
+        HTTP/2, but counts its layers wrongly where it means to say so (`tls_start_client`).
         """
-        if ctx.options.http2 and b"h2" in data.client_hello.alpn_protocols:
+        layers = data.context.layers
+        if isinstance(layers[0], HttpProxy) and isinstance(layers[-1], HttpLayer):
+            data.context.client.alpn = b"http/1.1"
+        elif ctx.options.http2 and b"h2" in data.client_hello.alpn_protocols:
             data.context.client.alpn = b"h2"
 
 
