@@ -158,7 +158,7 @@ def start(setting: Setting) -> Figures:
     report()
     pairs = zip(taken["without"], taken["with"], strict=False)  # each of two turns together
     share = statistics.median(watched / without for without, watched in pairs) - 1
-    judge("metrics and decision log, of the CPU of a request", share * 100, 3, " %")
+    judge("metrics and decision log, of the CPU of a request", share * 100, 6, " %")
     print()
     return {"bare": bare, "router": router, "turns": taken}
 

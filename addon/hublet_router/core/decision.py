@@ -54,7 +54,12 @@ class Decision(NamedTuple):
 
     def as_json(self) -> dict[str, str | None]:
         """Return the decision as it is written wherever a program reads it."""
-        return {**self._asdict(), "upstream": self.upstream and str(self.upstream)}
+        return {
+            **self._asdict(),
+            "action": self.action.value,
+            "upstream": self.upstream and str(self.upstream),
+            "reason": self.reason.value,
+        }
 
     @property
     def summary(self) -> str:

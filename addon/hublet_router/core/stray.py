@@ -29,12 +29,13 @@ def find_stray(
 
     It is no finding that names another one: those were judged, and an account may have moved.
     """
-    return _in_place(table, hublet, found) or _elsewhere(table, request, hublet, found)
+    others = [it for it in found if it.credential and it.hublets != (hublet,)]
+    return _in_place(table, hublet, others) or _elsewhere(table, request, hublet, found, others)
 
 
-def _in_place(table: Table, hublet: str, found: Sequence[Finding]) -> Stray | None:
+def _in_place(table: Table, hublet: str, others: Iterable[Finding]) -> Stray | None:
     """Return what another rule's reader reads in a credential of which its own reads no name."""
-    for it in found:
+    for it in others:
         if it.credential and not it.hublets and not it.rule.reads_hosts:
             for _, stray in _named(table, [run_alone(it.credential)]):
                 if stray.hublet != hublet:
@@ -43,17 +44,20 @@ def _in_place(table: Table, hublet: str, found: Sequence[Finding]) -> Stray | No
 
 
 def _elsewhere(
-    table: Table, request: Request, hublet: str, found: Sequence[Finding]
+    table: Table,
+    request: Request,
+    hublet: str,
+    found: Sequence[Finding],
+    others: Iterable[Finding],
 ) -> Stray | None:
-    """Return what stands in any run of the request; texts that were clean before are not read."""
+    """Return what stands in any run of the request; texts that were clean before are not read.
+
+    Beside a credential that was judged to lose, all are: its own runs are left out of them.
+    """
     pairs = [(request.method, request.target), *request.headers]
     if request.body and table.reads_body(request):
         pairs.append(("", request.body.decode("latin-1")))
-    judged = [
-        it.credential
-        for it in found
-        if it.credential and it.hublets.count(hublet) < len(it.hublets)
-    ]
+    judged = [it.credential for it in others if it.credential and {*it.hublets} - {hublet}]
     clean = Clean() if judged else table.index.clean
     if not (texts := clean.without(pairs, hublet)):
         return None
