@@ -1,13 +1,21 @@
 """What an operator sends elsewhere."""
 
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
 import pytest
+from mitmproxy import http
+from mitmproxy.hooks import ConfigureHook, RunningHook
 from mitmproxy.test import tflow
 
-from harness import TABLE
+from harness import TABLE, Stage, Upstream, bearer, read_request, wait_for
+from harness import request as request_line
 from hublet_router.analysis.fingerprint import fingerprint
 from hublet_router.core.decision import Decision, Reason
 from hublet_router.core.judge import decide
 from hublet_router.core.request import Request
+from hublet_router.proxy.addon import HubletRouter
 from hublet_router.proxy.overrides import Overrides
 from hublet_router.tablefile import loads
 from synthetic import api_key, private_app_token
@@ -103,3 +111,157 @@ def test_a_flow_that_is_resent_goes_where_the_operator_says() -> None:
     assert overrides.apply(BOTH, flow, seen, decision).hublet == "eu1"
     assert overrides.apply(BOTH, tflow.tflow(), seen, decision) is decision
     assert overrides.apply(ONE, flow, seen, decision).reason is Reason.UNKNOWN_HUBLET
+
+
+# on the wire, where it ends while something is under way
+
+API = "api.hubapi.com"
+END = "nothing is pinned or resent elsewhere any more"
+
+
+class Events:
+    """Upstreams that answer `/events` with what a test says, when it says it."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.said: asyncio.Queue[bytes] = asyncio.Queue()
+        for name in ("na1", "eu1"):
+            upstream = stage.upstream(name)
+            upstream.behaviour = partial(self._answer, upstream)
+
+    def say(self, event: bytes) -> None:
+        self.stage.loop.call_soon_threadsafe(self.said.put_nowait, event)
+
+    async def _answer(
+        self, upstream: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        while head := await read_request(reader, bytearray()):
+            upstream.requests.append(head)
+            writer.write(b"HTTP/1.1 200 OK\r\nHublet: %s\r\n" % upstream.name.encode())
+            if b" /events " in head:
+                writer.write(b"Transfer-Encoding: chunked\r\n\r\n")
+                event = b""
+                while event != b"end":
+                    event = await self.said.get()
+                    writer.write(b"%x\r\n%s\r\n" % (len(event), event))
+                writer.write(b"0\r\n\r\n")
+            else:
+                writer.write(b"Content-Length: 2\r\n\r\nok")
+
+
+@pytest.fixture
+def events(stage: Stage) -> Events:
+    """Two Hublets, and a request of eu1's token, which is pinned to na1."""
+    it = Events(stage)
+    stage.table()
+    stage.proxy(hublet_override=True)
+    with stage.client() as client:
+        assert client.get("/", bearer("eu1")).hublet == "eu1"
+    stage.command("hublet.pin", stage.seen.flows, "na1")
+    return it
+
+
+def switch_off(stage: Stage) -> None:
+    stage.set_option(hublet_override=False)
+
+
+def unload(stage: Stage) -> None:
+    async def remove() -> None:
+        assert stage.master
+        stage.master.addons.remove(stage.router)
+
+    stage.call(remove())
+
+
+def replace(stage: Stage) -> None:
+    """As when the script is edited."""
+
+    async def reload() -> None:
+        assert stage.master
+        manager, router = stage.master.addons, HubletRouter()
+        manager.remove(stage.router)
+        manager.add(router)
+        manager.invoke_addon_sync(router, ConfigureHook(stage.master.options.keys()))
+        manager.invoke_addon_sync(router, RunningHook())
+
+    stage.call(reload())
+
+
+def wire(path: str, *fields: str) -> bytes:
+    return "\r\n".join(
+        [f"GET {path} HTTP/1.1", f"Host: {API}", bearer("eu1"), *fields, "", ""]
+    ).encode()
+
+
+@pytest.mark.parametrize("end", [switch_off, unload])
+def test_events_of_a_pinned_request_go_on_where_its_pin_ends_and_the_next_follows_its_credential(
+    stage: Stage, events: Events, caplog: pytest.LogCaptureFixture, end: Callable[[Stage], None]
+) -> None:
+    with stage.client() as client:
+        client.socket.sendall(wire("/events"))
+        events.say(b"one")
+        assert b"Hublet: na1" in client.receive_until(b"one")
+        end(stage)
+        assert END in caplog.text
+        events.say(b"two")
+        assert b"two" in client.receive_until(b"two")
+        events.say(b"end")
+        client.receive_until(b"0\r\n\r\n")
+        answer = client.get("/next", bearer("eu1"))
+        assert (answer.hublet, answer.status) in {("eu1", 200), (None, 502)}
+        assert (answer.status == 502) == (end is unload)
+    assert not any(b"/next" in it for it in stage.upstreams["na1"].requests)
+    assert "Traceback" not in caplog.text
+
+
+@pytest.mark.parametrize("end", [switch_off, unload, replace])
+def test_law_1_what_still_waits_to_be_resent_is_sent_nowhere(
+    stage: Stage, events: Events, end: Callable[[Stage], None]
+) -> None:
+    """A copy that is no longer resent would repeat its request where it went before."""
+    with stage.client() as client:
+        for name in ("1", "2"):
+            assert client.get(f"/{name}", bearer("eu1")).hublet == "na1"
+        client.socket.sendall(wire("/events"))
+        events.say(b"end")
+        client.receive_until(b"0\r\n\r\n")
+    wait_for(lambda: len(stage.seen.flows) == 4)
+    _, one, two, first = stage.seen.flows
+    stage.command("hublet.unpin")
+    before = {name: len(up.requests) for name, up in stage.upstreams.items()}
+    stage.command("hublet.resend", [first, one, two], "na1")
+    wait_for(lambda: len(stage.upstreams["na1"].requests) == before["na1"] + 1)
+    end(stage)
+    events.say(b"end")
+    wait_for(lambda: stage.command("replay.client.count") == 0)
+    after = {name: len(up.requests) for name, up in stage.upstreams.items()}
+    assert after == {"na1": before["na1"] + 1, "eu1": before["eu1"]}
+
+
+@pytest.mark.parametrize("held", ["body", "person"])
+def test_law_1_a_request_that_was_pinned_and_has_not_left_follows_its_credential(
+    stage: Stage, held: str
+) -> None:
+    class Holds:
+        def request(self, flow: http.HTTPFlow) -> None:
+            if flow.request.path == "/held" and held == "person":
+                flow.intercept()
+
+    stage.upstream("na1")
+    stage.upstream("eu1")
+    stage.table()
+    stage.proxy(hublet_override=True, beside=[Holds()])
+    with stage.client() as client:
+        assert client.get("/", bearer("eu1")).hublet == "eu1"
+        stage.command("hublet.pin", stage.seen.flows, "na1")
+        raw = request_line("POST", "/held", bearer("eu1"), body=b"body")
+        client.socket.sendall(raw if held == "person" else raw[:-1])
+        wait_for(lambda: stage.seen.open == 1)
+        (flow,) = [it for flows in stage.router.drain._flows.values() for it in flows]
+        wait_for(lambda: flow.intercepted or held == "body")
+        switch_off(stage)
+        if held == "body":
+            client.socket.sendall(raw[-1:])
+        else:
+            stage.loop.call_soon_threadsafe(flow.resume)
+        assert client.receive("POST").hublet == "eu1"

@@ -100,11 +100,16 @@ class Decider:
                 flow.request.trailers = trailers
 
     def _is_edited(self, flow: http.HTTPFlow) -> bool:
-        """Return whether another addon or a person has changed what the decision was made of."""
+        """Return whether an addon or a person has changed what the decision was made of.
+
+        A pin is a part of that, and may have ended.
+        """
         if flow.request.stream:
             return False  # it has left
         decided = self._ledger.get(flow)
         if not (decided and decided.request and decided.left == outgoing(flow.request)):
+            return True
+        if decided.decision.reason is Reason.PINNED:
             return True
         is_new = bool(flow.request.raw_content) and decided.request.body == b""
         return is_new and bool(decided.table and decided.table.reads_body(decided.request))

@@ -3,7 +3,7 @@
 import logging
 from weakref import WeakKeyDictionary
 
-from mitmproxy import http
+from mitmproxy import ctx, http
 
 from ..analysis.fingerprint import fingerprint
 from ..core.decision import Decision, Reason, refuse, route
@@ -29,9 +29,14 @@ class Overrides:
         return bool(self.pins or self.resent)
 
     def end(self, why: str) -> None:
-        """Send every credential and flow where it names again, and log that."""
+        """Send every credential and flow where it names again, and log that.
+
+        A copy that waits to be resent is sent nowhere: it would repeat its request where that went.
+        """
         if self:
             logger.warning("%s: nothing is pinned or resent elsewhere any more", why)
+        if self.resent:
+            ctx.master.commands.call("replay.client.stop")
         self.pins.clear()
         self.resent.clear()
 
