@@ -72,19 +72,11 @@ def running(stage: Stage, tmp_path: Path) -> Iterator[Running]:
 
 def test_touching_the_script_reloads_the_package(running: Running) -> None:
     decider = running.addon / "hublet_router" / "proxy" / "decider.py"
-    running.edit(
-        decider,
-        lambda text: text.replace(
-            "decide(table, request) if table", "refuse(Reason.CONFLICT) if table"
-        ),
-    )
+    ours, other = "decision = decided.decision\n", "decision = refuse(Reason.CONFLICT)\n"
+    assert ours in decider.read_text()
+    running.edit(decider, lambda text: text.replace(ours, other))
     wait_for(lambda: running.status() == 400)
-    running.edit(
-        decider,
-        lambda text: text.replace(
-            "refuse(Reason.CONFLICT) if table", "decide(table, request) if table"
-        ),
-    )
+    running.edit(decider, lambda text: text.replace(other, ours))
     wait_for(lambda: running.status() == 200)
     assert "Traceback" not in running.log.read_text()
 
