@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -62,7 +62,8 @@ class Coverage:
         self._hublets.add(decision.hublet)
         read = {it.credential for it in found if it.credential}
         read |= {account for it in found if it.is_beside for account in it.accounts}
-        self.near.update(filter(None, [near_name(self._table, it) for it in _names(found)]))
+        names = {name for it in found for name in it.hublets}
+        self.near.update(filter(None, [near_name(self._table, it) for it in names]))
         for it in found:
             if it.credential is not None:
                 self._add_finding(it, it.credential)
@@ -82,10 +83,8 @@ class Coverage:
             if kind is Header and name.endswith("authorization"):
                 scheme, _, rest = value.partition(" ")
                 is_known = rest and scheme.lower() in _SCHEMES
-                yield (
-                    Header(name, scheme.lower() if is_known else None),
-                    rest if is_known else value,
-                )
+                place = Header(name, scheme.lower() if is_known else None)
+                yield place, rest if is_known else value
             elif any(not is_harmless(run, self._known) for run in _LONG.findall(value)):
                 yield kind(name if is_harmless(name, self._known) else _NOT_SHOWN), value
 
@@ -109,26 +108,16 @@ class Coverage:
     def unused(self) -> list[Remark]:
         """Return the rules and Hublets that no request used, in the order of the file."""
         table = self._table
-        remarks = [
-            Remark(rule.at, f"no request used rule '{rule.name}'")
-            for rule in table.rules
-            if rule.name not in self._rules
-        ]
-        remarks += [
-            Remark(upstream.at, f"no request went to Hublet '{name}'")
-            for name, upstream in table.hublets.items()
-            if name not in self._hublets
-        ]
+        rules = {it.name: it.at for it in table.rules if it.name not in self._rules}
+        hublets = {it: up.at for it, up in table.hublets.items() if it not in self._hublets}
+        remarks = [Remark(at, f"no request used rule '{name}'") for name, at in rules.items()]
+        remarks += [Remark(at, f"no request went to Hublet '{it}'") for it, at in hublets.items()]
         return sorted(remarks)
 
     def unexplained(self) -> list[tuple[int, str]]:
         """Return each kind of credential that no rule explains, with its count, the most first."""
         kinds = ((count, f"{where}: {looks}") for (where, looks), count in self._kinds.items())
         return sorted(kinds, key=lambda kind: (-kind[0], kind[1]))
-
-
-def _names(found: Iterable[Finding]) -> set[str]:
-    return {name for it in found for name in it.hublets}
 
 
 def _values(request: Request) -> Iterator[tuple[_Kind, str, str]]:

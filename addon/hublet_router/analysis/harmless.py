@@ -151,14 +151,8 @@ def known_words(table: Table) -> frozenset[str]:
 
 def _words_of(table: Table) -> frozenset[str]:
     answer = table.misdirected
-    texts = [
-        *table.hublets,
-        *table.aliases,
-        *table.domains,
-        *Reason,
-        answer.header or "",
-        answer.json or "",
-    ]
+    texts = [*table.hublets, *table.aliases, *table.domains, *Reason]
+    texts += [answer.header or "", answer.json or ""]
     texts += [rule.paths.pattern for rule in table.rules if rule.paths]
     for place in table.places:
         pattern = place.pattern.pattern if isinstance(place, Path | Host) else ""

@@ -95,7 +95,8 @@ class AccountMoves:
             now = self._now[account]
             note = f"{counted(self.moved[account].total(), 'answer')}; now {now.summary}"
             # Beside a credential that names a Hublet, an account counts only if it says from where.
-            move = f"{{from: {now.hublet}, to: {hublet}}}" if _is_named(now) else hublet
+            is_named = now.reason is Reason.CREDENTIAL
+            move = f"{{from: {now.hublet}, to: {hublet}}}" if is_named else hublet
             yield f"    {_key(account)}: {move}  # {note}"
         for account, counts in self.moved.items():
             if account not in moves:
@@ -103,10 +104,6 @@ class AccountMoves:
                 yield f"# {_key(account)}: the answers differ: {named}"
         for why, count in self._rest.items():
             yield f"# {counted(count, 'answer')}: {why}"
-
-
-def _is_named(decision: Decision) -> bool:
-    return decision.reason is Reason.CREDENTIAL
 
 
 def account_ids(table: Table, request: Request) -> set[str]:

@@ -90,11 +90,11 @@ def _multipart(params: Pairs, kind: str) -> bytes:
 
 def encoded(pairs: Iterable[tuple[str, str]]) -> str:
     """Return pairs as a form has them."""
-    return "&".join("=".join([_TO_ENCODE.sub(_escape, it) for it in pair]) for pair in pairs)
 
+    def escape(found: re.Match[str]) -> str:
+        return quoted(found[0])
 
-def _escape(found: re.Match[str]) -> str:
-    return quoted(found[0])
+    return "&".join("=".join([_TO_ENCODE.sub(escape, it) for it in pair]) for pair in pairs)
 
 
 def quoted(text: str) -> str:

@@ -178,7 +178,9 @@ class Pseudonymizer:
                 is_varint = kind == VARINT
                 id_ = read_varint(value, 0)[0] if is_varint else int.from_bytes(value, "little")
                 alias = int(self.account(str(id_)))
-                other = write_varint(alias) if is_varint else _fixed(alias, len(value))
+                other = write_varint(alias)
+                if not is_varint:
+                    other = (alias % (1 << 8 * len(value))).to_bytes(len(value), "little")
             elif kind == VARINT:
                 other = bytes([byte | 0x80 for byte in other[:-1]] + [other[-1] & 0x3F | 1])
             new += other
@@ -219,7 +221,3 @@ def _encoded(data: bytes, like: str) -> str:
     if not ("+" in like or "/" in like):
         text = text.replace("+", "-").replace("/", "_")
     return text.rstrip("=") + like[len(like.rstrip("=")) :]
-
-
-def _fixed(number: int, size: int) -> bytes:
-    return (number % (1 << 8 * size)).to_bytes(size, "little")

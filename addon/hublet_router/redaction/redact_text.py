@@ -104,12 +104,14 @@ class TextRedactor:
         if at:
             user = ":".join(map(self.secret, user.split(":")))
         name = host_name(rest)
-        if name not in self._table.domains and not self._is_reserved(name):
+        is_reserved = _RESERVED.fullmatch(name) and is_harmless(name, self._known)
+        if name not in self._table.domains and not is_reserved:
             port = rest[len(name) :] if rest.lower().startswith(name) else ""
             port = port if re.fullmatch(r"\.?(?::[0-9]{0,5})?", port) else ""
             label, _, parent = name.partition(".")
-            rest = f"{self.secret(label)}.{parent}" if self._table.owns(name) else self._far(name)
-            rest += port
+            if not self._table.owns(name):  # so that a replay reaches no stranger (RFC 2606)
+                label, parent = name, "example"
+            rest = (f"{self.secret(label)}.{parent}" if name else "") + port
         return user + at + rest
 
     def form(self, text: str, *, strict: bool = False) -> str:
@@ -129,10 +131,6 @@ class TextRedactor:
         except ValueError:
             is_form = is_form or strict or _FORM.fullmatch(text) is not None
             return self.form(text, strict=strict) if is_form else self.text(text)
-
-    def _is_reserved(self, name: str) -> bool:
-        """Return whether a host is set apart by RFC 2606, and its labels are harmless."""
-        return _RESERVED.fullmatch(name) is not None and is_harmless(name, self._known)
 
     def _word(self, found: re.Match[str]) -> str:
         word = found[0]
@@ -186,10 +184,6 @@ class TextRedactor:
         change = changes.get(name, self.secret)
         head = part[: len(part) - len(value)]
         return self.text(head) + change(value)
-
-    def _far(self, name: str) -> str:
-        """Return a host that no one has, so that a replay reaches no stranger (RFC 2606)."""
-        return f"{self.secret(name)}.example" if name else name
 
 
 def _quoted(text: str) -> str:
