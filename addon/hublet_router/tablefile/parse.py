@@ -44,7 +44,7 @@ def _table(faults: Faults, document: Section, files: SourceFiles) -> Table:
     names = {**aliases, **{name: name for name in hublets}}
     accounts = parse_accounts(faults, document.get("accounts"), names, files)
     misdirected = document.section("misdirected")
-    status, header, json = (misdirected.get(key) for key in ("status", "header", "json"))
+    status = misdirected.text("status")
     return Table(
         version=files.version,
         domains=_domains(faults, document.get("domains") or ()),
@@ -54,9 +54,9 @@ def _table(faults: Faults, document: Section, files: SourceFiles) -> Table:
         rules=parse_rules(faults, document.get("credentials") or ()),
         accounts=accounts,
         misdirected=Misdirected(
-            status=int(status.value) if status else None,
-            header=header.value.lower() if header else None,
-            json=json.value if json else None,
+            status=int(status) if status else None,
+            header=misdirected.text("header").lower() or None,
+            json=misdirected.text("json") or None,
         ),
         examples=tuple(_examples(faults, document.get("examples") or (), hublets)),
         aliases=aliases,
@@ -108,10 +108,9 @@ def _aliases(faults: Faults, sections: Section) -> dict[str, str]:
 
 def _upstream(faults: Faults, section: Section, name: str, files: SourceFiles) -> Upstream | None:
     text: Text | None = section.get("upstream")
+    ca: Text | None = section.get("ca")
     if text is None:
         return None
-    sni: Text | None = section.get("sni")
-    ca: Text | None = section.get("ca")
     scheme: Literal["https", "http"] = "https" if text.value.startswith("https:") else "http"
     if ca and scheme == "http":
         faults.add(ca.at, f"'ca' of Hublet '{name}' needs an upstream of https; remove it")
@@ -123,10 +122,10 @@ def _upstream(faults: Faults, section: Section, name: str, files: SourceFiles) -
             " an IPv4 address or an IPv6 address in [ ], and a port from 1 to 65535",
         )
         return None
-    name_for_tls = sni.value.lower() if sni else "client"
     certificates = files.certificates(faults, ca) if ca else None
-    http2 = section.get("http2") is None or section["http2"].value == "true"
-    return Upstream(scheme, *address, name_for_tls, certificates, http2, section.at)
+    http2 = section.text("http2", "true") == "true"
+    sni = section.text("sni", "client").lower()
+    return Upstream(scheme, *address, sni, certificates, http2, section.at)
 
 
 def _address(url: str, default: int) -> tuple[str, int] | None:
@@ -164,13 +163,13 @@ def _examples(
 ) -> Iterator[Example]:
     for section in sections:
         hublet = _known(faults, section.get("hublet"), "an example", hublets)
-        refused: Text | None = section.get("refused")
         if request := _request(faults, section.section("request")):
-            yield Example(request, hublet, refused.value if refused else None, section.at)
+            yield Example(request, hublet, section.text("refused") or None, section.at)
 
 
 def _request(faults: Faults, section: Section) -> Request | None:
-    url, method, body = (section.get(key) for key in ("url", "method", "body"))
+    url: Text | None = section.get("url")
+    body = section.text("body")
     if url is None:
         return None
     headers = [
@@ -178,11 +177,9 @@ def _request(faults: Faults, section: Section) -> Request | None:
         for name, values in section.section("headers").items()
         for value in values or ()
     ]
-    sent = body.value if body else ""
+    method = section.text("method", "POST" if body else "GET")
     try:
-        return Request.of(
-            method.value if method else "POST" if body else "GET", url.value, headers, sent
-        )
+        return Request.of(method, url.value, headers, body)
     except ValueError as error:
         faults.add(url.at, f"'url' is {error}")
         return None

@@ -28,7 +28,7 @@ def parse_rules(faults: Faults, sections: Iterable[Section]) -> tuple[Rule, ...]
         name: Text | None = section.get("name")
         if name and name.value in rules:
             faults.add(name.at, f"rule '{name.value}' is defined twice; rename one")
-        label = name.value if name else ""
+        label = section.text("name")
         rule = parse_rule(faults, label, section, section.section("in"), reader)
         if rule and label:
             rules[label] = rule
@@ -54,9 +54,9 @@ def _places(faults: Faults, where: Section) -> tuple[Place, ...]:
         return (Path(any_case(path), literal_start(path).lower()),)
     if host := parse_pattern(faults, where.get("host"), "'host'", groups=1):
         return (Host(host),)
-    scheme: Text | None = where.get("scheme")
+    scheme = where.text("scheme").lower() or None
     named: dict[str, Callable[[str], Place]] = {
-        "header": lambda name: Header(name.lower(), scheme.value.lower() if scheme else None),
+        "header": lambda name: Header(name.lower(), scheme),
         "query": Query,
         "cookie": Cookie,
         "form": Form,
@@ -76,10 +76,10 @@ def _places(faults: Faults, where: Section) -> tuple[Place, ...]:
 
 def parse_reader(faults: Faults, how: Section) -> Reader | None:
     """Return the reader that a mapping has."""
-    if field := how.get("protobuf"):
-        return Protobuf(int(field.value))
-    if claim := how.get("jwt"):
-        return Jwt(claim.value)
+    if field := how.text("protobuf"):
+        return Protobuf(int(field))
+    if claim := how.text("jwt"):
+        return Jwt(claim)
     if regex := parse_pattern(faults, how.get("regex"), "'regex'", groups=1):
         return Regex(regex)
     of = parse_pattern(faults, how.get("of"), "'of'", groups=1)

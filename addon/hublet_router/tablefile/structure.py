@@ -57,6 +57,11 @@ class Section(dict[str, Any]):
         """Return the mapping under that key, or an empty one."""
         return self.get(key) or Section()
 
+    def text(self, key: str, default: str = "") -> str:
+        """Return the text under that key; none is empty."""
+        found: Text | None = self.get(key)
+        return found.value if found else default
+
 
 def read(faults: Faults, text: bytes) -> Section | None:
     """Return the table that a file holds, None if it holds no mapping."""
