@@ -21,7 +21,7 @@ ALIVE_WITHIN = 1.0
 """Seconds that the event loop has to answer `/healthz`."""
 
 
-class Endpoint:
+class Endpoint(ThreadingHTTPServer):
     """Serves `/metrics`, `/healthz` (the event loop answers) and `/readyz` (it takes requests).
 
     `unready` says why it takes none, or nothing. `loop` is the one that serves the proxy.
@@ -38,38 +38,25 @@ class Endpoint:
             raise OptionsError(
                 f"hublet_metrics is '{address}', which is not [host]:port; write :9090 for loopback"
             )
+        self.exposition, self.unready, self.loop = exposition, unready, loop
         host = match[1].strip("[]") or "127.0.0.1"
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
-            self._server = _Server((host, int(match[2])), exposition, unready, loop)
+            super().__init__((host, int(match[2])), _Handler)
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or error
             raise OptionsError(
                 f"hublet_metrics cannot listen at {address}: {reason}; stop what holds the port,"
                 " or name another"
             ) from error
-        self.port = self._server.server_address[1]
+        self.port = self.server_address[1]
         # The event loop waits in `close` until the server looks whether it should stop.
-        threading.Thread(target=self._server.serve_forever, args=[0.05], daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=[0.05], daemon=True).start()
 
     def close(self) -> None:
         """Stop listening."""
-        self._server.shutdown()
-        self._server.server_close()
-
-
-class _Server(ThreadingHTTPServer):
-    def __init__(
-        self,
-        address: tuple[str, int],
-        exposition: Exposition,
-        unready: Callable[[], str],
-        loop: asyncio.AbstractEventLoop,
-    ) -> None:
-        self.exposition = exposition
-        self.unready = unready
-        self.loop = loop
-        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        super().__init__(address, _Handler)
+        self.shutdown()
+        self.server_close()
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Pass over a probe that did not wait for its answer; socketserver prints a traceback."""
@@ -87,7 +74,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: _Server
+    server: Endpoint
     timeout = 10  # seconds that a client may take
 
     def do_GET(self) -> None:
