@@ -2,10 +2,20 @@
 
 import re
 import sys
+from typing import Any
 
 import pytest
 
-from hublet_router.regex_bounds.tree import ANY, REST, SPACES, START, parse, reads
+from hublet_router.regex_bounds.tree import (
+    ANY,
+    REST,
+    SPACES,
+    START,
+    character_class,
+    parse,
+    parts,
+    reads,
+)
 
 
 # The parser is private to the standard library. Where this fails, Python has changed it: look at
@@ -92,3 +102,27 @@ def test_nodes_that_are_no_class(
     op: str, value: str | None, flags: int, first: bool, read: int | None
 ) -> None:
     assert reads(op, value, flags, first) == read
+
+
+@pytest.mark.parametrize(
+    "pattern", ["(a)", "(?>a)", "(?=a)", "(?<!a)", "a*", "a+?", "a?+", "(?:a|a)", "(?:(?:(?>a)+)?)"]
+)
+def test_the_parts_of_a_node_are_found_down_to_its_literals(pattern: str) -> None:
+    def literals(items: Any) -> set[str]:
+        inner = [part for op, value in items for part in parts(str(op), value)]
+        return {str(op) for op, _ in items if str(op) == "LITERAL"}.union(*map(literals, inner))
+
+    assert literals(parse(pattern)) == {"LITERAL"}
+    assert parts("LITERAL", 97) == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "source"),
+    [
+        (".", "."), ("a", r"[\U00000061-\U00000061]"), ("[^b]", r"[^\U00000062-\U00000062]"),
+        (r"[\dx]", r"[\d\U00000078-\U00000078]"), ("^", None), ("(?:ab)?", None),
+    ],
+)  # fmt: skip
+def test_a_class_is_written_anew(pattern: str, source: str | None) -> None:
+    ((op, value),) = parse(pattern)
+    assert character_class(str(op), value) == source

@@ -5,7 +5,7 @@ from collections.abc import Container
 from functools import cache
 from typing import Any
 
-from ..regex_bounds.tree import parse
+from ..regex_bounds.tree import parse, parts
 
 _WORD = re.compile(r"[A-Za-z0-9]+|[^\x00-\x7f]+|[\x00-\x08\x0e-\x1f\x7f]+")
 _FOREIGN = "".join(map(chr, range(0xE0, 0x100)))  # letters of one byte on the wire
@@ -72,15 +72,8 @@ def literals(pattern: re.Pattern[str]) -> re.Pattern[str]:
             run = ""
             if str(op) == "IN" and all(str(kind) == "LITERAL" for kind, _ in value):
                 runs.extend(chr(it) for _, it in value)
-            else:
-                below(value)
-
-    def below(value: Any) -> None:
-        if hasattr(value, "pattern") or hasattr(value, "state"):
-            walk(value)
-        elif isinstance(value, tuple | list):
-            for it in value:
-                below(it)
+            for part in parts(str(op), value):
+                walk(part)
 
     walk(parse(pattern.pattern, pattern.flags & re.VERBOSE))
     longest_first = sorted({run for run in runs if run}, key=len, reverse=True)

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from .tree import parse
+from .tree import parse, parts
 
 
 def ambiguous(pattern: str) -> str | None:
@@ -18,28 +18,15 @@ def ambiguous(pattern: str) -> str | None:
 
 def _ambiguous(items: Any, is_repeated: bool) -> str | None:
     for op, value in items:
-        name, again = str(op), is_repeated
-        match name:
-            case "SUBPATTERN":
-                group, more, _, inner = value
-                if group and is_repeated:
-                    return (
-                        "a repeat holds a group; write (?: ) in it, or put the repeat in the group"
-                    )
-                if more & (re.ASCII | re.UNICODE):
-                    return "(?a: ) and (?u: ) hold for a part of it; begin it with (?a) instead"
-                parts = [inner]
-            case "MAX_REPEAT" | "MIN_REPEAT" | "POSSESSIVE_REPEAT":
-                again, parts = is_repeated or value[1] > 1, [value[2]]
-            case "BRANCH":
-                parts = value[1]
-            case "ASSERT" | "ASSERT_NOT":
-                parts = [value[1]]
-            case "ATOMIC_GROUP":
-                parts = [value]
-            case _:
-                parts = []
-        for part in parts:
+        name = str(op)
+        if name == "SUBPATTERN":
+            group, more, _, _ = value
+            if group and is_repeated:
+                return "a repeat holds a group; write (?: ) in it, or put the repeat in the group"
+            if more & (re.ASCII | re.UNICODE):
+                return "(?a: ) and (?u: ) hold for a part of it; begin it with (?a) instead"
+        again = is_repeated or (name.endswith("REPEAT") and value[1] > 1)
+        for part in parts(name, value):
             if doubt := _ambiguous(part, again):
                 return doubt
     return None

@@ -13,6 +13,10 @@ from typing import Any
 parse: Any = importlib.import_module("re._parser").parse
 """Return the tree of a pattern: pairs of an operation, whose `str` is its name, and its value."""
 
+_HAS_ONE_PART = {
+    *("SUBPATTERN", "ASSERT", "ASSERT_NOT", "MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"),
+}
+
 # A set of characters is an int with a bit for each of Latin-1, one for all other white space, one
 # for all that is left, and one for a character that is thought to stand before the text, and that
 # a leading `^` reads.
@@ -27,6 +31,16 @@ _CLASSES = {
 }
 # What a class reads outside Latin-1, where that is not everything.
 _OUTSIDE = {"CATEGORY_SPACE": SPACES, "CATEGORY_WORD": REST, "CATEGORY_DIGIT": REST}
+
+
+def parts(op: str, value: Any) -> list[Any]:
+    """Return the trees in a node."""
+    match op:
+        case "BRANCH":
+            return list(value[1])
+        case "ATOMIC_GROUP":
+            return [value]
+    return [value[-1]] if op in _HAS_ONE_PART else []
 
 
 def character_class(op: str, value: Any) -> str | None:
