@@ -1,6 +1,6 @@
 """The plugin of pytest: a table, its decisions, and a router on a free port, as fixtures."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,15 +35,7 @@ def hublet_decide(hublet_table: "Table") -> "Callable[..., Decision]":
     from ..core.judge import decide  # noqa: PLC0415
     from ..core.request import Request  # noqa: PLC0415
 
-    def decide_request(
-        method: str,
-        url: str,
-        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
-        body: bytes | str = b"",
-    ) -> "Decision":
-        return decide(hublet_table, Request.of(method, url, headers, body))
-
-    return decide_request
+    return lambda *request, **more: decide(hublet_table, Request.of(*request, **more))
 
 
 @pytest.fixture(scope="session")
