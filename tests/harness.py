@@ -21,6 +21,7 @@ from unittest.mock import patch
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from mitmproxy.certs import CertStore
+from mitmproxy.connection import Client as MitmproxyClient
 from mitmproxy.http import HTTPFlow
 from mitmproxy.options import Options
 from mitmproxy.tools.dump import DumpMaster
@@ -418,6 +419,13 @@ class Stage:
             return self.master.commands.call(name, *arguments)
 
         return self.call(run())
+
+    @property
+    def clients(self) -> list[MitmproxyClient]:
+        """The clients that mitmproxy serves."""
+        assert self.master
+        proxyserver = self.master.addons.get("proxyserver")
+        return [handler.client for handler in list(proxyserver.connections.values())]
 
     def arrivals(self) -> dict[str, int]:
         """How many connections each upstream has had: the witness that no byte went astray."""

@@ -3,15 +3,14 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from hyperframe.frame import DataFrame
-from mitmproxy.proxy.context import Context
 
 from harness import SECONDS, Stage, wait_for
 from http2_upstream import Exchange, Http2Upstream
-from hublet_router.proxy.engine.backpressure import RESERVE, WINDOW, http_layer
+from hublet_router.proxy.engine.backpressure import RESERVE, WINDOW
 from hublet_router.proxy.engine.connections import http_layers
 from hublet_router.proxy.engine.http2 import Http2Server
 from test_http2 import API, Http2Client, token
@@ -107,9 +106,7 @@ def test_a_client_that_opens_no_window_stops_its_answer_and_no_other(
 
 def pieces(stage: Stage) -> list[bytes]:
     """What waits in the proxy for the client's window."""
-    (context,) = stage.router.upstream_guard.contexts.values()
-    server = http_layer(context).connections[context.client]
-    assert isinstance(server, Http2Server)
+    (server,) = servers(stage)
     return [piece.data for buffer in server.h2_conn.stream_buffers.values() for piece in buffer]
 
 
@@ -138,8 +135,7 @@ def test_what_is_owed_when_a_client_is_ended_does_not_crash(
     with Http2Client(stage.port) as client:
         client.start("POST", "/", token("eu1"))
         client.socket.sendall(DataFrame(1, bytes(40_000)).serialize())
-        context = stage.router.upstream_guard.contexts
-        wait_for(lambda: any(it.h2_conn.held for it in servers(context.values())))
+        wait_for(lambda: any(it.h2_conn.held for it in servers(stage)))
         client.socket.sendall(DataFrame(1, bytes(40_000)).serialize())
         with pytest.raises(AssertionError, match=r"ended|closed"):
             client.answer(1)
@@ -147,10 +143,10 @@ def test_what_is_owed_when_a_client_is_ended_does_not_crash(
     assert [it.getMessage() for it in caplog.records if it.levelno >= logging.ERROR] == []
 
 
-def servers(contexts: Iterable[Context]) -> Iterator[Http2Server]:
+def servers(stage: Stage) -> Iterator[Http2Server]:
     """The clients' sides of HTTP/2."""
-    for context in list(contexts):
-        for layer in http_layers(context):
-            for it in layer.connections.values():
-                if isinstance(it, Http2Server):
-                    yield it
+    for client in stage.clients:
+        for layer in http_layers(client):
+            server = layer.connections.get(client)
+            if isinstance(server, Http2Server):
+                yield server

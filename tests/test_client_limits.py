@@ -57,14 +57,14 @@ def test_a_client_waits_while_its_upstream_connects() -> None:
 
 def test_only_what_http1_has_of_a_client_counts() -> None:
     client = tflow.tclient_conn()
-    assert unread(None, client) == 0
+    assert unread([], client) == 0
     context = Context(client, Options())
     layer = HttpLayer(context, HTTPMode.regular)
-    assert unread(context, client) == 0
+    assert unread(context.layers, client) == 0
     server = layer.connections[client] = Http1Server(context)
     server.buf += b"GET / HTT"
-    assert unread(context, client) == 9
+    assert unread(context.layers, client) == 9
     ClientTLSLayer(context).recv_buffer += b"hello"
-    assert unread(context, client) == 14
+    assert unread(context.layers, client) == 14
     layer.connections.clear()
-    assert unread(context, client) == 5
+    assert unread(context.layers, client) == 5

@@ -436,7 +436,7 @@ def test_without_a_proxyserver_there_is_nothing_to_wait_for() -> None:
     async def run() -> None:
         with taddons.context() as context:
             context.options.add_option("hublet_drain_timeout", int, 10, "")
-            it = Drain({})
+            it = Drain()
             it.running()
             await it._drain()
             assert context.master.should_exit.is_set()

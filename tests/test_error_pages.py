@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from harness import REVERSE, Behaviour, Client, Stage, bearer, request, wait_for
-from hublet_router.proxy.engine.error_pages import _SEAMS
 from test_http2 import Http2Client, token
 
 API = "api.hubapi.com"
@@ -191,14 +190,3 @@ def test_a_client_that_left_has_no_answer_in_the_log(stage: Stage, tmp_path: Pat
         wait_for(lambda: stage.router.drain._flows)
     line = only_line(tmp_path / "log")
     assert (line["status"], line["reason"]) == (None, "unknown-hublet")
-
-
-def test_mitmproxys_pages_come_back_with_the_end(stage: Stage) -> None:
-    stage.upstream("eu1")
-    stage.table()
-    stage.proxy()
-    for owner, name, original, _ in _SEAMS:
-        assert getattr(owner, name) is not original
-    stage.router.error_pages.done()
-    for owner, name, original, _ in _SEAMS:
-        assert getattr(owner, name) is original

@@ -4,14 +4,13 @@ import asyncio
 import inspect
 
 import pytest
-from h11._receivebuffer import ReceiveBuffer
 from mitmproxy import http
 from mitmproxy.http import Headers
 from mitmproxy.proxy.layers.http import _http1
 from mitmproxy.test import tflow
 
 from harness import Stage, Upstream, bearer, read_request, request
-from hublet_router.proxy.engine.http1 import BodyReader, HeadBuffer, Http1Cures, framed
+from hublet_router.proxy.engine.http1 import framed
 from test_http2 import API, Http2Client, token
 
 HEAD = f"Host: {API}\r\n{bearer('eu1')}\r\n"
@@ -131,17 +130,6 @@ def test_a_request_gets_the_framing_that_it_lacks_and_its_flow_does_not(
     request.stream = stream
     assert dict(framed(request).headers) == {"x": "1", **fields, **added}
     assert dict(request.headers) == {"x": "1", **fields}
-
-
-def test_mitmproxy_is_left_as_it_was() -> None:
-    seam = vars(_http1)
-    before = seam["ReceiveBuffer"], seam["make_body_reader"]
-    cures = Http1Cures()
-    cures.load(None)
-    assert [seam["ReceiveBuffer"], seam["make_body_reader"]] == [HeadBuffer, BodyReader]
-    cures.done()
-    assert (seam["ReceiveBuffer"], seam["make_body_reader"]) == before
-    assert seam["ReceiveBuffer"] is ReceiveBuffer
 
 
 def test_mitmproxy_still_needs_the_cures() -> None:

@@ -1,10 +1,15 @@
 """Flows that are loaded in a reverse mode, and what mitmproxy itself makes of them."""
 
+from collections.abc import Callable, Coroutine
+
 import pytest
+from mitmproxy.flow import Flow
 from mitmproxy.master import Master
 from mitmproxy.test import tflow
 
 from harness import Stage, bearer
+
+PLAIN: Callable[[Master, Flow], Coroutine[None, None, None]] = Master.load_flow
 
 
 @pytest.mark.parametrize("is_ours", [True, False], ids=["ours", "mitmproxy's"])
@@ -19,6 +24,6 @@ def test_a_flow_keeps_the_host_that_it_had(stage: Stage, is_ours: bool) -> None:
     flow.request.headers["authorization"] = bearer("eu1").partition(": ")[2]
     master = stage.master
     assert master
-    stage.call(master.load_flow(flow) if is_ours else Master.load_flow(master, flow))
+    stage.call(master.load_flow(flow) if is_ours else PLAIN(master, flow))
     expected = ("api.hubapi.com", "eu1") if is_ours else ("unrouted.invalid:443", None)
     assert (flow.request.host_header, flow.metadata.get("hublet")) == expected

@@ -7,10 +7,9 @@ import ssl
 
 import pytest
 from mitmproxy.addons import tlsconfig
-from mitmproxy.proxy.layers.tls import ClientTLSLayer, TLSLayer
+from mitmproxy.proxy.layers.tls import TLSLayer
 
 from harness import SECONDS, Stage, authority, bearer, read_request, request
-from hublet_router.proxy.engine.tls import TlsCures, send_close
 
 API = "api.hubapi.com"
 
@@ -95,14 +94,6 @@ def test_an_explicit_proxy_of_its_own_tls_speaks_http1_and_http2_in_its_tunnels(
                 proxy.sendall(ours.read())
                 theirs.write(proxy.recv(65536))
         assert inside.selected_alpn_protocol() == "h2"
-
-
-def test_mitmproxy_is_left_as_it_was() -> None:
-    cures = TlsCures()
-    cures.load(None)
-    assert ClientTLSLayer.send_close is send_close
-    cures.done()
-    assert ClientTLSLayer.send_close is TLSLayer.send_close
 
 
 def test_mitmproxy_still_needs_the_cures() -> None:

@@ -4,16 +4,17 @@ import asyncio
 import contextlib
 import socket
 from http.client import IncompleteRead
+from typing import Any
 
 import pytest
 from mitmproxy.connection import Server
 from mitmproxy.exceptions import OptionsError
-from mitmproxy.proxy.layers import HttpLayer
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.test import taddons, tflow
 
 from harness import Client, Stage, Upstream, bearer, read_request, request, wait_for
 from hublet_router.proxy.addon import HubletRouter
+from hublet_router.proxy.engine.connections import http_layers, layers_of, socket_of
 from hublet_router.proxy.engine.upstream_guard import UpstreamGuard, _is_hublet
 from hublet_router.proxy.routing.upstream import UpstreamHost
 from hublet_router.tablefile import loads
@@ -143,8 +144,7 @@ def test_nothing_is_kept_of_a_client_that_left(stage: Stage) -> None:
     for server_name in (None, API):
         with stage.client(server_name) as client:
             assert client.get("/", bearer("eu1")).hublet == "eu1"
-            assert guard.contexts
-    wait_for(lambda: guard.contexts == {})
+    wait_for(lambda: not stage.clients)
     assert guard.deadlines == {}
 
 
@@ -205,7 +205,7 @@ def test_a_client_that_mitmproxy_does_not_list_is_let_be() -> None:
             client = tflow.tclient_conn()
             guard.client_connected(client)
             guard.client_disconnected(client)
-            assert guard.readers == {}
+            assert layers_of(client) == []
 
     asyncio.run(main())
 
@@ -216,7 +216,10 @@ def test_no_client_waits_for_an_addon_that_is_gone(stage: Stage, never_accepts: 
     with stage.client() as client:
         client.socket.sendall(request("GET", "/", bearer("eu1")))
         wait_for(lambda: guard.deadlines)
-        (reader,) = guard.readers.values()
+        (client_conn,) = stage.clients
+        io = socket_of(client_conn, client_conn)
+        assert io
+        reader: Any = io.reader
         assert not reader._may_read.is_set()
         stage.loop.call_soon_threadsafe(guard.done)
         wait_for(reader._may_read.is_set)
@@ -234,7 +237,7 @@ def test_a_refused_upload_is_cut_off_and_its_socket_closed(stage: Stage) -> None
 
 
 def test_invalid_streams_are_not_kept(stage: Stage) -> None:
-    _, guard = start(stage, API)
+    start(stage, API)
     with Http2Client(stage.port) as client:
         for _ in range(20):
             client.answer(client.start("GET", "/", end=True, scheme="ftp"))
@@ -242,8 +245,7 @@ def test_invalid_streams_are_not_kept(stage: Stage) -> None:
             "200",
             b"eu1",
         )
-        (context,) = guard.contexts.values()
-        (layer,) = (layer for layer in context.layers if isinstance(layer, HttpLayer))
+        (layer,) = http_layers(stage.clients[0])
         wait_for(lambda: len(layer.streams) <= 1)
 
 

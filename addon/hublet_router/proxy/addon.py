@@ -18,18 +18,16 @@ from ..demo.hublets import DemoHublets
 from ..tablefile import table_path
 from .commands import Commands
 from .decider import Decider
-from .engine.crash_guard import CrashGuard
 from .engine.dispatch import Dispatch
 from .engine.drain import Drain
 from .engine.early_clients import EarlyClients, make_certificate_store
 from .engine.error_pages import ErrorPages
 from .engine.har_files import HarFiles
-from .engine.http1 import Http1Cures
-from .engine.http2 import Http2Cures, settle_length
+from .engine.http2 import settle_length
 from .engine.last_word import LastWord
-from .engine.loaded_flows import LoadedFlows
 from .engine.modes import Modes
-from .engine.tls import TlsCures
+from .engine.patches import PATCHES, Patches
+from .engine.tls import ClientTls
 from .engine.unload_guard import Standby
 from .engine.upstream_ca import UpstreamCa
 from .engine.upstream_guard import UpstreamGuard
@@ -62,7 +60,7 @@ class HubletRouter:
         # mitmproxy calls the hooks of these too, in this order
         self.early_clients = EarlyClients()
         self.upstream_guard = UpstreamGuard()
-        self.drain = Drain(self.upstream_guard.contexts)
+        self.drain = Drain()
         self.misdirected = MisdirectedAnswers(self.ledger)
         self.shadow = Shadow()
         self.usage = Usage(self.ledger)
@@ -74,12 +72,8 @@ class HubletRouter:
             [self.decision_log, self.misdirected, self.shadow],
         )
         self.commands = Commands(self.live, self.usage, self.misdirected, self.overrides)
-        self.error_pages = ErrorPages(
-            self.ledger, self.upstream_guard.contexts, self._refuse_unread
-        )
-        self.decider = Decider(
-            self.live, self.ledger, self.overrides, self.shadow, self.error_pages.end_within
-        )
+        self.decider = Decider(self.live, self.ledger, self.overrides, self.shadow)
+        self.error_pages = ErrorPages(self.ledger, self.decider.refuse_unread)
         self.last_word = LastWord(self.decider)
         self.addons = [
             Modes(),
@@ -96,12 +90,9 @@ class HubletRouter:
             ProxyStatus(self.ledger),
             self.commands,
             UpstreamCa(),
-            Http1Cures(),
-            Http2Cures(),
-            TlsCures(),
-            CrashGuard(),
+            ClientTls(),
+            Patches(*PATCHES, *self.error_pages.patches),
             HarFiles(),
-            LoadedFlows(),
             Standby(),
             GivenOptions(),  # after all that a given option can configure
             Dispatch(),
@@ -174,9 +165,6 @@ class HubletRouter:
             keep_copy(flow.response)
 
     error = response
-
-    def _refuse_unread(self, flow: http.HTTPFlow) -> None:
-        self.decider.refuse_unread(flow)
 
     # the table
 

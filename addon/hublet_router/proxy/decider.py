@@ -1,7 +1,6 @@
 """Decides each flow once its head has come, or its body, and does what the decision says."""
 
 import logging
-from collections.abc import Callable
 from dataclasses import replace
 
 from mitmproxy import http
@@ -12,6 +11,7 @@ from ..core.judge import decide
 from ..core.request import MAX_BODY, Request
 from ..core.table import Table
 from ..flows.requests import body_size, fields_of, request_head, request_with_body
+from .engine.error_pages import end_within
 from .engine.http1 import settle_expectation
 from .live_table import LiveTable
 from .observe.failure import described
@@ -33,18 +33,12 @@ class Decider:
     """Sends each request to the Hublet that its credential names, or refuses it."""
 
     def __init__(
-        self,
-        live: LiveTable,
-        ledger: Ledger,
-        overrides: Overrides,
-        shadow: Shadow,
-        end_within: Callable[[http.HTTPFlow, float], None],
+        self, live: LiveTable, ledger: Ledger, overrides: Overrides, shadow: Shadow
     ) -> None:
         self._live = live
         self._ledger = ledger
         self._overrides = overrides
         self._shadow = shadow
-        self._end_within = end_within
 
     def decide_head(self, flow: http.HTTPFlow) -> None:
         """Decide before a byte leaves, unless a rule has to see the body first."""
@@ -146,7 +140,7 @@ class Decider:
     def _send_refusal(self, flow: http.HTTPFlow, decision: Decision, table: Table | None) -> None:
         send_refusal(flow, decision, table)
         if not (flow.response or flow.request.stream):
-            self._end_within(flow, BODY_SECONDS)
+            end_within(flow, BODY_SECONDS)
 
     def refuse_unread(self, flow: http.HTTPFlow) -> None:
         """Refuse a request whose body turned out too long for the rule that had to read it."""

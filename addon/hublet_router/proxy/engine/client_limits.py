@@ -1,10 +1,10 @@
 """The client's side of a connection: what mitmproxy may keep of it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from mitmproxy.connection import Client
-from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layer import Layer
 from mitmproxy.proxy.layers import ClientTLSLayer, HttpLayer
 from mitmproxy.proxy.layers.http._http1 import Http1Server
 
@@ -45,10 +45,10 @@ class BoundedReader(PausableReader):
         return data
 
 
-def unread(context: Context | None, client: Client) -> int:
+def unread(layers: Iterable[Layer], client: Client) -> int:
     """Return how many bytes of a client the layers of TLS and HTTP/1 keep and have not parsed."""
     size = 0
-    for layer in context.layers if context else ():
+    for layer in layers:
         if isinstance(layer, ClientTLSLayer):
             size += len(layer.recv_buffer)
         elif isinstance(layer, HttpLayer):

@@ -4,38 +4,44 @@ A layer acts only in answer to an event, and no hook passes the task that serves
 has to happen to a connection from outside goes through here.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import cast
 
 from mitmproxy import ctx
 from mitmproxy.connection import Client, Connection
 from mitmproxy.proxy import commands, events, layer
-from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import HttpLayer
 from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 from mitmproxy.proxy.server import ConnectionIO
-
-type Contexts = Mapping[str, Context]
-"""The context of each client by its id: it leads to the layers, and no hook but one passes it."""
 
 
 def handlers() -> dict[str, ProxyConnectionHandler]:
     """Return what serves each client that is connected, by the client's id."""
     proxyserver = ctx.master.addons.get("proxyserver")
-    return dict(proxyserver.connections) if proxyserver else {}
+    return proxyserver.connections if proxyserver else {}
 
 
 def socket_of(client: Client, connection: Connection) -> ConnectionIO | None:
     """Return the socket of a client, or of an upstream connection that was opened for it."""
-    proxyserver = ctx.master.addons.get("proxyserver")
-    handler = proxyserver.connections.get(client.id) if proxyserver else None
+    handler = handlers().get(client.id)
     return handler.transports.get(connection) if handler else None
 
 
-def http_layers(context: Context | None) -> list[HttpLayer]:
+def layers_of(client: Client) -> list[layer.Layer]:
+    """Return the layers above a client's socket; inside a CONNECT, those below it go before."""
+    handler = handlers().get(client.id)
+    layers = handler.layer.context.layers if handler else []
+    for it in layers:
+        for stream in it.streams.values() if isinstance(it, HttpLayer) else ():
+            if stream.child_layer:
+                return stream.context.layers
+    return layers
+
+
+def http_layers(client: Client) -> list[HttpLayer]:
     """Return the layers that hold the streams and the connections of a client."""
-    return [it for it in context.layers if isinstance(it, HttpLayer)] if context else []
+    return [it for it in layers_of(client) if isinstance(it, HttpLayer)]
 
 
 def close(client: Client, connection: Connection) -> None:

@@ -21,27 +21,14 @@ _plain_log = ConnectionHandler.log
 _STREAMS = "Streaming response from "
 
 
-class CrashGuard:
-    """Closes the connection of a client in whose layers mitmproxy has failed.
+def log(
+    self: ConnectionHandler, message: str, level: int = logging.INFO, exc_info: Any = None
+) -> None:
+    """Close the connection of a client in whose layers mitmproxy has failed.
 
     mitmproxy logs the exception and goes on (`ConnectionHandler.server_event` in proxy/server.py),
     but nothing will come of that event. Its method that logs is the one that learns of it.
     """
-
-    name = "hublet-router-crash-guard"
-
-    def load(self, _loader: object) -> None:
-        """Stand in the place of that method."""
-        setattr(ConnectionHandler, "log", _log)  # noqa: B010
-
-    def done(self) -> None:
-        """Give it back."""
-        setattr(ConnectionHandler, "log", _plain_log)  # noqa: B010
-
-
-def _log(
-    self: ConnectionHandler, message: str, level: int = logging.INFO, exc_info: Any = None
-) -> None:
     if message.startswith(_STREAMS):
         if not is_debugging():
             return  # before a record is made of it, which takes 2 % of a small request

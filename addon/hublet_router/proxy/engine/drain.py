@@ -21,7 +21,7 @@ from mitmproxy.proxy.layers.http._http2 import Http2Server
 from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 
 from ..options import reports_errors
-from .connections import Contexts, handlers, hang_up, http_layers, inject
+from .connections import handlers, hang_up, http_layers, inject
 
 logger = logging.getLogger(__name__)
 
@@ -45,9 +45,8 @@ class Drain:
 
     name = "hublet-router-drain"
 
-    def __init__(self, contexts: Contexts) -> None:
+    def __init__(self) -> None:
         self.is_draining = False
-        self._contexts = contexts
         self._flows: dict[str, set[http.HTTPFlow]] = {}  # under way, by the id of their client
         self._is_cut = False
         self._task: asyncio.Task[None] | None = None
@@ -128,7 +127,7 @@ class Drain:
         try:
             deadline = time.monotonic() + ctx.options.hublet_drain_timeout
             await _stop_listening()
-            for handler in handlers().values():
+            for handler in list(handlers().values()):
                 await self._send_goaway(handler)
             if waiting := sum(map(len, self._flows.values())):
                 requests = "1 request" if waiting == 1 else f"{waiting} requests"
@@ -157,7 +156,7 @@ class Drain:
         left = sum(map(len, self._flows.values()))
         if left:
             logger.warning("%s not answered in time", "1 is" if left == 1 else f"{left} are")
-        for handler in handlers().values():
+        for handler in list(handlers().values()):
             hang_up(handler.client, CUT)
         deadline = time.monotonic() + CLOSING
         while handlers() and time.monotonic() < deadline:
@@ -171,7 +170,7 @@ class Drain:
 
         h2's own `close_connection` would end the streams that are open.
         """
-        for layer in http_layers(self._contexts.get(handler.client.id)):
+        for layer in http_layers(handler.client):
             if isinstance(layer.connections.get(handler.client), Http2Server):
                 frame = GoAwayFrame(0, last_stream_id=2**31 - 1).serialize()
                 await inject(handler.client, layer, commands.SendData(handler.client, frame))

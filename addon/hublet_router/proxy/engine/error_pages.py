@@ -13,7 +13,7 @@ from typing import Any
 from mitmproxy import http
 from mitmproxy.connection import ConnectionState
 from mitmproxy.proxy.layer import CommandGenerator
-from mitmproxy.proxy.layers.http import HttpStream, _http1, _http2, _http3
+from mitmproxy.proxy.layers.http import _http1, _http2, _http3
 from mitmproxy.proxy.layers.http._base import HttpConnection, ReceiveHttp
 from mitmproxy.proxy.layers.http._events import (
     ErrorCode,
@@ -23,12 +23,16 @@ from mitmproxy.proxy.layers.http._events import (
     ResponseHeaders,
     ResponseProtocolError,
 )
+from mitmproxy.utils.asyncio_utils import create_task
 
 from ...core.decision import Action
 from ...core.problem import failure
 from ..routing.annotate import Decided, Ledger
+from ..routing.grpc_status import grpc_answer, is_grpc
 from ..routing.refusal import answer, response_of
-from .connections import Contexts, hang_up, http_layers, inject
+from .backpressure import http_layer
+from .connections import hang_up, http_layers, inject
+from .patches import Patch
 from .upstream_guard import LOOP, NO_ROUTE
 
 LINGER = 1.0
@@ -59,23 +63,14 @@ class ErrorPages:
     def __init__(
         self,
         ledger: Ledger,
-        contexts: Contexts,
         refuse_unread: Callable[[http.HTTPFlow], None],
     ) -> None:
         self._ledger = ledger
-        self._contexts = contexts
         self._refuse_unread = refuse_unread
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    def load(self, _loader: object) -> None:
-        """Take the place of the pages."""
-        for owner, name, original, has_begun in _SEAMS:
-            setattr(owner, name, self._instead(original, name, has_begun))
-
-    def done(self) -> None:
-        """Give them back."""
-        for owner, name, original, _ in _SEAMS:
-            setattr(owner, name, original)
+        self.patches: list[Patch] = [
+            (owner, name, self._instead(original, name, has_begun))
+            for owner, name, original, has_begun in _SEAMS
+        ]
 
     def error(self, flow: http.HTTPFlow) -> None:
         """Make of a refused request, whose connection the guard has refused, one that is answered.
@@ -91,76 +86,65 @@ class ErrorPages:
             flow.response = answer(decided.decision, flow.request.method, decided.table)
             flow.error = None
 
-    def end_within(self, flow: http.HTTPFlow, seconds: float) -> None:
-        """Answer a refused request whose body has not ended by then."""
-
-        def begin() -> None:
-            task = asyncio.create_task(self._end(flow))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-        asyncio.get_running_loop().call_later(seconds, begin)
-
-    async def _end(self, flow: http.HTTPFlow) -> None:
-        for layer in http_layers(self._contexts.get(flow.client_conn.id)):
-            for stream in list(layer.streams.values()):
-                if getattr(stream, "flow", None) is flow and _is_waiting(stream):
-                    error = ResponseProtocolError(
-                        stream.stream_id, NO_ROUTE, ErrorCode.CONNECT_FAILED
-                    )
-                    await inject(flow.client_conn, layer, ReceiveHttp(error))
-
     def _instead(self, original: Any, name: str, has_begun: Any) -> Any:
-        pages = self
-
-        def handle(self: HttpConnection, event: HttpEvent) -> CommandGenerator[None]:
-            if isinstance(event, ResponseProtocolError):
-                return answer_failure(self, event)
-            passed: CommandGenerator[None] = original(self, event)
+        def handle(server: HttpConnection, event: HttpEvent) -> CommandGenerator[None]:
+            if (
+                isinstance(event, ResponseProtocolError)
+                and not has_begun(server, event.stream_id)
+                and (response := self._page(server, event))
+            ):
+                return _answer(server, getattr(server, name), event.stream_id, response)
+            passed: CommandGenerator[None] = original(server, event)
             return passed
-
-        def answer_failure(
-            self: HttpConnection, event: ResponseProtocolError
-        ) -> CommandGenerator[None]:
-            has_answer = has_begun(self, event.stream_id)
-            response = None if has_answer else pages._page(self, event)
-            if not response:
-                yield from original(self, event)
-                return
-            if isinstance(self, _http1.Http1Server) and not self.request_done:
-                response.headers["Connection"] = "close"
-                asyncio.get_running_loop().call_later(
-                    LINGER, hang_up, self.context.client, "the client did not close"
-                )
-            body = response.raw_content
-            stream_id = event.stream_id
-            send = getattr(self, name)
-            yield from send(ResponseHeaders(stream_id, response, end_stream=not body))
-            if body:
-                yield from send(ResponseData(stream_id, body))
-            yield from send(ResponseEndOfMessage(stream_id))
 
         return handle
 
     def _page(self, server: HttpConnection, event: ResponseProtocolError) -> http.Response | None:
         """Return the answer to a request that was refused, or whose upstream failed."""
-        if event.code.http_status_code() != 502:
-            return None  # what mitmproxy says of a bad request; it closes such a connection
-        layers = http_layers(server.context)
-        stream = layers[-1].streams.get(event.stream_id) if layers else None
+        stream = http_layer(server.context).streams.get(event.stream_id)
         flow = getattr(stream, "flow", None)
+        if flow and is_grpc(flow.request):
+            return grpc_answer(flow)
         decided: Decided | None = self._ledger.get(flow) if flow else None
-        if not flow or not decided:
-            return None
+        if not flow or not decided or event.code.http_status_code() != 502:
+            return None  # what mitmproxy says of a bad request; it closes such a connection
         if decided.decision.action is Action.REFUSE:
             return answer(decided.decision, flow.request.method, decided.table)
         error = next((it for pattern, it in _ERRORS if pattern.search(event.message)), None)
         return response_of(failure(decided.decision.hublet, error), flow.request.method)
 
 
-def _is_waiting(stream: HttpStream) -> bool:
-    """Return whether mitmproxy waits for the rest of a body."""
-    return bool(stream.client_state == stream.state_consume_request_body)
+def _answer(
+    server: HttpConnection, send: Any, stream_id: int, response: http.Response
+) -> CommandGenerator[None]:
+    if isinstance(server, _http1.Http1Server) and not server.request_done:
+        response.headers["Connection"] = "close"
+        asyncio.get_running_loop().call_later(
+            LINGER, hang_up, server.context.client, "the client did not close"
+        )
+    body = response.raw_content
+    yield from send(ResponseHeaders(stream_id, response, end_stream=not body))
+    if body:
+        yield from send(ResponseData(stream_id, body))
+    yield from send(ResponseEndOfMessage(stream_id))
+
+
+def end_within(flow: http.HTTPFlow, seconds: float) -> None:
+    """Answer a refused request whose body has not ended by then."""
+
+    def begin() -> None:
+        create_task(_end(flow), name="the end of a refused request", keep_ref=True)
+
+    asyncio.get_running_loop().call_later(seconds, begin)
+
+
+async def _end(flow: http.HTTPFlow) -> None:
+    for layer in http_layers(flow.client_conn):
+        for stream in list(layer.streams.values()):
+            is_waiting = stream.client_state == stream.state_consume_request_body
+            if is_waiting and stream.flow is flow:
+                error = ResponseProtocolError(stream.stream_id, NO_ROUTE, ErrorCode.CONNECT_FAILED)
+                await inject(flow.client_conn, layer, ReceiveHttp(error))
 
 
 def _has_begun_http1(server: _http1.Http1Server, _stream_id: int) -> bool:

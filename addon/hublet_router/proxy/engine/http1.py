@@ -199,20 +199,6 @@ def framed(request: Request) -> Request:
     return request
 
 
-class Http1Cures:
-    """Puts the two in their places while the router is loaded."""
-
-    name = "hublet-router-http1"
-
-    def load(self, _loader: object) -> None:
-        """Have each new connection use them."""
-        vars(_http1).update(ReceiveBuffer=HeadBuffer, make_body_reader=BodyReader)
-
-    def done(self) -> None:
-        """Leave mitmproxy as it was."""
-        vars(_http1).update(ReceiveBuffer=ReceiveBuffer, make_body_reader=_plain_reader)
-
-
 def _is_skipped(lines: list[bytearray]) -> bool:
     """Return whether a head is a blank line, or an interim answer."""
     return not lines or _INTERIM.match(lines[0]) is not None

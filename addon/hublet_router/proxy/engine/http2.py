@@ -16,20 +16,16 @@ from mitmproxy.proxy.commands import SendData
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.events import Event
 from mitmproxy.proxy.layer import CommandGenerator
-from mitmproxy.proxy.layers import http
-from mitmproxy.proxy.layers.http import HttpStream, _http1, _http2
+from mitmproxy.proxy.layers.http import HttpStream, _http2
 from mitmproxy.proxy.layers.http._base import ReceiveHttp
 from mitmproxy.proxy.layers.http._events import (
     ErrorCode,
     RequestProtocolError,
     ResponseProtocolError,
 )
-from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
 
-from ..routing.grpc_status import grpc_answer, is_grpc
 from ..routing.upstream import UpstreamHost
-from .backpressure import Paced, PacedConnection, PacedStream, http_layer
-from .http1 import Http1Client, Http1Server
+from .backpressure import Paced, PacedConnection, http_layer
 
 MAX_FORGOTTEN = 64
 """Numbers of streams that are over and yet kept, before they are looked for."""
@@ -72,23 +68,6 @@ class Http2Server(Paced, _http2.Http2Server):
     def other_side(self, stream: HttpStream) -> Connection:
         """Return the connection to the upstream."""
         return stream.context.server
-
-    def _handle_event(self, event: Event) -> CommandGenerator[None]:
-        if isinstance(event, ResponseProtocolError):
-            return self._fail(event)
-        return super()._handle_event(event)
-
-    def _fail(self, event: ResponseProtocolError) -> CommandGenerator[None]:
-        """Answer a call of gRPC that failed in its own way: mitmproxy has a page of HTML."""
-        if self.is_open_for_us(event.stream_id):
-            stream = self.of_flow(event.stream_id)
-            has_begun = self.h2_conn.streams[event.stream_id].state_machine.headers_sent
-            if stream and is_grpc(stream.flow.request) and not has_begun:
-                fields = grpc_answer(stream.flow).headers.fields
-                self.h2_conn.send_headers(event.stream_id, [(b":status", b"200"), *fields], True)
-                yield SendData(self.conn, self.h2_conn.data_to_send())
-                return
-        yield from super()._handle_event(event)
 
     def handle_h2_event(self, event: Http2Event) -> CommandGenerator[bool]:
         """Let a client leave gently, and reset a request that no server could read."""
@@ -200,31 +179,3 @@ def settle_length(flow: HTTPFlow) -> None:
     """
     if flow.response and flow.response.status_code == 204 and flow.request.is_http2:
         flow.response.headers.pop("content-length", None)
-
-
-class Http2Cures:
-    """Puts the classes in their places while the router is loaded."""
-
-    name = "hublet-router-http2"
-
-    def load(self, _loader: object) -> None:
-        """Have each new connection use them."""
-        vars(_http2).update(BufferedH2Connection=LastingConnection)
-        vars(http).update(
-            Http1Client=Http1Client,
-            Http1Server=Http1Server,
-            Http2Client=Http2Client,
-            Http2Server=Http2Server,
-            HttpStream=PacedStream,
-        )
-
-    def done(self) -> None:
-        """Leave mitmproxy as it was."""
-        vars(_http2).update(BufferedH2Connection=BufferedH2Connection)
-        vars(http).update(
-            Http1Client=_http1.Http1Client,
-            Http1Server=_http1.Http1Server,
-            Http2Client=_http2.Http2Client,
-            Http2Server=_http2.Http2Server,
-            HttpStream=HttpStream,
-        )

@@ -13,18 +13,10 @@ from mitmproxy.tls import ClientHelloData
 from OpenSSL import SSL
 
 
-class TlsCures:
-    """Changes both while the router is loaded."""
+class ClientTls:
+    """Chooses the protocol."""
 
     name = "hublet-router-tls"
-
-    def load(self, _loader: object) -> None:
-        """Have each connection of a client end with close_notify."""
-        ClientTLSLayer.send_close = send_close  # type: ignore[method-assign, assignment]
-
-    def done(self) -> None:
-        """Leave mitmproxy as it was."""
-        del ClientTLSLayer.send_close
 
     def tls_clienthello(self, data: ClientHelloData) -> None:
         """Choose HTTP/2 for a client that offers it, whatever it lists first.

@@ -15,18 +15,15 @@ from mitmproxy import ctx, http
 from mitmproxy.addonmanager import Loader
 from mitmproxy.connection import Client, Connection, Server
 from mitmproxy.exceptions import OptionsError
-from mitmproxy.proxy.context import Context
-from mitmproxy.proxy.layer import NextLayer
-from mitmproxy.proxy.layers import HttpLayer
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.tls import TlsData
 
 from ...core.table import Table
 from ..options import reports_errors
 from ..routing.upstream import UpstreamHost
-from .backpressure import make_pausable
+from .backpressure import make_pausable, pace_reader
 from .client_limits import BoundedReader, unread
-from .connections import close, http_layers, socket_of
+from .connections import close, handlers, http_layers, layers_of, socket_of
 from .crash_guard import end_crashed
 from .log_filter import LogRedactor
 
@@ -43,8 +40,6 @@ class UpstreamGuard:
 
     def __init__(self) -> None:
         self.deadlines: dict[str, asyncio.TimerHandle] = {}
-        self.contexts: dict[str, Context] = {}
-        self.readers: dict[str, BoundedReader] = {}
         self.log_redactor = LogRedactor()
 
     def load(self, _loader: Loader) -> None:
@@ -65,28 +60,20 @@ class UpstreamGuard:
         self.log_redactor.remove()
         for deadline in self.deadlines.values():
             deadline.cancel()
-        for reader in self.readers.values():
-            reader.go_on()
+        for client in [it.client for it in handlers().values()]:
+            pace_reader(client, client, "free")
 
     def client_connected(self, client: Client) -> None:
         """Limit what is kept of the client (see `BoundedReader`)."""
         io = socket_of(client, client)
         if io and isinstance(io.reader, asyncio.StreamReader):  # which QUIC has not
-            reader = self.readers[client.id] = BoundedReader(
-                io.reader, lambda: unread(self.contexts.get(client.id), client)
-            )
+            reader = BoundedReader(io.reader, lambda: unread(layers_of(client), client))
             io.reader = cast(asyncio.StreamReader, reader)
 
-    def next_layer(self, layer: NextLayer) -> None:
-        """Remember the layers of a client, which no other hook passes."""
-        self.contexts[layer.context.client.id] = layer.context
-
     def client_disconnected(self, client: Client) -> None:
-        """Forget the layers, and end what mitmproxy left open."""
-        for layer in self._http_layers(client):
+        """End what mitmproxy left open."""
+        for layer in http_layers(client):
             end_crashed(layer)
-        self.contexts.pop(client.id, None)
-        self.readers.pop(client.id, None)
         close(client, client)
 
     def error(self, flow: http.HTTPFlow) -> None:
@@ -95,7 +82,7 @@ class UpstreamGuard:
         mitmproxy keeps it for the life of its connection: only `DropStream` deletes it, and
         `check_invalid` in proxy/layers/http/__init__.py sends none.
         """
-        for layer in self._http_layers(flow.client_conn):
+        for layer in http_layers(flow.client_conn):
             for number, stream in list(layer.streams.items()):
                 if stream.client_state == stream.server_state == stream.state_errored:
                     del layer.streams[number]
@@ -120,9 +107,8 @@ class UpstreamGuard:
         speaks_http2 = data.client.alpn == b"h2" and host.http2
         data.server.alpn_offers = [b"h2", b"http/1.1"] if speaks_http2 else [b"http/1.1"]
         self._drop_dead_connections(data.client)
-        reader = self.readers.get(data.client.id)
-        if reader and data.client.alpn != b"h2":  # whose other streams go on
-            reader.wait()
+        if data.client.alpn != b"h2":  # whose other streams go on
+            pace_reader(data.client, data.client, "full")
         task = asyncio.current_task()
         assert task
         seconds = ctx.options.hublet_connect_timeout
@@ -181,8 +167,7 @@ class UpstreamGuard:
     def _arrived(self, server: Connection, client: Client) -> None:
         if deadline := self.deadlines.pop(server.id, None):
             deadline.cancel()
-        if reader := self.readers.get(client.id):
-            reader.go_on()
+        pace_reader(client, client, "free")
 
     def _drop_dead_connections(self, client: Client) -> None:
         """Forget the closed upstream connections of a client, except where a stream holds one.
@@ -191,7 +176,7 @@ class UpstreamGuard:
         (`HttpLayer.get_connection`). In front of HTTP/1 upstreams, an HTTP/2 client makes one for
         each request.
         """
-        for layer in self._http_layers(client):
+        for layer in http_layers(client):
             held = {id(stream.context.server) for stream in layer.streams.values()}
             for connection in list(layer.connections):
                 if (
@@ -200,9 +185,6 @@ class UpstreamGuard:
                     and id(connection) not in held
                 ):
                     del layer.connections[connection]
-
-    def _http_layers(self, client: Client) -> list[HttpLayer]:
-        return http_layers(self.contexts.get(client.id))
 
 
 async def _is_hublet(server: Server, table: Table) -> bool:

@@ -1,0 +1,33 @@
+"""What stands in the place of mitmproxy's own, and that it goes again."""
+
+from mitmproxy.proxy.layers.http import _http1, _http2, _http3
+
+from harness import Stage
+from hublet_router.proxy.engine.patches import PATCHES, Patch
+
+
+def current(patches: list[Patch]) -> list[object]:
+    return [getattr(owner, name) for owner, name, _ in patches]
+
+
+def test_mitmproxy_is_left_as_it_was(stage: Stage) -> None:
+    pages = [
+        (_http1.Http1Server, "send", None),
+        (_http2.Http2Connection, "_handle_event", None),
+        (_http3.Http3Connection, "_handle_event", None),
+    ]
+    patches: list[Patch] = [*PATCHES, *pages]
+    before = current(patches)
+    stage.upstream("eu1")
+    stage.table()
+    stage.proxy()
+    ours = [it for _, _, it in [*PATCHES, *stage.router.error_pages.patches]]
+    assert current(patches) == ours
+    assert not {id(it) for it in before} & {id(it) for it in ours}
+
+    async def remove() -> None:
+        assert stage.master
+        stage.master.addons.remove(stage.router)
+
+    stage.call(remove())
+    assert current(patches) == before
