@@ -41,9 +41,10 @@ _OPTIONS = {"flow_detail": "0", "onboarding": "false", "listen_host": "127.0.0.1
 
 def run(arguments: Sequence[str]) -> int:
     """Run mitmdump with the addon; the user's options win over ours."""
+    from mitmproxy.io import FlowReader  # noqa: PLC0415
     from mitmproxy.tools.main import mitmdump  # noqa: PLC0415  # half a second, for this alone
 
-    from ..proxy.engine.har_files import install  # noqa: PLC0415
+    from ..proxy.engine.loaded_flows import read_flows  # noqa: PLC0415
 
     if {"-h", "--help"} & {*arguments}:
         print(help_text(), flush=True)
@@ -56,7 +57,7 @@ def run(arguments: Sequence[str]) -> int:
     except ValueError as error:
         print(f"hublet-router run: {error}", file=sys.stderr)
         return 2
-    install()
+    FlowReader.stream = read_flows  # type: ignore[assignment, method-assign]  # before any script
     ours = ["-s", str(script()), *defaults(_OPTIONS, arguments)]
     if not any(_OWN_MODE.fullmatch(word) for word in arguments):
         ours += ["--mode", UNROUTED]

@@ -22,9 +22,9 @@ from .engine.dispatch import Dispatch
 from .engine.drain import Drain
 from .engine.early_clients import EarlyClients, make_certificate_store
 from .engine.error_pages import ErrorPages
-from .engine.har_files import HarFiles
 from .engine.http2 import settle_length
 from .engine.last_word import LastWord
+from .engine.loaded_flows import Playbacks
 from .engine.modes import Modes
 from .engine.patches import PATCHES, Patches
 from .engine.tls import ClientTls
@@ -92,7 +92,7 @@ class HubletRouter:
             UpstreamCa(),
             ClientTls(),
             Patches(*PATCHES, *self.error_pages.patches),
-            HarFiles(),
+            Playbacks(),
             Standby(),
             GivenOptions(),  # after all that a given option can configure
             Dispatch(),

@@ -6,6 +6,7 @@ That is the seam: no hook leads there. What each cures, its own module says.
 
 from collections.abc import Iterable
 
+from mitmproxy.io import FlowReader
 from mitmproxy.master import Master
 from mitmproxy.proxy.layers import http
 from mitmproxy.proxy.layers.http import _http1, _http2
@@ -16,7 +17,7 @@ from .backpressure import PacedStream
 from .crash_guard import log
 from .http1 import BodyReader, HeadBuffer, Http1Client, Http1Server
 from .http2 import Http2Client, Http2Server, LastingConnection
-from .loaded_flows import load_flow
+from .loaded_flows import load_flow, read_flows
 from .tls import send_close
 
 type Patch = tuple[object, str, object]
@@ -33,6 +34,7 @@ PATCHES: tuple[Patch, ...] = (
     (http, "HttpStream", PacedStream),
     (ClientTLSLayer, "send_close", send_close),
     (ConnectionHandler, "log", log),
+    (FlowReader, "stream", read_flows),
     (Master, "load_flow", load_flow),
 )
 
