@@ -8,18 +8,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hublet_router.analysis.explanation import explain
+from hublet_router.analysis.coverage import Coverage
+from hublet_router.analysis.explanation import explain, explain_logged, near_name
 from hublet_router.analysis.masking import describe_shape, place_name
+from hublet_router.core.decision import Reason, refuse, route
 from hublet_router.core.findings import findings
 from hublet_router.core.request import Request
 from hublet_router.core.table import Table
 from hublet_router.tablefile import loads
+from shipped_table import SHIPPED
 from synthetic import (
     UUID,
     access_token,
     api_key,
     base64url,
     bytes_field,
+    jwt,
     private_app_token,
     varint_field,
 )
@@ -223,3 +227,120 @@ def test_an_explanation_is_immutable() -> None:
     explanation = explain(TABLE, seen_with(EU1))
     with pytest.raises(FrozenInstanceError):
         explanation.policy = "legacy: default"  # type: ignore[misc]
+
+
+NEARLY = loads(b"""
+domains: [api.test]
+hublets:
+  eu: {upstream: "https://eu.test"}
+  eu1: {upstream: "https://eu1.test", aliases: [Frankfurt]}
+  us: {upstream: "https://us.test"}
+default: us
+credentials: [{name: token, in: {header: authorization, scheme: bearer}, hublet: {jwt: region}}]
+""")
+
+
+def nearly(what: str, known: str, hublet: str) -> str:
+    fix = f"if it is the same, list it in 'aliases' of Hublet '{hublet}'"
+    return f"a name is {what} '{known}'; {fix}"
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("eu", None),
+        ("Frankfurt", None),
+        ("EU", nearly("another case of", "eu", "eu")),
+        ("Eu1", nearly("another case of", "eu1", "eu1")),
+        ("FRANKFURT", nearly("another case of", "Frankfurt", "eu1")),
+        ("eu-central-1", nearly("a longer form of", "eu", "eu")),
+        ("EU1a", nearly("a longer form of", "eu1", "eu1")),
+        ("frankfurt-2", nearly("a longer form of", "Frankfurt", "eu1")),
+        ("eu10", nearly("a longer form of", "eu", "eu")),
+        ("ap1", None),
+        ("e", None),
+        ("", None),
+    ],
+)
+def test_a_name_that_is_nearly_listed(name: str, sentence: str | None) -> None:
+    assert near_name(NEARLY, name) == sentence
+
+
+def asked(region: str) -> Request:
+    return Request(
+        "GET", ("api.test",), "/", (("authorization", f"Bearer {jwt({'region': region})}"),)
+    )
+
+
+def test_explain_says_so_and_shows_nothing_of_the_name() -> None:
+    explanation = explain(NEARLY, asked("eu-secret-5ec2e7"))
+
+    assert explanation.decision.reason == "unknown-hublet"
+    assert explanation.hint == (
+        "A name is a longer form of 'eu'; if it is the same, list it in 'aliases' of Hublet 'eu'."
+    )
+    assert "5ec2e7" not in explanation.as_text()
+    assert explain(NEARLY, asked("eu")).hint is None
+
+
+def test_coverage_counts_them() -> None:
+    coverage = Coverage(NEARLY)
+    for region in ("EU", "EU", "eu", "asia", "us-east-1"):
+        coverage.add(asked(region))
+
+    assert coverage.near.most_common() == [
+        (nearly("another case of", "eu", "eu"), 2),
+        (nearly("a longer form of", "us", "us"), 1),
+    ]
+
+
+LOGGED = replace(SHIPPED, aliases={"europe": "eu1"})
+OTHER_TABLE = "ffffffffffff"
+
+
+@pytest.mark.parametrize(
+    ("hublet", "reason", "line", "whys", "policy"),
+    [
+        ("eu1", Reason.CREDENTIAL, {}, ["rule: names eu1"], None),
+        ("na1", Reason.LEGACY, {}, [], "legacy: default"),
+        (None, Reason.UNKNOWN_HUBLET, {"named": "zz9"},
+         ["rule: names zz9, which is not listed"], "unknown: refuse"),
+        (None, Reason.UNKNOWN_HUBLET, {"named": "eu1"}, ["rule: names eu1"], "unknown: refuse"),
+        (None, Reason.UNKNOWN_HUBLET, {"named": "europe"}, ["rule: names eu1"], "unknown: refuse"),
+        (None, Reason.UNKNOWN_HUBLET, {}, [], "unknown: refuse"),
+        ("eu1", Reason.MOVED, {"accounts": ["5865761", "1"]},
+         ["accounts: 5865761: moved to eu1", "accounts: 1: not among those that moved"], None),
+        ("eu1", Reason.MOVED, {"accounts": "?"}, [], None),
+        ("eu1", Reason.MOVED, {"accounts": [None, 1]}, [], None),
+    ],
+)  # fmt: skip
+def test_the_rows_of_a_line(
+    hublet: str | None, reason: Reason, line: dict[str, Any], whys: list[str], policy: str | None
+) -> None:
+    version = LOGGED.version
+    decision = route(LOGGED, hublet, reason, "rule") if hublet else refuse(reason, "rule", version)
+    explanation = explain_logged(LOGGED, decision, line)
+    assert [f"{it.rule}: {it.why}" for it in explanation.tried] == whys
+    assert {it.place for it in explanation.tried} <= {"in the log"}
+    assert (explanation.decision, explanation.policy) == (decision, policy)
+
+
+@pytest.mark.parametrize(
+    ("table", "status", "begins"),
+    [
+        (LOGGED.version, 401, "Nothing named a Hublet, so na1 was a guess: 401 may mean another."),
+        (LOGGED.version, "?", None),
+        (OTHER_TABLE, 401, "Another table decided than this one: a log has no"),
+    ],
+)
+def test_the_hint_of_a_line(table: str, status: object, begins: str | None) -> None:
+    decision = route(LOGGED, "na1", Reason.LEGACY, "rule")._replace(table=table)
+    explanation = explain_logged(LOGGED, decision, {"status": status})
+    assert (explanation.hint or "")[: len(begins or "x")] == (begins or "")
+    assert (explanation.policy is None) is (table == OTHER_TABLE)
+
+
+def test_a_logged_name_that_is_nearly_a_listed_one_is_hinted_at() -> None:
+    decision = refuse(Reason.UNKNOWN_HUBLET, "rule", LOGGED.version)
+    hint = explain_logged(LOGGED, decision, {"named": "EU1"}).hint
+    assert (hint or "").startswith("A name is another case of 'eu1'; if it is the same, list it")

@@ -14,10 +14,10 @@ from ..core.places import Cookie, Form, Header, Json, Path, Place, Query
 from ..core.request import Request
 from ..core.runs import MIN_RUN
 from ..core.table import Table
+from .explanation import near_name
 from .harmless import is_harmless, known_words
 from .lint import Remark
 from .masking import describe_shape, place_name
-from .near_names import near_name
 
 MAX_KINDS = 1000
 """Kinds of unexplained credentials that are counted apart, so that memory stays bounded."""

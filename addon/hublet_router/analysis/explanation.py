@@ -1,6 +1,6 @@
 """Why a request went where it went: the decision, its rows, the policy, and a hint."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,7 +9,7 @@ from ..core.findings import Finding, findings
 from ..core.judge import check_request, judge
 from ..core.request import Request
 from ..core.table import Table
-from .near_names import near_name
+from .masking import printable
 from .rows import NOT_HERE, Outcome, Rows, Tried
 
 POLICY_KEYS = {
@@ -22,6 +22,7 @@ POLICY_KEYS = {
 }
 """The key of the policy that a reason follows."""
 
+_LOG = "in the log"
 _GUESSED = {Reason.LEGACY, Reason.ANONYMOUS}
 _WRONG_PLACE = {401, 403, 404}  # what a Hublet may answer for a customer that it does not know
 
@@ -74,8 +75,26 @@ def explain(table: Table, request: Request, status: int | None = None) -> Explan
     rows = Rows(table, request, found, decision, settled)
     tried = (*rows.rules(), *rows.accounts(), *rows.stray())
     names = [name for it in found for name in it.hublets]
-    hint = guess(decision, status) or near(table, names)
+    hint = _guess(decision, status) or _near(table, names)
     return Explanation(decision, tried, _policy(table, request, found, decision), hint)
+
+
+def explain_logged(table: Table, decision: Decision, line: Mapping[str, Any]) -> Explanation:
+    """Return what a line of the decision log says, and what the table says of it now.
+
+    The line holds no credential to decide anew.
+    """
+    status = line.get("status")
+    if decision.table == table.version:
+        key = POLICY_KEYS.get(decision.reason)
+        policy = f"{key}: {getattr(table.policy, key)}" if key else None
+        hint = _guess(decision, status if isinstance(status, int) else None)
+        hint = hint or _near(table, [str(line.get("named") or "")])
+    else:
+        policy = None
+        hint = "Another table decided than this one: a log has no credential to decide anew."
+    tried = (*_logged_name(table, decision, line), *_logged_accounts(table, line))
+    return Explanation(decision, tried, policy, hint)
 
 
 def _policy(table: Table, request: Request, found: list[Finding], decision: Decision) -> str | None:
@@ -107,16 +126,57 @@ def _obstacle(request: Request, decision: Decision) -> str:
     return "Its host is not in 'domains'." if request.host else "It names hosts that differ."
 
 
-def near(table: Table, names: Iterable[str]) -> str | None:
+def _near(table: Table, names: Iterable[str]) -> str | None:
     """Return a sentence where a name is nearly a listed one."""
     sentence = next(filter(None, (near_name(table, name) for name in names)), None)
     return sentence and f"{sentence[0].upper()}{sentence[1:]}."
 
 
-def guess(decision: Decision, status: int | None) -> str | None:
+def _guess(decision: Decision, status: int | None) -> str | None:
     """Return a sentence where an answer may be due to a guess."""
     if status in _WRONG_PLACE and decision.reason in _GUESSED and decision.hublet:
         return (
             f"Nothing named a Hublet, so {decision.hublet} was a guess: {status} may mean another."
         )
     return None
+
+
+def near_name(table: Table, name: str) -> str | None:
+    """Return a sentence for a name that is a listed one in another case, or a longer form of it.
+
+    Such as `EU` or `eu-central-1` for `eu`. It says only what the table itself has: the name may be
+    anything at all.
+    """
+    if table.hublet_named(name):
+        return None
+    folded = name.lower()
+    for known in sorted([*table.hublets, *table.aliases], key=len, reverse=True):
+        begins, rest = folded.startswith(known.lower()), folded[len(known) : len(known) + 1]
+        if not begins or (rest.isdigit() and known[-1].isdigit()):  # eu10 is no longer eu1
+            continue
+        what = "a longer form of" if rest else "another case of"
+        hublet = table.hublet_named(known)
+        fix = f"if it is the same, list it in 'aliases' of Hublet '{hublet}'"
+        return f"a name is {what} '{known}'; {fix}"
+    return None
+
+
+def _logged_name(table: Table, decision: Decision, line: Mapping[str, Any]) -> Iterator[Tried]:
+    """Yield what the credential named that decided, if the log has it."""
+    named = decision.hublet if decision.reason is Reason.CREDENTIAL else line.get("named")
+    if named and decision.credential:
+        name = table.hublet_named(str(named)) or printable(str(named))
+        outcome = Outcome.NAMES if name in table.hublets else Outcome.NAMES_UNLISTED
+        why = outcome.value.format(name=name)
+        yield Tried(decision.credential, _LOG, outcome, None, name, why)
+
+
+def _logged_accounts(table: Table, line: Mapping[str, Any]) -> Iterator[Tried]:
+    """Yield what became of the accounts that the request named."""
+    given = line.get("accounts")
+    ids = [it for it in given if isinstance(it, str)] if isinstance(given, list) else []
+    owners = table.accounts.hublets_by_id(ids) if table.accounts else [None] * len(ids)
+    for account, owner in zip(ids, owners, strict=True):
+        outcome = Outcome.MOVED if owner else Outcome.NOT_MOVED
+        why = f"{printable(account)}: {outcome.value.format(name=owner)}"
+        yield Tried("accounts", _LOG, outcome, None, owner, why)

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 from mitmproxy.http import HTTPFlow
 
-from ..analysis.explanation import Explanation, explain
-from ..analysis.logged import explain_logged
+from ..analysis.explanation import Explanation, explain, explain_logged
 from ..core.decision import Action, Decision, Reason
 from ..core.request import MAX_BODY
 from ..core.table import Table
