@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from flows.record import FOLDER
+from test_check import write
 from test_flows import read
-from test_held_against import write
 from ui import ROOT
 
 BIN = Path(sys.executable).parent

@@ -1,17 +1,26 @@
 """`hublet-router check`: whether tables are sound, and what they make of recorded requests."""
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from ..analysis.coverage import Coverage
 from ..analysis.lint import lint
-from ..analysis.masking import counted
+from ..analysis.masking import counted, mask_request
+from ..analysis.misdirection import AccountMoves
+from ..analysis.residency import Residency
+from ..core.request import Request
 from ..core.table import Table
-from ..flows.files import FlowFileError
+from ..flows.answers import misdirection_of
+from ..flows.files import FlowFileError, called, flow_name
 from ..tablefile import TableError, table_path
-from .held_against import hold_against_coverage, hold_against_moves, hold_against_residency
 from .progress import watched_requests
 from .report import CI_FORMATS, Report
 from .shared_options import Commands, add_command, add_filter, add_format, add_table, load_table
+
+if TYPE_CHECKING:
+    from mitmproxy.http import HTTPFlow
 
 DESCRIPTION = """\
 Load each table, prove its examples, and print each fault as FILE:LINE:COLUMN: what, and what to do.
@@ -22,23 +31,7 @@ Exit status: 0 nothing was found; 1 a table is not sound, --residency found a re
 region, --moved a line that the table lacks, or --coverage a credential that no rule explains; 2 an
 error."""
 
-_RECORDINGS = {
-    "coverage": (
-        hold_against_coverage,
-        "decide the requests of flow files of mitmproxy, or HAR; list the rules and Hublets that"
-        " none of them used, and how credentials look that no rule explains",
-    ),
-    "moved": (
-        hold_against_moves,
-        "print the lines of accounts.moved that the table lacks, as answers in these files name"
-        " them",
-    ),
-    "residency": (
-        hold_against_residency,
-        "print each request that went, or would go, to a region that one of its credentials does"
-        " not name",
-    ),
-}
+type Recorded = Iterable[tuple["HTTPFlow", Request]]
 
 
 def declare(commands: Commands) -> None:
@@ -104,3 +97,79 @@ def _summary(table: Table, warnings: int) -> str:
     ]
     sound = f"sound: {', '.join(parts)}"
     return f"{sound}; {counted(warnings, 'warning')}" if warnings else sound
+
+
+def _hold_against_coverage(report: Report, path: Path, table: Table, recorded: Recorded) -> None:
+    """Decide recorded requests; print what they left unused, and what no rule explains."""
+    coverage = Coverage(table)
+    for _, request in recorded:
+        coverage.add(request)
+    unused, reasons, kinds = coverage.unused(), coverage.reasons, coverage.unexplained()
+    for remark in unused:
+        report.found("unused", remark.text, at=(str(path), *remark.at), fails=report.strict)
+    decided = ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common())
+    report.text(f"{counted(reasons.total(), 'request')}: {decided or 'nothing to decide'}")
+    if strays := coverage.strays:
+        text = f"`stray: refuse` refuses {counted(strays, 'request')}"
+        report.found("stray", text, shown=text, count=strays, policy=table.policy.stray)
+    for text, count in coverage.near.most_common():
+        shown = f"in {counted(count, 'request')}, {text}"
+        report.found("near", text, shown=shown, fails=False, count=count)
+    left = "what no rule explains, most frequent first:"
+    report.text(left if kinds else "nothing is left that no rule explains")
+    for count, text in kinds:
+        report.found("unexplained", text, shown=f"{count:>9,}  {text}", count=count)
+    if not (strays or kinds):
+        report.passed(f"{path}: coverage")
+
+
+def _hold_against_moves(report: Report, path: Path, table: Table, recorded: Recorded) -> None:
+    """Print which accounts have moved, as recorded answers say, that the table lacks."""
+    moves = AccountMoves(table)
+    for flow, request in recorded:
+        if answer := misdirection_of(table, flow):
+            moves.add(request, answer)
+    report.text("\n".join(moves.lines()) or "no answer names another Hublet for an account")
+    named = moves.moves()
+    for account in moves.moved:
+        hublet = named.get(account)
+        text = f"account {account} has moved to {hublet or 'one of several Hublets'}"
+        report.found("moved", text, shown="", account=account, hublet=hublet)
+    if not moves.moved:
+        report.passed(f"{path}: accounts that moved")
+
+
+def _hold_against_residency(report: Report, path: Path, table: Table, recorded: Recorded) -> None:
+    """Print each request that went, or would go, where a credential of its own does not name."""
+    residency = Residency(table)
+    for flow, request in recorded:
+        if sentence := residency.check(request, flow.metadata.get("hublet")):
+            shown = mask_request(table, request, flow.request.scheme)
+            method, _, url = shown.partition(" ")
+            name, text = flow_name(flow), f"{shown}, {called(flow)}: {sentence}"
+            report.found("residency", text, shown=text, flow=name, method=method, url=url)
+    report.text(
+        f"{residency.misplaced:,} of {counted(residency.requests, 'request')} in the wrong region;"
+        f" {residency.recorded:,} with a recorded Hublet, {residency.unread:,} that cannot be read"
+    )
+    if not residency.misplaced:
+        report.passed(f"{path}: residency")
+
+
+_RECORDINGS = {
+    "coverage": (
+        _hold_against_coverage,
+        "decide the requests of flow files of mitmproxy, or HAR; list the rules and Hublets that"
+        " none of them used, and how credentials look that no rule explains",
+    ),
+    "moved": (
+        _hold_against_moves,
+        "print the lines of accounts.moved that the table lacks, as answers in these files name"
+        " them",
+    ),
+    "residency": (
+        _hold_against_residency,
+        "print each request that went, or would go, to a region that one of its credentials does"
+        " not name",
+    ),
+}
