@@ -343,7 +343,7 @@ def test_a_name_that_is_nearly_listed_is_no_failure(
 ) -> None:
     suspicious.write_bytes(SUSPICIOUS.replace(b"[a-z]{2}", b"[A-Z]{2}"))
     flow = tflow.tflow()
-    flow.request.host, flow.request.path = "api.example.org", "/?key=EU1-0"
+    flow.request.host_header, flow.request.path = "api.example.org", "/?key=EU1-0"
     recorded = write(tmp_path / "flows.mitm", [flow])
     out = check(capsys, suspicious, "--coverage", recorded)[1]
     assert "in 1 request, a name is another case of 'eu1'; if it is the same, list it in" in out
