@@ -10,7 +10,7 @@ MAX_DECODED = 3
 MAX_PATH = 20 * 1024
 """Characters of a path that are read; a request with a longer one is refused."""
 
-_PLAIN = re.compile("/?(?:[A-Za-z0-9_-]++(?:/[A-Za-z0-9_-]++)*+)?+")
+_NORMAL = re.compile("/?(?:[A-Za-z0-9_-]++(?:/[A-Za-z0-9_-]++)*+)?")
 _PARAMETERS = re.compile(";[^/]*")
 _TAIL = re.compile(r"[^/\w.-][^/]*")
 _BLANKS = re.compile("/[\\s\0\ufeff]+")
@@ -22,7 +22,7 @@ _FULLWIDTH = re.compile("[\uff01-\uff5e]")
 
 def readings(raw: str) -> tuple[str, ...]:
     """Return what a path may be to a server; as one that normalises most would read it, first."""
-    if raw == "*" or _PLAIN.fullmatch(raw):
+    if raw == "*" or _NORMAL.fullmatch(raw):
         return (raw,)
     path = _NOT_ASCII.sub(_escaped, raw.partition("#")[0])
     layers = [_decoded(_PARAMETERS.sub("", path)), path, raw]
