@@ -175,6 +175,7 @@ def test_a_second_signal_ends_at_once(router: Router, slow: Slow) -> None:
         )
         router.process.send_signal(signal.SIGINT)
         router.ended()
+        assert "1 is not answered in time" in router.log.read_text()
 
 
 def test_bare_mitmdump_drains_too(stage: Stage, slow: Slow) -> None:
@@ -438,7 +439,7 @@ def test_without_a_proxyserver_there_is_nothing_to_wait_for() -> None:
             context.options.add_option("hublet_drain_timeout", int, 10, "")
             it = Drain()
             it.running()
-            await it._drain()
+            await it._drain(10)
             assert context.master.should_exit.is_set()
 
     asyncio.run(run())

@@ -217,7 +217,7 @@ def sent_of(client: Client, raw: bytes, pieces: int) -> int:
     for count in range(pieces):
         try:
             client.socket.sendall(raw)
-        except ConnectionError:
+        except OSError:  # Python 3.12's ssl says it in words of its own
             return count
     return pieces
 

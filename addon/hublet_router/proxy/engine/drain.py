@@ -49,6 +49,7 @@ class Drain:
         self.is_draining = False
         self._flows: dict[str, set[http.HTTPFlow]] = {}  # under way, by the id of their client
         self._is_cut = False
+        self._deadline = 0.0
         self._task: asyncio.Task[None] | None = None
 
     @reports_errors
@@ -72,7 +73,7 @@ class Drain:
             self._task.cancel()
 
     def shutdown(self) -> None:
-        """Begin to drain, or end at once if that has begun; from any thread."""
+        """Begin to drain, or cut what is left if that has begun; from any thread."""
         ctx.master.event_loop.call_soon_threadsafe(self._begin)
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
@@ -114,24 +115,19 @@ class Drain:
             self._flows.pop(flow.client_conn.id, None)
 
     def _begin(self) -> None:
-        if self.is_draining or not ctx.options.hublet_drain_timeout:
-            self._end()
-        else:
+        seconds = 0 if self.is_draining else ctx.options.hublet_drain_timeout
+        self._deadline = time.monotonic() + seconds
+        if not self.is_draining:
             self.is_draining = True
-            self._task = asyncio.create_task(self._drain())
+            self._task = asyncio.create_task(self._drain(seconds))
 
-    def _end(self) -> None:
-        ctx.master.should_exit.set()
-
-    async def _drain(self) -> None:
+    async def _drain(self, seconds: int) -> None:
         try:
-            deadline = time.monotonic() + ctx.options.hublet_drain_timeout
             await _stop_listening()
             for handler in list(handlers().values()):
                 await self._send_goaway(handler)
-            if waiting := sum(map(len, self._flows.values())):
+            if seconds and (waiting := sum(map(len, self._flows.values()))):
                 requests = "1 request" if waiting == 1 else f"{waiting} requests"
-                seconds = ctx.options.hublet_drain_timeout
                 logger.log(
                     ALERT,
                     "hublet-router: waits up to %s s for %s; to end at once, ask again",
@@ -139,7 +135,7 @@ class Drain:
                     requests,
                 )
             looks, before = 0, None
-            while handlers() and looks < QUIET_LOOKS and time.monotonic() < deadline:
+            while handlers() and looks < QUIET_LOOKS and time.monotonic() < self._deadline:
                 await asyncio.sleep(POLL)
                 heard = {
                     it.client.id: it.timeout_watchdog.last_activity for it in handlers().values()
@@ -148,7 +144,7 @@ class Drain:
                 looks, before = (looks + 1 if is_quiet else 0), heard
             await self._cut()
         finally:
-            self._end()
+            ctx.master.should_exit.set()
 
     async def _cut(self) -> None:
         """Close what is left; mitmproxy then ends each request with an error."""
