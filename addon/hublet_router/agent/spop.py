@@ -4,7 +4,9 @@ Sections are those of HAProxy's doc/SPOE.txt, version 2.0 of the protocol. A pay
 into several frames (section 3.2, "fragmentation") is not announced, so HAProxy sends none.
 """
 
-from collections.abc import Iterator, Mapping
+import re
+import struct
+from collections.abc import Mapping
 from typing import NamedTuple
 
 # Section 3.2.2
@@ -26,9 +28,11 @@ VERSION = "2.0"
 MIN_FRAME, MAX_FRAME = 256, 1 << 20
 """Bytes of a frame that peers have to take (section 3.2), and that this one takes."""
 
-_FIN = b"\0\0\0\1"  # section 3.2, FLAGS
+_FIN = 1  # section 3.2, FLAGS
 _SET_VAR, _TRANSACTION = 1, 2  # section 3.4
-_TEXT = 8  # section 3.1
+_TEXT, _LONG = 8, 240  # section 3.1: a type, and the first integer of more than a byte
+_IDS = re.compile(rb"(?:[\0-\xef]|[\xf0-\xff][\x80-\xff]{0,8}[\0-\x7f]){2}")
+_HEAD = struct.Struct(">IBI")  # section 3.2: a frame's length, type and flags
 
 type Value = str | bytes | int | bool | None
 """Typed data (section 3.1); text is ISO 8859-1, one character a byte."""
@@ -57,27 +61,25 @@ class Frame(NamedTuple):
 
 def parse(frame: bytes) -> Frame:
     """Read a frame without its length (section 3.2); raise FrameError."""
-    try:
-        _, at = _varint(frame, 5)
-        _, at = _varint(frame, at)
-    except IndexError as error:
-        raise FrameError from error
-    if not frame[4] & 1:
+    ids = _IDS.match(frame, 5)
+    if not ids or not frame[4] & _FIN:
         raise FrameError
-    return Frame(frame[0], frame[5:at], frame[at:])
+    return Frame(frame[0], ids[0], frame[ids.end() :])
 
 
-def messages(payload: bytes) -> Iterator[tuple[str, Mapping[str, Value]]]:
-    """Yield the name and the arguments of each message of a NOTIFY; raise FrameError."""
-    data = _Typed(payload)
+def messages(payload: bytes) -> list[tuple[str, dict[str, Value]]]:
+    """Return the name and the arguments of each message of a NOTIFY; raise FrameError."""
+    found = []
     at = 0
     try:
+        text = payload.decode("latin-1")
         while at < len(payload):
-            name, at = data.text(at)
-            arguments, at = data.pairs(at + 1, payload[at])
-            yield name, arguments
+            name, at = _text(payload, text, at)
+            arguments, at = _pairs(payload, text, at + 1, payload[at])
+            found.append((name, arguments))
     except IndexError as error:
         raise FrameError from error
+    return found
 
 
 def greeting(hello: Frame) -> tuple[bytes, int]:
@@ -88,7 +90,7 @@ def greeting(hello: Frame) -> tuple[bytes, int]:
     if hello.kind != HAPROXY_HELLO:
         raise FrameError
     try:
-        given, _ = _Typed(hello.payload).pairs(0)
+        given, _ = _pairs(hello.payload, hello.payload.decode("latin-1"), 0)
     except IndexError as error:
         raise FrameError from error
     if VERSION not in str(given.get("supported-versions")).replace(" ", "").split(","):
@@ -112,7 +114,7 @@ def farewell(status: int) -> bytes:
 
 def frame(kind: int, ids: bytes, payload: bytes) -> bytes:
     """Return a frame with its length before it."""
-    return b"".join(((5 + len(ids) + len(payload)).to_bytes(4), bytes((kind,)), _FIN, ids, payload))
+    return _HEAD.pack(5 + len(ids) + len(payload), kind, _FIN) + ids + payload
 
 
 def set_variable(name: str, value: Value) -> bytes:
@@ -127,7 +129,7 @@ def key_values(pairs: Mapping[str, Value]) -> bytes:
 
 def varint(value: int) -> bytes:
     """Return an integer in "Peers encoding" (section 3.1)."""
-    if value < 240:
+    if value < _LONG:
         return bytes((value,))
     out = bytearray((value & 15 | 240,))
     value = (value - 240) >> 4
@@ -142,7 +144,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
     """Return an integer and where it ends; raise IndexError where the data end first."""
     value = data[at]
     at += 1
-    if value < 240:
+    if value < _LONG:
         return value, at
     for shift in range(4, 64, 7):
         byte = data[at]
@@ -153,52 +155,52 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
     raise FrameError
 
 
-class _Typed:
-    """Typed data (section 3.1). Reading it raises IndexError where it ends first."""
+def _text(data: bytes, text: str, at: int) -> tuple[str, int]:
+    """Return a string (section 3.1), and where it ends; `text` is the data as text."""
+    size, at = _varint(data, at)
+    return text[at : at + size], at + size
 
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.characters = data.decode("latin-1")
 
-    def text(self, at: int) -> tuple[str, int]:
-        """Return text, and where it ends."""
-        length = self.data[at]
-        at += 1
-        if length >= 240:
-            length, at = _varint(self.data, at - 1)
-        end = at + length
-        if end > len(self.data):
-            raise IndexError
-        return self.characters[at:end], end
+def _pairs(
+    data: bytes, text: str, at: int, count: int | None = None
+) -> tuple[dict[str, Value], int]:
+    """Return so many pairs of a KV-LIST, or all, and where they end; raise IndexError after that.
 
-    def pairs(self, at: int, count: int | None = None) -> tuple[dict[str, Value], int]:
-        """Return so many pairs of a KV-LIST, or all, and where they end."""
-        data, text = self.data, self.text
-        pairs: dict[str, Value] = {}
-        while at < len(data) if count is None else len(pairs) < count:
-            name, at = text(at)
-            if name in pairs:
-                raise FrameError  # a name counts once, so that it has one value
-            pairs[name], at = text(at + 1) if data[at] == _TEXT else self.value(at)
-        return pairs, at
+    Each request has some of them. So what is mostly there, short texts, is read without a call.
+    """
+    pairs: dict[str, Value] = {}
+    while at < len(data) if count is None else len(pairs) < count:
+        end = at + 1 + data[at]
+        name, at = (text[at + 1 : end], end) if data[at] < _LONG else _text(data, text, at)
+        if name in pairs:
+            raise FrameError  # a name counts once, so that it has one value
+        if data[at] == _TEXT and data[at + 1] < _LONG:
+            end = at + 2 + data[at + 1]
+            pairs[name], at = text[at + 2 : end], end
+        else:
+            pairs[name], at = _value(data, text, at)
+    if at > len(data):
+        raise IndexError
+    return pairs, at
 
-    def value(self, at: int) -> tuple[Value, int]:
-        """Return a value of any type, and where it ends."""
-        kind, flags = self.data[at] & 15, self.data[at] >> 4
-        at += 1
-        match kind:
-            case 8:
-                return self.text(at)
-            case 9:
-                text, at = self.text(at)
-                return text.encode("latin-1"), at
-            case 0:
-                return None, at
-            case 1:
-                return bool(flags & 1), at
-            case 2 | 3 | 4 | 5:
-                return _varint(self.data, at)
-        raise FrameError  # no argument of ours is an address
+
+def _value(data: bytes, text: str, at: int) -> tuple[Value, int]:
+    """Return a value of any type, and where it ends."""
+    kind, flags = data[at] & 15, data[at] >> 4
+    at += 1
+    match kind:
+        case 8:
+            return _text(data, text, at)
+        case 9:
+            value, at = _text(data, text, at)
+            return value.encode("latin-1"), at
+        case 0:
+            return None, at
+        case 1:
+            return bool(flags & 1), at
+        case 2 | 3 | 4 | 5:
+            return _varint(data, at)
+    raise FrameError  # no argument of ours is an address
 
 
 def _typed(value: Value) -> bytes:
