@@ -136,8 +136,9 @@ def test_a_frame_without_its_head_is_invalid(frame: bytes) -> None:
         b"\1m\1\1a\x06\x7f\0\0\1",
         b"\1m\1\1a\x0f",
         b"\1m\2\1a\0\1a\0",
+        b"\1m\1\1a\3" + b"\xff" * 12 + b"\0",
     ],
-    ids=["an address", "a reserved type", "a name twice"],
+    ids=["an address", "a reserved type", "a name twice", "an endless integer"],
 )
 def test_arguments_that_are_none_of_ours_are_invalid(payload: bytes) -> None:
     with pytest.raises(FrameError):

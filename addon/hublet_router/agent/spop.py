@@ -213,8 +213,7 @@ def _typed(value: Value) -> bytes:
             return b"\3" + varint(value)
         case str():
             return b"\x08" + _string(value)
-        case bytes():
-            return b"\x09" + varint(len(value)) + value
+    return b"\x09" + varint(len(value)) + value
 
 
 def _string(text: str) -> bytes:
