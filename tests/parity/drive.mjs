@@ -44,7 +44,7 @@ const ANSWERS = {
   protobuf: (engine, message) => engine.protobufFields(message),
   ids: (engine, [reader, text]) => engine.idsIn(reader, text),
   names: (engine, [reader, text]) => engine.namesIn(reader, text),
-  runs: (engine, text) => [...engine.runsOf(text)].map(([texts, coded]) =>
+  runs: (engine, text) => engine.runsOf(text).map(([texts, coded]) =>
     [texts.sort(), coded.map((it) => it.join("\0")).sort()]),
   unescape: (engine, text) => engine.unescape(text),
 };

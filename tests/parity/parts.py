@@ -158,7 +158,8 @@ def _json(random: Random) -> Case:
         text = damaged(random, text)
     if random.random() < 0.1:
         deep = random.choice((999, 1000, 1001))
-        text = random.choice(("[" * deep + "]" * deep, '{"a":' * deep + '"\\"["' + "}" * deep))
+        texts = "[" * deep + "]" * deep, '{"a":' * deep + '"\\"["' + "}" * deep
+        text = random.choice((*texts, '{"a": "b"} \\"' + "[" * deep))
     data = text.encode("latin-1", "replace")
     if random.random() < 0.05:
         data = text.encode(random.choice(("utf-16", "utf-8-sig")))

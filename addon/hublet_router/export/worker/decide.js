@@ -5,7 +5,7 @@
 // ISO 8859-1, one character a byte, and bytes are text of that kind.
 import {
   decodeBase64, decodeLeniently, decodedStrictly, parseJson, parseLeniently, partition,
-  protobufFields, stringsAt, strip, stripEnd, unquote,
+  protobufFields, stringsAt, strip, stripEnd, unquote, unquoteBytes,
 } from "./formats.js";
 import { Pattern } from "./regex.js";
 
@@ -16,10 +16,11 @@ const MAX_CREDENTIAL = 16 * 1024, MAX_PATH = 20 * 1024, MIN_RUN = 16, MAX_VALUES
 
 export class Request {
   constructor({ hosts, target, headers = [], body = "" }) {
-    Object.assign(this, { hosts, target, headers, body });
+    [this.hosts, this.target, this.headers, this.body] = [hosts, target, headers, body];
+    this._paths = this._query = this._form = this._json = this._tree = undefined; // until they are read
     this.head = [target, ...headers.map(([, value]) => value)].join(" ");
-    const names = new Set(hosts.map(hostName));
-    this.host = names.size === 1 ? [...names][0] : null;
+    const [name, ...names] = hosts.map(hostName);
+    this.host = name !== undefined && names.every((it) => it === name) ? name : null;
   }
 
   get paths() {
@@ -133,7 +134,7 @@ const PLACES = {
     }
     return found;
   },
-  query: ({ name }, request) => named(request.query, name),
+  query: ({ name }, request) => request.target.includes("?") ? named(request.query, name) : [],
   cookie({ name }, request) {
     const found = [], key = foldName(name);
     for (const pair of fields(request, "cookie").flatMap((it) => it.split(";"))) {
@@ -161,13 +162,12 @@ const PLACES = {
 export const valuesAt = (place, request) => PLACES[place.kind](place, request);
 
 // ---- readers: the names in a credential, the accounts, whether it is of the kind, and the names in
-// any of many texts and of those that are base64, given with what of, as [text, name]
+// a run, or in the data that it is where it is base64
 
 const regexNames = (pattern, text) => {
   const group = pattern.search(text);
   return group ? [group] : [];
 };
-const each = (texts, names) => texts.flatMap((text) => names(text).map((name) => [text, name]));
 
 function protobufValues({ field, lenient }, data) {
   const fields = data === null ? null : protobufFields(data);
@@ -193,34 +193,28 @@ function protobufIds(reader, text) {
   });
 }
 
-const jwtNames = ({ claim }, text) => {
-  const parts = text.split("."), data = parts.length === 3 ? decodeBase64(parts[1]) : null;
-  const tree = data === null ? undefined : parseJson(data);
-  return tree === undefined ? [] : stringsAt(tree, claim);
-};
-
 const READERS = {
   regex: {
     names: ({ pattern }, text) => regexNames(pattern, text),
-    ids: ({ pattern }, text) => regexNames(pattern, text),
     recognises: ({ pattern }, text) => pattern.search(text) !== null,
-    sightings: ({ pattern }, texts) => each(texts, (text) => regexNames(pattern, text)),
+    sighted: ({ pattern }, run, data) => data === null ? regexNames(pattern, run) : [],
   },
   protobuf: {
     names: (reader, text) => protobufNames(reader, decodeBase64(text)),
     ids: protobufIds,
     recognises: (reader, text) => protobufValues(reader, decodeBase64(text)) !== null,
-    sightings: (it, _, coded) => coded.flatMap(([text, data]) => each([text], () => protobufNames(it, data))),
+    sighted: (reader, _, data) => protobufNames(reader, data),
   },
   jwt: {
-    names: jwtNames,
-    ids: jwtNames,
+    names({ claim }, text) {
+      const parts = text.split("."), data = parts.length === 3 ? decodeBase64(parts[1]) : null;
+      return data === null ? [] : stringsAt(parseJson(data), claim);
+    },
     recognises: (_, text) => text.startsWith("eyJ") && text.split(".").length === 3,
-    sightings: ({ claim }, texts) => each(texts, (text) => {
-      const parts = text.split(".");
-      const tree = parts.length > 2 ? parseLeniently(decodeLeniently(parts[1])) : undefined;
-      return tree === undefined ? [] : stringsAt(tree, claim);
-    }),
+    sighted({ claim }, run, data) {
+      const parts = data === null ? run.split(".") : [];
+      return parts.length > 2 ? stringsAt(parseLeniently(decodeLeniently(parts[1])), claim) : [];
+    },
   },
   base64: {
     names({ pattern, of }, text) {
@@ -228,15 +222,16 @@ const READERS = {
       return parts.includes(null) ? [] : regexNames(pattern, parts.join(""));
     },
     recognises: (reader, text) => READERS.base64.names(reader, text).length > 0,
-    sightings: (reader, texts, coded) => reader.of
-      ? each(texts, (text) => READERS.base64.names(reader, text))
-      : coded.flatMap(([text, data]) => each([text], () => regexNames(reader.pattern, data))),
+    sighted(reader, run, data) {
+      if (reader.of === null) return data === null ? [] : regexNames(reader.pattern, data);
+      return data === null ? READERS.base64.names(reader, run) : [];
+    },
   },
-  account: { names: () => [], ids: (_, text) => [text], recognises: () => true, sightings: () => [] },
+  account: { names: () => [], ids: (_, text) => [text], recognises: () => true },
 };
 
 export const namesIn = (reader, text) => READERS[reader.kind].names(reader, text);
-export const idsIn = (reader, text) => READERS[reader.kind].ids(reader, text);
+export const idsIn = (reader, text) => (READERS[reader.kind].ids ?? namesIn)(reader, text);
 
 // ---- table and lookup
 
@@ -305,11 +300,11 @@ function read({ inside, aliases }, { rules, isBeside }, credential) {
     const recognises = ({ reader }) => READERS[reader.kind].recognises(reader, credential);
     rule = rules.find(recognises) ?? rules[0];
   }
-  const { kind } = rule.reader;
-  const reads = (it) => it.kind === kind || (it.kind === "regex" && !isBeside);
-  const accounts = isBeside
-    ? [credential] : inside.filter(reads).flatMap((it) => idsIn(it, credential));
-  return { rule, names: names.map((name) => aliases.get(name) ?? name), accounts };
+  const { kind } = rule.reader, reads = (it) => it.kind === kind || it.kind === "regex";
+  const accounts = isBeside ? [credential] : [];
+  if (!isBeside) for (const it of inside) if (reads(it)) accounts.push(...idsIn(it, credential));
+  const hublets = names.map((name) => aliases.get(name) ?? name);
+  return { rule, credential: isBeside ? null : credential, names: hublets, accounts };
 }
 
 function isOwned({ domains }, host) {
@@ -321,7 +316,7 @@ function isOwned({ domains }, host) {
 function accountId(text) {
   const digits = text.replace(/^\++/, "");
   if (!/^\p{Nd}+$/u.test(digits)) return text;
-  return digits.replace(/\p{Nd}/gu, (it) => decimal(it)).replace(/^0+(?=.)/, "");
+  return digits.replace(/[^0-9]/gu, (it) => decimal(it)).replace(/^0+(?=.)/, "");
 }
 const decimal = (digit, before = String.fromCodePoint(digit.codePointAt(0) - 1)) =>
   /\p{Nd}/u.test(before) ? (decimal(before) + 1) % 10 : 0; // each script has its ten in order
@@ -331,30 +326,32 @@ const decimal = (digit, before = String.fromCodePoint(digit.codePointAt(0) - 1))
 function findings(table, request) {
   const found = [];
   let unread = null, isRead = request.body === "";
-  const add = ({ rules, isBeside }, it) =>
-    found.push({ rule: rules[0], credential: null, names: [], accounts: [], problem: null, isBeside, ...it });
+  const add = ({ rules, isBeside }, problem, it) => found.push({
+    rule: it?.rule ?? rules[0], credential: it?.credential ?? null, names: it?.names ?? [],
+    accounts: it?.accounts ?? [], problem, isBeside,
+  });
   for (const lookup of lookupsFor(table, request)) {
-    const { place, isBeside } = lookup;
+    const { place } = lookup;
     if (place.inBody && request.body === null) {
-      add(lookup, { problem: "too-large" });
+      add(lookup, "too-large");
       continue;
     }
     const values = valuesAt(place, request);
     if (values === null && place.inBody) {
       unread ??= lookup;
     } else if (values === null) {
-      add(lookup, { problem: "unreadable" });
+      add(lookup, "unreadable");
     } else {
       isRead ||= place.inBody;
-      if (values.length > MAX_VALUES) add(lookup, { problem: "too-large" });
+      if (values.length > MAX_VALUES) add(lookup, "too-large");
       else for (const text of values) {
         const isLong = text.length > MAX_CREDENTIAL && [...text].length > MAX_CREDENTIAL;
-        if (isLong) add(lookup, { problem: "too-large" });
-        else add(lookup, { ...read(table, lookup, text), credential: isBeside ? null : text });
+        if (isLong) add(lookup, "too-large");
+        else add(lookup, null, read(table, lookup, text));
       }
     }
   }
-  if (unread && !isRead) add(unread, { problem: "unreadable" });
+  if (unread && !isRead) add(unread, "unreadable");
   return found;
 }
 
@@ -365,7 +362,7 @@ function decision(table, action, hublet, reason, rule) {
   return { action, hublet, upstream, reason, credential: rule?.name ?? null, table: table.version };
 }
 const route = (table, hublet, reason, rule) => decision(table, "route", hublet, reason, rule);
-const refuse = (table, reason, rule) => decision(table, "refuse", null, reason, rule);
+export const refuse = (table, reason, rule) => decision(table, "refuse", null, reason, rule);
 
 export function decide(table, request) {
   const refused = checkRequest(table, request);
@@ -379,12 +376,10 @@ export function decide(table, request) {
 function checkRequest(table, request) {
   if (partition(request.target, "?")[0].length > MAX_PATH) return refuse(table, "too-large");
   if (/[\0-\x08\n-\x1f\x7f]/.test(request.head)) return refuse(table, "unreadable");
-  const owned = request.hosts.map((host) => isOwned(table, hostName(host)));
-  if (!owned.includes(true) && table.policy.foreign === "pass") {
-    return decision(table, "pass", null, "foreign-host");
-  }
-  const isForeign = owned.includes(false) || request.host === null;
-  return isForeign ? refuse(table, "foreign-host") : null;
+  if (request.host !== null && isOwned(table, request.host)) return null;
+  const isOurs = request.hosts.some((host) => isOwned(table, hostName(host)));
+  if (table.policy.foreign === "pass" && !isOurs) return decision(table, "pass", null, "foreign-host");
+  return refuse(table, "foreign-host");
 }
 
 function judge(table, found) {
@@ -452,14 +447,12 @@ function claimsOf({ moved }, found) {
 // ---- stray: the rule that reads another Hublet's credential where no rule looks, or null
 
 const URL_HOST = /:\/\/(?:[0-9A-Za-z_-]+\.)+[A-Za-z]{2,}(?=[ \t-\r:/?#]|$)/g;
-const MAY_HOLD_RUN = /[%\\\0]|[A-Za-z0-9_+/.~:@!$*-]{16}/;
+const LONG = /[A-Za-z0-9_+/.~:@!$*-]{16,}/g;
 const ESCAPE = /[%\\]u([0-9A-Fa-f]{4})|\\x([0-9A-Fa-f]{2})|\\([/bfnrt])/g;
 
 function findStray(table, request, hublet, found) {
   const of = found.filter((it) => it.credential);
   const isOther = (name) => name !== null && name !== hublet;
-  const named = of.filter((it) => it.names.length > 0).map((it) => stripEnd(it.credential, "="));
-  const own = new Set([...named, ...named.map((it) => it.toLowerCase())]);
   const judged = of.filter((it) => it.names.some((name) => name !== hublet));
   for (const { credential, names, rule } of of) {
     if (names.length > 0 || rule.places.every(({ kind }) => kind === "host")) continue;
@@ -467,10 +460,14 @@ function findStray(table, request, hublet, found) {
     const stray = strayIn(table, alone, (_, name) => isOther(name));
     if (stray) return stray;
   }
-  const texts = [request.target, request.method ?? "", ...request.headers.flat()];
+  const texts = [request.target, ...request.headers.flat()];
   if (request.body && readsBody(table, request)) texts.push(request.body);
-  const isStray = (run, name) => isOther(name) && !(own.has(run) || hostName(run) === request.host);
-  const text = texts.filter((it) => MAY_HOLD_RUN.test(it)).join(" ");
+  const isOwn = (run) => of.some(({ names, credential }) => {
+    const text = stripEnd(credential, "=");
+    return names.length > 0 && (run === text || run === text.toLowerCase());
+  });
+  const isStray = (run, name) => isOther(name) && !isOwn(run) && hostName(run) !== request.host;
+  const text = texts.filter((it) => it.length >= MIN_RUN).join(" ");
   for (const runs of runsOf(text, judged.map(({ credential }) => credential))) {
     const stray = strayIn(table, runs, isStray);
     if (stray) return stray;
@@ -479,38 +476,39 @@ function findStray(table, request, hublet, found) {
 }
 
 function strayIn(table, [texts, plains], isStray) {
-  const sees = ([reader]) => READERS[reader.kind].sightings(reader, texts, plains)
-    .some(([run, name]) => isStray(run, hubletNamed(table, name)));
-  return table.strays.find(sees)?.[1] ?? null;
+  const sees = (reader, run, data) =>
+    READERS[reader.kind].sighted(reader, run, data).some((name) => isStray(run, hubletNamed(table, name)));
+  const found = table.strays.find(([reader]) =>
+    texts.some((run) => sees(reader, run, null)) || plains.some(([run, data]) => sees(reader, run, data)));
+  return found?.[1] ?? null;
 }
 
 // The runs of a text in both cases, and what they decode to; then those behind each layer of escapes.
-export function* runsOf(text, judged = []) {
-  const seen = new Set(judged.map((it) => stripEnd(it, "=").replace(/[^\0-\xff]/gu, "?")));
-  for (let data = text, i = 0; i <= MAX_DECODED && MAY_HOLD_RUN.test(data); i++) {
+export function runsOf(text, judged = []) {
+  const seen = new Set(judged.map((it) => stripEnd(it, "=").replace(/[^\0-\xff]/gu, "?"))), found = [];
+  for (let data = text, i = 0; i <= MAX_DECODED && data; i++) {
     const [runs, coded] = parted(data, seen);
     for (const run of runs) seen.add(run);
-    const plains = [...coded].map((run) => decodeLeniently(run));
-    const texts = new Set([...runs, ...[...runs].map((run) => run.toLowerCase())]);
-    if (runs.size > 0) yield [[...texts], [...coded].map((run, at) => [run, plains[at]])];
+    const plains = coded.map((run) => [run, decodeLeniently(run)]);
+    if (runs.length > 0) found.push([[...new Set([...runs, ...runs.map((run) => run.toLowerCase())])], plains]);
     const layers = /[%\\]/.test(data) ? new Set(unescape(data)) : new Set();
     layers.delete(data);
-    data = [...plains, ...layers].join(" ");
+    data = [...plains.map(([, it]) => it), ...layers].join(" ");
   }
+  return found;
 }
 
 function parted(data, known) {
-  const long = (text) => text.split(" ").filter((it) => it.length >= MIN_RUN && !known.has(it));
-  const split = (words, marks) => long([...words].join(" ").replace(marks, " "));
-  const plain = data.replace(URL_HOST, "://").replaceAll("\0", "");
-  const words = long(plain.replace(/[^A-Za-z0-9_+/.~:@!$*-]/g, " "));
-  if (!words.some((it) => /[/+:@!$*.~]/.test(it))) return [new Set(words), new Set(words)];
-  const whole = new Set([...words, ...words.map((it) => strip(it, /\//)), ...split(words, /\//g)]);
-  for (const word of split(whole, /\+/g)) whole.add(word);
-  for (const word of [...whole]) if (word.includes(":")) whole.add(partition(word, ":")[1]);
-  const all = long([...whole].join(" ")), tokens = split(all, /[:@!$*]/g);
-  const coded = new Set(split(tokens, /[.~]/g));
-  return [new Set([...all, ...tokens, ...coded]), coded];
+  const long = (text) => (text.match(LONG) ?? []).filter((it) => !known.has(it));
+  const split = (words, marks) => long(words.join(" ").replace(marks, " "));
+  const words = [...new Set(long(data.replace(URL_HOST, "://").replaceAll("\0", "")))];
+  const text = words.join(" "), whole = [...words];
+  if (!/[/+:@!$*.~]/.test(text)) return [words, words];
+  if (text.includes("/")) whole.push(...long(words.map((it) => strip(it, /\//)).join(" ")), ...split(words, /\//g));
+  if (text.includes("+")) whole.push(...split(whole, /\+/g));
+  if (text.includes(":")) whole.push(...long(whole.map((it) => partition(it, ":")[1]).join(" ")));
+  const tokens = split(whole, /[:@!$*]/g), coded = [...new Set(split(tokens, /[.~]/g))];
+  return [[...new Set([...whole, ...tokens, ...coded])], coded];
 }
 
 // The text behind one layer of escapes; what parts it as it stands does not part what is escaped.
@@ -522,7 +520,7 @@ export function unescape(data) {
   if (!/%[0-9A-Fa-f]{2}/.test(plain)) return [plain];
   const isParted = plain.includes("%2");
   const held = isParted ? plain.replaceAll("/", "\x01").replaceAll("+", "\x02") : plain;
-  const behind = held.replace(/%([0-9A-Fa-f]{2})/g, (_, it) => String.fromCharCode(parseInt(it, 16)));
+  const behind = unquoteBytes(held);
   const given = (slash, plus) => behind.replaceAll("\x01", slash).replaceAll("\x02", plus);
   return isParted ? [given("/", "+"), given(" ", "+"), given(" ", " ")] : [given("/", "+")];
 }

@@ -8,8 +8,7 @@ const SPACES = new RegExp(`[${SPACE}]+`, "g");
 const IS_SPACE = new RegExp(`[${SPACE}]`);
 const replacing = new TextDecoder("utf-8", { ignoreBOM: true });
 const strict = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
-const withoutMark = new TextDecoder("utf-8", { fatal: true });
-const withoutMarkReplacing = new TextDecoder("utf-8");
+const withoutMark = (text) => text.replace(/^\ufeff/, "");
 
 export function strip(text, set = IS_SPACE) {
   let start = 0, end = text.length;
@@ -36,21 +35,21 @@ export function bytes(text) {
 }
 
 // The text of UTF-8, null where it is none.
-function decoded(decoder, data) {
+export function decodedStrictly(data) {
   try {
-    return decoder.decode(bytes(data));
+    return strict.decode(bytes(data));
   } catch {
     return null;
   }
 }
 
-export const decodedStrictly = (data) => decoded(strict, data);
+export const unquoteBytes = (text) =>
+  text.replace(/%([0-9A-Fa-f]{2})/g, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
 
 export function unquote(text) {
   if (!text.includes("%")) return text;
   return text.replace(/[\0-\x7f]+/g, (run) => {
-    const byte = (_, hex) => String.fromCharCode(parseInt(hex, 16));
-    const plain = run.replace(/%([0-9A-Fa-f]{2})/g, byte);
+    const plain = unquoteBytes(run);
     return /[\x80-\xff]/.test(plain) ? replacing.decode(bytes(plain)) : plain;
   });
 }
@@ -105,17 +104,14 @@ export function protobufFields(message) {
   return groups.length > 0 ? null : fields;
 }
 
-// How deep JSON is nested, where that is more than is read.
+// The strings and brackets of JSON, and how deep each bracket leads.
+const PIECES = /\\[\\"]|"(?:[^"\\]|\\[^])*"?|[[\]{}]/g;
+const STEPS = { "[": 1, "{": 1, "]": -1, "}": -1 };
+
 function isTooDeep(data) {
-  const depthOf = (text) => text.replace(/[^[{\]}]/g, "");
-  if (depthOf(data).replace(/[\]}]/g, "").length <= MAX_NESTING) return false;
-  const plain = data.replaceAll("\\\\", "").replaceAll('\\"', "").split('"');
-  let depth = 0, deepest = 0;
-  for (const it of depthOf(plain.filter((_, i) => i % 2 === 0).join(""))) {
-    depth += it === "[" || it === "{" ? 1 : -1;
-    deepest = Math.max(deepest, depth);
-  }
-  return deepest > MAX_NESTING;
+  let depth = 0;
+  const isDeeper = ([it]) => (depth += STEPS[it] ?? 0) > MAX_NESTING;
+  return data.split(/[[{]/).length > MAX_NESTING && [...data.matchAll(PIECES)].some(isDeeper);
 }
 
 // The tree of text that is JSON. A number becomes text; and each name gets a number first, `0:name`,
@@ -133,8 +129,8 @@ function treeOf(text) {
 // The document, undefined where it is none.
 export function parseJson(data) {
   try {
-    const text = decoded(withoutMark, data);
-    JSON.parse(text ?? "");
+    const text = withoutMark(strict.decode(bytes(data)));
+    JSON.parse(text);
     return isTooDeep(data) ? undefined : treeOf(text);
   } catch {
     return undefined;
@@ -143,10 +139,10 @@ export function parseJson(data) {
 
 // The list or object with which text begins, as Jackson and Python read it.
 export function parseLeniently(data) {
-  const text = strip(withoutMarkReplacing.decode(bytes(data)));
+  const text = strip(withoutMark(replacing.decode(bytes(data))));
   let depth = 0;
-  for (const { 0: it, index } of text.matchAll(/"(?:[^"\\]|\\[^])*"?|[[\]{}]/g)) {
-    if (it[0] !== '"') depth += it === "[" || it === "{" ? 1 : -1;
+  for (const { 0: it, index } of text.matchAll(PIECES)) {
+    depth += STEPS[it] ?? 0;
     if (depth > 0) continue;
     const constants = /"(?:[^"\\]|\\[^])*"?|-?Infinity|NaN/g;
     const document = text.slice(0, index + 1).replace(constants, (it) => (it[0] === '"' ? it : "null"));
@@ -158,12 +154,6 @@ export function parseLeniently(data) {
   }
   return undefined;
 }
-
-// The pairs of an object, nothing for anything else.
-const members = (node) =>
-  node === null || typeof node !== "object"
-    ? []
-    : Object.entries(node).map(([name, value]) => [partition(name, ":")[1], value]);
 
 const foldKey = (name) => name.toLowerCase().replaceAll("-", "_");
 
@@ -177,8 +167,8 @@ export function stringsAt(tree, path) {
       if (text) found.push(text);
     } else if (rest !== null) {
       const [head, tail] = partition(rest, ".");
-      for (const [name, value] of members(node)) {
-        const key = foldKey(name);
+      for (const [name, value] of Object.entries(node ?? {})) {
+        const key = foldKey(partition(name, ":")[1]);
         if (key === rest) walk(value, null);
         else if (head !== rest && key === head) walk(value, tail);
       }

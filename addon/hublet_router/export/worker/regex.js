@@ -24,6 +24,7 @@ export class Pattern {
 
   // The text of the one group ("" if it took no part) at the first match; null without a match.
   search(text) {
+    if (this.anchored && this.first?.[text.charCodeAt(0)] === 0) return null;
     const codes = /[\ud800-\udfff]/.test(text) ? [...text].map((it) => it.codePointAt(0)) : null;
     const machine = new Machine(this, text, codes), { first } = this;
     const last = this.anchored ? 0 : machine.size;

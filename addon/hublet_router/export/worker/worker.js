@@ -4,7 +4,7 @@
 // the runtime joined two fields, a request is routed only if every way to part them again holds the
 // same credentials. What the runtime does not show is refused, and so is every failure.
 import {
-  decide, load, lookupsFor, MAX_BODY, readsBody, Request as Asked, valuesAt,
+  decide, load, lookupsFor, MAX_BODY, readsBody, refuse, Request as Asked, valuesAt,
 } from "./decide.js";
 import program from "./program.json";
 
@@ -22,9 +22,9 @@ export default {
       if (url.href !== request.url) request = new Request(url.href, request);
       asked = viewOf(request, url);
       if (readsBody(table, asked)) asked.body = await bodyOf(request);
-      decision = isUnclear(asked) ? refuse("unreadable") : decide(table, asked);
+      decision = isUnclear(asked) ? refuse(table, "unreadable") : decide(table, asked);
     } catch { // two Host fields, which the runtime joins, make no URL
-      decision = refuse(URL.canParse(request.url) ? "internal-error" : "foreign-host");
+      decision = refuse(table, URL.canParse(request.url) ? "internal-error" : "foreign-host");
     }
     if (decision.action === "route") {
       if (asked.headers.some(([name]) => name === "proxy-authorization")) { // for this proxy alone
@@ -56,10 +56,6 @@ export default {
     return response;
   },
 };
-
-const refuse = (reason) => ({
-  action: "refuse", hublet: null, upstream: null, reason, credential: null, table: table.version,
-});
 
 function viewOf(request, url) {
   const headers = [...request.headers].map(([name, value]) => [name, wire(value)]);
