@@ -9,6 +9,7 @@ from hublet_router.core.formats import (
     JsonNumber,
     decode_base64,
     decode_leniently,
+    decode_words,
     encode_base64url,
     json_strings,
     parse_json,
@@ -80,6 +81,7 @@ def test_a_varint_ends_within_ten_bytes() -> None:
         pytest.param(b"\x0d1234", [(1, 5, b"1234")], id="32 bits"),
         pytest.param(b"\x0912345678", [(1, 1, b"12345678")], id="64 bits"),
         pytest.param(b"\x08\x01\x4a\x00", [(1, 0, b"\1"), (9, 2, b"")], id="two"),
+        pytest.param(b"\x0b\x08\x01\x13\x14\x0c", [], id="groups, which are left out"),
     ],
 )
 def test_protobuf_is_parted_into_its_fields(
@@ -207,6 +209,10 @@ def test_strings_are_found_at_a_path(document: str, path: str, found: list[str])
 )
 def test_lenient_base64(text: bytes, data: bytes) -> None:
     assert decode_leniently(text) == data
+
+
+def test_each_word_of_a_text_is_decoded_in_either_alphabet() -> None:
+    assert decode_words(b"-_8 +/8=\nZXUx Z") == [b"\xfb\xff", b"\xfb\xff", b"eu1", b""]
 
 
 @pytest.mark.parametrize(

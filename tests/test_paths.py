@@ -61,6 +61,11 @@ def test_what_normalises_most_comes_first_and_what_was_sent_stays() -> None:
     assert "/x/../%6Fauth;a=b/v1" in found
 
 
+@pytest.mark.parametrize("path", ["/a/", "/a/.", "/a/b/..", "/x/../a//"])
+def test_a_slash_at_the_end_stays(path: str) -> None:
+    assert readings(path)[0] == "/a/"
+
+
 def test_the_order_is_the_same_in_each_process() -> None:
     """With `conflict: first`, the first value decides."""
     code = (

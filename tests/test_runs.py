@@ -57,6 +57,7 @@ def test_a_run_is_found_in_each_spelling(text: str) -> None:
         pytest.param("/crm/ab%2Fcdefghijk+lmnop/x", "ab/cdefghijk+lmnop", id="beside a plus"),
         pytest.param("a=x+ab%2Fcdefghijklm%2Bnop", "ab/cdefghijklm+nop", id="escaped in a query"),
         pytest.param("eu1:secret/with@marks", "eu1:secret/with@marks", id="with marks"),
+        pytest.param("ab\\/cdefghijk+lmnop", "ab/cdefghijk+lmnop", id="escaped as in JSON"),
     ],
 )
 def test_a_run_may_hold_what_parts_others(text: str, run: str) -> None:

@@ -120,6 +120,12 @@ def test_what_its_own_rule_does_not_read_is_read_by_all(token: str) -> None:
     assert stray.hublet == "eu1"
 
 
+def test_what_all_read_as_the_hublet_decided_is_no_stray() -> None:
+    seen = Request("GET", ("api.hubapi.com",), "/", (("authorization", f"Bearer {TOKEN}"),))
+
+    assert find_stray(TABLE, seen, "eu1", [Finding(PAT_RULE.places[0], PAT_RULE, TOKEN)]) is None
+
+
 def test_what_was_clean_beside_a_judged_credential_is_read_again_without_it() -> None:
     rule = PAT_RULE
     seen = Request("GET", ("api.hubapi.com",), "/?a=%65" + KEY[1:])

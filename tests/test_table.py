@@ -175,6 +175,16 @@ def test_the_server_name_of_an_address_has_no_brackets() -> None:
     assert upstream.server_name("api.test", "[2001:db8::1]") == "api.test"
 
 
+def test_a_hublet_is_found_by_each_of_its_names() -> None:
+    named = replace(table(), aliases={"frankfurt": "eu1", "gone": "ap1"})
+    found = [named.hublet_named(name) for name in ("eu1", "frankfurt", "gone", "ap1", "")]
+    assert found == ["eu1", "eu1", None, None, None]
+
+
+def test_a_misdirected_answer_may_have_the_status_of_the_table() -> None:
+    assert Misdirected(status=409).statuses == {409, 421, 477}
+
+
 def test_repr_shows_no_account() -> None:
     assert repr(KNOWN) == "<Accounts: 2 moved>"
 
