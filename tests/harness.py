@@ -71,7 +71,7 @@ class OwnWord(HubletRouter):
 
     def __init__(self) -> None:
         super().__init__()
-        self.last_word = LastWord(self)
+        self.last_word = LastWord(self.decide_head, self.decide_whole)
 
     def decide_head(self, flow: HTTPFlow) -> None:
         self.decider.decide_head(flow)

@@ -92,6 +92,7 @@ class Connection:
         )  # fmt: skip
         self.http = h2.connection.H2Connection(config)
         self.http.local_settings.update(upstream.settings)
+        self.http.local_settings.acknowledge()  # else it would send the old ones
         self.exchanges: dict[int, Exchange] = {}
         self._changed = asyncio.Event()
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import h2.errors
 import pytest
+from h2.settings import SettingCodes
 from hyperframe.frame import GoAwayFrame
 from mitmproxy.proxy.layers.http import _http1, _http2
 from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
@@ -223,6 +224,33 @@ def test_what_a_restarting_upstream_will_not_answer_is_a_502_at_once(stage: Stag
         assert client.get("/first", token("eu1")) == ("200", b"/first")
         assert client.get("/late", token("eu1"))[0] == "502"
         assert client.get("/next", token("eu1")) == ("200", b"/next")
+
+
+def test_what_waits_for_a_stream_of_a_restarting_upstream_is_a_502_at_once(stage: Stage) -> None:
+    may_answer, is_leaving = asyncio.Event(), asyncio.Event()
+
+    async def answer(exchange: Exchange) -> None:
+        if exchange.path == "/slow":
+            await is_leaving.wait()
+            exchange.connection.go_away(exchange.stream)
+            await may_answer.wait()
+        await say_path(exchange)
+
+    upstream = start(stage, answer, settings={SettingCodes.MAX_CONCURRENT_STREAMS: 1})
+    with Http2Client(stage.port) as client:
+        assert client.get("/first", token("eu1")) == ("200", b"/first")
+        slow = client.start("GET", "/slow", token("eu1"), end=True)
+        wait_for(lambda: len(upstream.exchanges) == 2)
+        waiting = [client.start("GET", "/waits", token("eu1"), end=True) for _ in range(3)]
+        upload = client.start("POST", "/waits", token("eu1"))
+        client.data(upload, b"part")
+        wait_for(lambda: stage.seen.open == 5)
+        stage.loop.call_soon_threadsafe(is_leaving.set)
+        assert [client.answer(it)[0] for it in [*waiting, upload]] == ["502"] * 4
+        assert client.get("/next", token("eu1")) == ("200", b"/next")
+        stage.loop.call_soon_threadsafe(may_answer.set)
+        assert client.answer(slow) == ("200", b"/slow")
+    assert [len(it.exchanges) for it in upstream.connections] == [2, 1]
 
 
 def test_an_upstream_that_fails_ends_its_streams_and_is_asked_again(stage: Stage) -> None:

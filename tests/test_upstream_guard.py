@@ -7,6 +7,7 @@ from http.client import IncompleteRead
 from typing import Any
 
 import pytest
+from mitmproxy import http
 from mitmproxy.connection import Server
 from mitmproxy.exceptions import OptionsError
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
@@ -18,7 +19,7 @@ from hublet_router.proxy.engine.connections import http_layers, layers_of, socke
 from hublet_router.proxy.engine.upstream_guard import UpstreamGuard, _is_hublet
 from hublet_router.proxy.routing.upstream import UpstreamHost
 from hublet_router.tablefile import loads
-from test_http2 import Http2Client
+from test_http2 import Http2Client, token
 
 API = "api.hubapi.com"
 
@@ -247,6 +248,49 @@ def test_invalid_streams_are_not_kept(stage: Stage) -> None:
         )
         (layer,) = http_layers(stage.clients[0])
         wait_for(lambda: len(layer.streams) <= 1)
+
+
+def test_upstreams_that_failed_are_not_kept(stage: Stage) -> None:
+    eu1, _ = start(stage, API)
+    spoil(stage, eu1.url, "http://127.0.0.1:1")
+    with Http2Client(stage.port) as client:
+        for _ in range(20):
+            assert client.get("/", token("eu1"))[0] == "502"
+        (layer,) = http_layers(stage.clients[0])
+        assert len(layer.connections) <= 3
+
+
+def test_an_upstream_that_left_is_kept_while_a_stream_holds_it(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without its layer, mitmproxy would crash over the end of an upload that a person held."""
+
+    class Holds:
+        def request(self, flow: http.HTTPFlow) -> None:
+            if flow.request.path == "/held":
+                flow.intercept()
+                held.append(flow)
+
+    async def leave(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"part")
+
+    held: list[http.HTTPFlow] = []
+    stage.upstream("na1")
+    stage.upstream("eu1", behaviour=leave)
+    stage.table()
+    stage.proxy(beside=[Holds()])
+    with Http2Client(stage.port) as client:
+        upload = client.start("POST", "/held", token("eu1"))
+        client.data(upload, b"part", end=True)
+        wait_for(lambda: held)
+        (layer,) = http_layers(stage.clients[0])
+        (server,) = (it for it in layer.connections if isinstance(it, Server))
+        wait_for(lambda: server.timestamp_end)
+        assert client.get("/", token("na1")) == ("200", b"na1")
+        stage.loop.call_soon_threadsafe(held[0].resume)
+        assert client.answer(upload)[0] == "502"
+        assert client.get("/", token("na1")) == ("200", b"na1")
+    assert "crashed" not in caplog.text
 
 
 def test_a_timeout_that_no_upstream_can_meet_is_a_sentence(stage: Stage) -> None:

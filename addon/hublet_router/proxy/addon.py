@@ -74,7 +74,7 @@ class HubletRouter:
         self.commands = Commands(self.live, self.usage, self.misdirected, self.overrides)
         self.decider = Decider(self.live, self.ledger, self.overrides, self.shadow)
         self.error_pages = ErrorPages(self.ledger, self.decider.refuse_unread)
-        self.last_word = LastWord(self.decider)
+        self.last_word = LastWord(self.decider.decide_head, self.decider.decide_whole)
         self.addons = [
             Modes(),
             self.early_clients,

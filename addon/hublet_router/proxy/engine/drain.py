@@ -11,7 +11,6 @@ from functools import partial
 
 from hyperframe.frame import GoAwayFrame
 from mitmproxy import ctx, http
-from mitmproxy.connection import Client
 from mitmproxy.exceptions import OptionsError
 from mitmproxy.flow import Error
 from mitmproxy.log import ALERT
@@ -47,7 +46,7 @@ class Drain:
 
     def __init__(self) -> None:
         self.is_draining = False
-        self._flows: dict[str, set[http.HTTPFlow]] = {}  # under way, by the id of their client
+        self._flows: set[http.HTTPFlow] = set()  # under way
         self._is_cut = False
         self._deadline = 0.0
         self._task: asyncio.Task[None] | None = None
@@ -79,7 +78,7 @@ class Drain:
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Remember a request that is under way."""
         if flow.live:
-            self._flows.setdefault(flow.client_conn.id, set()).add(flow)
+            self._flows.add(flow)
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         """Have the client of an answer close its connection, where it speaks HTTP/1."""
@@ -91,28 +90,17 @@ class Drain:
     def response(self, flow: http.HTTPFlow) -> None:
         """Forget a request that was answered, unless a WebSocket has begun."""
         if not flow.websocket:
-            self._forget(flow)
+            self._flows.discard(flow)
 
     def websocket_end(self, flow: http.HTTPFlow) -> None:
         """Forget a WebSocket that has ended."""
-        self._forget(flow)
+        self._flows.discard(flow)
 
     def error(self, flow: http.HTTPFlow) -> None:
         """Forget a request that failed, and say of one that was cut what cut it."""
-        self._forget(flow)
+        self._flows.discard(flow)
         if self._is_cut:
             flow.error = Error(CUT)
-
-    def client_disconnected(self, client: Client) -> None:
-        """Forget what a client that has left had asked."""
-        if not self._is_cut:
-            self._flows.pop(client.id, None)
-
-    def _forget(self, flow: http.HTTPFlow) -> None:
-        flows = self._flows.get(flow.client_conn.id, set())
-        flows.discard(flow)
-        if not flows:
-            self._flows.pop(flow.client_conn.id, None)
 
     def _begin(self) -> None:
         seconds = 0 if self.is_draining else ctx.options.hublet_drain_timeout
@@ -126,7 +114,7 @@ class Drain:
             await _stop_listening()
             for handler in list(handlers().values()):
                 await self._send_goaway(handler)
-            if seconds and (waiting := sum(map(len, self._flows.values()))):
+            if seconds and (waiting := len(self._flows)):
                 requests = "1 request" if waiting == 1 else f"{waiting} requests"
                 logger.log(
                     ALERT,
@@ -140,7 +128,8 @@ class Drain:
                 heard = {
                     it.client.id: it.timeout_watchdog.last_activity for it in handlers().values()
                 }
-                is_quiet = heard == before and not self._flows.keys() & heard.keys()
+                asking = {it.client_conn.id for it in self._flows}
+                is_quiet = heard == before and not asking & heard.keys()
                 looks, before = (looks + 1 if is_quiet else 0), heard
             await self._cut()
         finally:
@@ -149,15 +138,14 @@ class Drain:
     async def _cut(self) -> None:
         """Close what is left; mitmproxy then ends each request with an error."""
         self._is_cut = True
-        left = sum(map(len, self._flows.values()))
-        if left:
+        if left := len(self._flows):
             logger.warning("%s not answered in time", "1 is" if left == 1 else f"{left} are")
         for handler in list(handlers().values()):
             hang_up(handler.client, CUT)
         deadline = time.monotonic() + CLOSING
         while handlers() and time.monotonic() < deadline:
             await asyncio.sleep(POLL)
-        for flow in [flow for flows in self._flows.values() for flow in flows]:
+        for flow in list(self._flows):
             flow.error = Error(CUT)  # one that a person holds, which mitmproxy does not end
             await ctx.master.addons.trigger_event(HttpErrorHook(flow))
 

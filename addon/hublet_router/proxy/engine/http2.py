@@ -4,6 +4,7 @@
 `_http2.py` that of hyper-h2's connection. Those names are the seam.
 """
 
+from operator import neg
 from typing import TypeGuard
 
 from h2.errors import ErrorCodes
@@ -13,7 +14,6 @@ from hyperframe.frame import Frame, GoAwayFrame
 from mitmproxy.connection import Connection
 from mitmproxy.http import Headers, HTTPFlow
 from mitmproxy.proxy.commands import SendData
-from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.events import Event
 from mitmproxy.proxy.layer import CommandGenerator
 from mitmproxy.proxy.layers.http import HttpStream, _http2
@@ -109,10 +109,6 @@ class Http2Server(Paced, _http2.Http2Server):
 class Http2Client(Paced, _http2.Http2Client):
     """The upstream's side."""
 
-    def __init__(self, context: Context) -> None:
-        super().__init__(context)
-        self.last_stream_id: int | None = None
-
     def of_flow(self, stream_id: int) -> HttpStream | None:
         """Return what mitmproxy makes of a stream, by the number that it had before."""
         return http_layer(self.context).streams.get(self.their_stream_id.get(stream_id, 0))
@@ -128,32 +124,23 @@ class Http2Client(Paced, _http2.Http2Client):
     def _handle_event(self, event: Event) -> CommandGenerator[None]:
         if len(self.our_stream_id) > 2 * len(self.streams) + MAX_FORGOTTEN:
             self._forget()
-        handled = super()._handle_event(event)
-        return handled if self.last_stream_id is None else self._and_give_up(handled)
-
-    def _and_give_up(self, handled: CommandGenerator[None]) -> CommandGenerator[None]:
-        yield from handled
-        yield from self._give_up()
-
-    def _give_up(self) -> CommandGenerator[None]:
-        """End the streams that wait to be opened on a connection that takes no more."""
-        for stream_id in list(self.stream_queue):
-            del self.stream_queue[stream_id]
-            yield ReceiveHttp(_gone(stream_id))
+        return super()._handle_event(event)
 
     def handle_h2_event(self, event: Http2Event) -> CommandGenerator[bool]:
         """Give up the streams that an upstream will not answer, and use it for no more."""
         return self._retire(event) if is_gentle(event) else super().handle_h2_event(event)
 
     def _retire(self, event: ConnectionTerminated) -> CommandGenerator[bool]:
-        self.last_stream_id = event.last_stream_id or 0
         address = self.context.server.address
         if address and isinstance(address[0], UpstreamHost):
             address[0].retire()
-        for stream_id in [it for it in self.streams if it > self.last_stream_id]:
-            del self.streams[stream_id]
-            yield ReceiveHttp(_gone(stream_id))
-        yield from self._give_up()
+        last = event.last_stream_id or 0
+        self.their_stream_id |= {-it: it for it in self.stream_queue}  # they wait for a number
+        for stream_id in [*[it for it in self.streams if it > last], *map(neg, self.stream_queue)]:
+            yield ReceiveHttp(
+                ResponseProtocolError(stream_id, GOING_AWAY, ErrorCode.GENERIC_SERVER_ERROR)
+            )
+        self.stream_queue.clear()
         return False
 
     def _forget(self) -> None:
@@ -166,10 +153,6 @@ class Http2Client(Paced, _http2.Http2Client):
 def _ignore() -> CommandGenerator[bool]:
     yield from ()
     return False
-
-
-def _gone(stream_id: int) -> ResponseProtocolError:
-    return ResponseProtocolError(stream_id, GOING_AWAY, ErrorCode.GENERIC_SERVER_ERROR)
 
 
 def settle_length(flow: HTTPFlow) -> None:

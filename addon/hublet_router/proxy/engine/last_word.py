@@ -7,20 +7,12 @@ edit a request after its decision. A flow that is intercepted waits only when al
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol
 
 from mitmproxy import ctx, http
 from mitmproxy.hooks import UpdateHook
 
-
-class Decides(Protocol):
-    """What decides a flow when its head has come, and when it is whole."""
-
-    def decide_head(self, flow: http.HTTPFlow) -> None:
-        """Decide what can be decided by the head."""
-
-    def decide_whole(self, flow: http.HTTPFlow) -> None:
-        """Decide the rest, and again what has changed."""
+type Decide = Callable[[http.HTTPFlow], None]
+"""Decides a flow, by its head or when it is whole."""
 
 
 class LastWord:
@@ -28,8 +20,9 @@ class LastWord:
 
     name = "hublet-router-last-word"
 
-    def __init__(self, decider: Decides) -> None:
-        self._decider = decider
+    def __init__(self, decide_head: Decide, decide_whole: Decide) -> None:
+        self._decide_head = decide_head
+        self._decide_whole = decide_whole
 
     def append(self) -> None:
         """Take the last place; what comes to the chain after that is not seen."""
@@ -43,25 +36,21 @@ class LastWord:
 
     def requestheaders(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Decide what can be decided by the head."""
-        return _after_interception(flow, self._decider.decide_head)
+        return _after_interception(flow, self._decide_head)
 
     def request(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Decide the rest, and again what has changed."""
-        return _after_interception(flow, self._decider.decide_whole)
+        return _after_interception(flow, self._decide_whole)
 
 
-def _after_interception(
-    flow: http.HTTPFlow, decide: Callable[[http.HTTPFlow], None]
-) -> Awaitable[None] | None:
+def _after_interception(flow: http.HTTPFlow, decide: Decide) -> Awaitable[None] | None:
     if flow.intercepted:
         return _decide_when_resumed(flow, decide)
     decide(flow)
     return None
 
 
-async def _decide_when_resumed(
-    flow: http.HTTPFlow, decide: Callable[[http.HTTPFlow], None]
-) -> None:
+async def _decide_when_resumed(flow: http.HTTPFlow, decide: Decide) -> None:
     await ctx.master.addons.trigger_event(UpdateHook([flow]))  # so that a person sees it now
     await flow.wait_for_resume()
     decide(flow)

@@ -156,11 +156,10 @@ class UpstreamGuard:
 
     def tls_failed_server(self, data: TlsData) -> None:
         """Let the next request try again, after a failure of TLS too."""
-        self._arrived(data.conn, data.context.client)
         data.conn.error = None
 
     def server_disconnected(self, data: ServerConnectionHookData) -> None:
-        """Stop the clock of an upstream that left during its handshake."""
+        """Stop the clock of an upstream whose handshake has failed."""
         self._arrived(data.server, data.client)
         close(data.client, data.server)
 
