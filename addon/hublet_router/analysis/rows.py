@@ -217,7 +217,6 @@ def _parts(request: Request) -> Iterator[tuple[str, Request]]:
 
 
 def _account_name(reader: AccountReader) -> str:
-    """Return what reads an account in a credential, as the table writes it."""
     match reader:
         case Protobuf(field):
             return f"protobuf {field}"

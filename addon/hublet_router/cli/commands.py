@@ -57,7 +57,6 @@ def command_line(arguments: Sequence[str]) -> int:
 
 
 def _call(arguments: Sequence[str]) -> int:
-    """Parse the arguments of a command and run it."""
     parser = argparse.ArgumentParser(
         prog="hublet-router",
         description="Route API calls to the regional deployment that their credential names.",

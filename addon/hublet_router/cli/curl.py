@@ -57,7 +57,6 @@ def request(given: Sequence[Given], url: str, table: Table) -> Request:
 
 
 def _target(values: Values, target: bytes, query: list[bytes]) -> str:
-    """Return the target of a URL with what options add to it."""
     if "upload-file" in values and target.endswith(b"/") and b"?" not in target:
         target += os.fsencode(PurePath(values["upload-file"][-1]).name)
     if query:
@@ -128,7 +127,6 @@ def _headers(values: Values, host: str, kind: str) -> Iterator[tuple[str, str]]:
 
 
 def _own_headers(values: Values) -> dict[str, str]:
-    """Return the headers that curl makes of options."""
     own: dict[str, str] = {}
     for name in values.keys() & {"referer", "user-agent"}:
         own[name] = values[name][-1]
@@ -218,7 +216,6 @@ def _lines(text: str) -> list[str]:
 
 
 def _data(option: str, text: str) -> bytes:
-    """Return what one option adds to the body."""
     if option == "data-urlencode":
         return _urlencoded(option, text)
     if option == "data-raw" or not text.startswith("@"):

@@ -211,7 +211,6 @@ def _heading(table: Table, asked: Asked, then: Decision | None) -> Iterator[str]
 
 
 def _flow_json(table: Table, asked: Asked, then: Decision | None) -> dict[str, Any]:
-    """Return the keys that say which flow of a recording it is."""
     flow = asked.flow
     if not flow:
         return {}

@@ -33,7 +33,6 @@ def declare(commands: Commands) -> None:
 
 
 def _declare_engine(engines: Commands, name: str, summary: str) -> argparse.ArgumentParser:
-    """Add an engine with what all of them take."""
     parser = add_command(engines, name, export, summary, DESCRIPTION)
     parser.add_argument("folder", metavar="DIR", type=Path, help="where the files are")
     add_table(parser)

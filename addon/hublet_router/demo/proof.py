@@ -127,7 +127,6 @@ def _row_of_a_rewriting_proxy(folder: Path, port: int, request: Request) -> Row:
 
 
 def _send(folder: Path, port: int, request: Request, front: str) -> tuple[int, dict[str, str]]:
-    """Send a signed request, and return the status with the JSON of the answer."""
     host, timestamp = request.hosts[0], "1767225600000"
     url = f"https://{host}{request.target}"
     signature = sign(request.method, url, request.body or b"", timestamp)

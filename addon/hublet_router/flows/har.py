@@ -181,7 +181,6 @@ def _response(given: Any, ended: float) -> Response | None:
 
 
 def _content(given: Any) -> bytes | None:
-    """Return the body of an answer; None where the recording lacks it."""
     given = given if isinstance(given, dict) else {}
     text, size = given.get("text"), given.get("size")
     if not (text and isinstance(text, str)):

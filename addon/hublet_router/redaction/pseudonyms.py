@@ -122,7 +122,6 @@ class Pseudonymizer:
             yield self.like(text, salt)
 
     def _rebuilt(self, reader: Reader, text: str, salt: int) -> str:
-        """Return another credential of the kind that a reader reads."""
         match reader:
             case Regex(pattern):
                 return self._with_accounts(self._around(pattern, text, salt, self._name), text)
