@@ -11,7 +11,7 @@ from mitmproxy.test import tflow
 
 from flows.record import save
 from hublet_router.cli import progress
-from hublet_router.cli.progress import watched_flows
+from hublet_router.cli.progress import watched_flows, watched_requests
 from hublet_router.flows.files import FlowFileError
 
 RATE = r"3 flows in [0-9.]+ s: [0-9,]+ a second\n"
@@ -79,3 +79,8 @@ def test_a_missing_file_is_reported_by_the_reader(
     with pytest.raises(FlowFileError, match="nothing: cannot be read"):
         list(watched_flows([tmp_path / "nothing"]))
     assert terminal.shown == "\r\x1b[K"
+
+
+def test_each_flow_comes_with_its_request(recorded: Path) -> None:
+    requests = [request for _, request in watched_requests([recorded], "~all")]
+    assert [(it.method, it.target) for it in requests] == [("GET", "/path")] * 3
