@@ -57,8 +57,9 @@ def diff(options: argparse.Namespace) -> int:
             print("", *lines, sep="\n")
     report = Report("hublet-router diff", options.format)
     if options.format in CI_FORMATS:
-        for (was, now), group in changes.groups.items():
-            text = f"{counted(group.count, 'request')}: {was} becomes {now}: {group.examples[0]}"
+        for (was, now), count in changes.kinds.items():
+            example = changes.examples[was, now][0]
+            text = f"{counted(count, 'request')}: {was} becomes {now}: {example}"
             report.found("change", text)
         if not changes.count:
             report.passed("no request changes")
