@@ -132,6 +132,12 @@ def test_a_section_keeps_positions_and_the_first_of_two_values() -> None:
     assert (section.at, section.key_at) == ((1, 1), {"name": (1, 1), "in": (3, 1)})
 
 
+def test_a_key_without_a_text_gives_an_empty_one() -> None:
+    section = Section()
+    section["name"] = Text("x", (1, 1))
+    assert (section.text("name"), section.text("else"), section.text("else", "y")) == ("x", "", "y")
+
+
 def test_a_key_without_a_mapping_gives_an_empty_section() -> None:
     section, _ = checked("{a: {b: c}, d: }", {**ANY, "additionalProperties": ANY})
 
