@@ -98,32 +98,29 @@ def parse_pattern(
     """Return a regular expression of bounded work; with `groups`, one that has just so many."""
     if text is None:
         return None
-    if found := _CONTROL.search(text.value):
-        faults.add(
-            text.at,
-            f"{what} holds {found[0]!a}, a control character, which no request has in a credential;"
-            " in double quotes write \\\\ for each \\, or use single quotes",
-        )
+    if fault := _fault(text.value, groups):
+        faults.add(text.at, f"{what} {fault}")
         return None
+    return re.compile(text.value)
+
+
+def _fault(pattern: str, groups: int | None) -> str | None:
+    if found := _CONTROL.search(pattern):
+        return (
+            f"holds {found[0]!a}, a control character, which no request has in a credential;"
+            " in double quotes write \\\\ for each \\, or use single quotes"
+        )
     try:
         with warnings.catch_warnings(action="error", category=FutureWarning):
-            pattern = re.compile(text.value)  # a set in a set will mean something else one day
-        reason = slow(text.value)
-        doubt = ambiguous(text.value)
+            count = re.compile(pattern).groups  # a set in a set will mean something else one day
+        reason, doubt = slow(pattern), ambiguous(pattern)
     except (re.error, RecursionError, OverflowError, FutureWarning) as error:
-        faults.add(text.at, f"{what} is not a regular expression: {error}")
-        return None
-    if groups is not None and pattern.groups != groups:
-        faults.add(
-            text.at,
-            f"{what} must have exactly one group, not {pattern.groups}: put ( ) around the part"
-            " that is wanted, and write (?: ) for every other group",
+        return f"is not a regular expression: {error}"
+    if groups is not None and count != groups:
+        return (
+            f"must have exactly one group, not {count}: put ( ) around the part that is wanted,"
+            " and write (?: ) for every other group"
         )
-        return None
     if reason:
-        faults.add(text.at, f"{what} can take a very long time on hostile text: {reason}")
-        return None
-    if doubt:
-        faults.add(text.at, f"{what} does not mean the same to every engine: {doubt}")
-        return None
-    return pattern
+        return f"can take a very long time on hostile text: {reason}"
+    return doubt and f"does not mean the same to every engine: {doubt}"
