@@ -40,7 +40,10 @@ def request(given: Sequence[Given], url: str, table: Table) -> Request:
     if user:
         values.setdefault("user", [user])
     sent = _upload(values["upload-file"][-1]) if "upload-file" in values else _body(given)
-    query = [_url_query(text) for text in values.get("url-query", ())]
+    query = [
+        os.fsencode(text[1:]) if text.startswith("+") else _urlencoded("url-query", text)
+        for text in values.get("url-query", ())
+    ]
     lack, body = sent.lack, sent.content
     if "get" in values and "upload-file" not in values and body is not None:
         if lack:
@@ -190,17 +193,14 @@ def _part(option: str, text: str) -> bytes:
         if content[0] == "@":
             head += f'; filename="{PurePath(file).name}"'
         data = _upload(file).content or b""
-    else:
-        quoted = _QUOTED.match(content) if option == "form" else None
-        plain = content.partition(";")[0] if option == "form" else content
-        data = os.fsencode(re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else plain)
-        kind = _PART_TYPE.search(content) if option == "form" else None
+    elif option == "form":
+        quoted, kind = _QUOTED.match(content), _PART_TYPE.search(content)
+        plain = re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else content.partition(";")[0]
+        data = os.fsencode(plain)
         head += f"\r\nContent-Type: {kind[1]}" if kind else ""
+    else:
+        data = os.fsencode(content)
     return b"--%b\r\n%b\r\n\r\n%b\r\n" % (_BOUNDARY, os.fsencode(head), data)
-
-
-def _url_query(text: str) -> bytes:
-    return os.fsencode(text[1:]) if text.startswith("+") else _urlencoded("url-query", text)
 
 
 def _latin_1(text: str) -> str:
