@@ -6,6 +6,8 @@ is asked what it found: text is shown because it is known, and what is unknown i
 
 import re
 from collections.abc import Container
+from functools import reduce
+from operator import or_
 from urllib.parse import unquote_plus
 
 from ..core.places import Cookie, Form, Header, Json, Place, Query
@@ -54,7 +56,7 @@ def mask_url(request: Request, scheme: str, *tables: Table) -> str:
     host = mask_host(request.hosts[0]) if request.hosts else ""
     target = f"/{MASK}"
     if request.host and any(table.owns(request.host) for table in tables):
-        target = mask_target(request, frozenset().union(*map(known_words, tables)))
+        target = mask_target(request, reduce(or_, map(known_words, tables)))
     return f"{scheme}://{host}{target}"
 
 
