@@ -1,14 +1,18 @@
-"""What each engine refuses although the core routes it; `make readme` writes it down."""
+"""What each engine refuses although the core routes it, and reads in another way.
+
+`make readme` writes it down.
+"""
 
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from harness import confdir
+from hublet_router.agent.asked import head_of
 from hublet_router.core.judge import decide
 from hublet_router.core.request import MAX_BODY, Request
 from hublet_router.core.table import Table
@@ -21,7 +25,7 @@ from hublet_router.prove.worker_engine import worker as run_worker
 from hublet_router.tablefile import load, loads
 
 PAGE = Path(__file__).parents[1] / "addon" / "docs" / "edge.md"
-PLACE = re.compile(r"(?<=<!-- features -->\n).*?(?=<!-- end of features -->)", re.DOTALL)
+PLACE = re.compile(r"(<!-- (\w+) -->\n)(.*?)(?=<!-- end of \2 -->)", re.DOTALL)
 
 TABLE = r"""
 domains: [api.a.example, "*.b.example"]
@@ -61,6 +65,19 @@ TARGETS = {
     'one of `<>"`': "/a?b=<",
     "`*`": "*",
 }
+OTHER_FORMS = (
+    f"GET http://{HOST}/x",
+    f"GET http://{HOST}:8443/x",
+    f"GET http://a:b@{HOST}/x",
+    "GET http://other.example/x",
+    "GET http://other.example?key=eu1-0",
+    f"GET ftp://{HOST}/x",
+    f"GET {HOST}:443",
+    "GET x",
+    "GET ?key=eu1-0",
+    f"CONNECT {HOST}:443",
+)
+"""Requests whose target is no path."""
 QUERIES = {
     "as usual": "key=eu1-0",
     "escaped": "k%65y=eu1%2D0",
@@ -140,9 +157,15 @@ def _bodies() -> Iterator[Case]:
     yield Case("a body that no rule reads", "200,000 bytes in chunks", unread, in_chunks=True)
 
 
-async def _refused(engines: Mapping[str, tuple[Engine, Bundle]]) -> dict[str, list[Case]]:
-    """Return what each engine does not send to the Hublet of the decision, nor anywhere."""
-    refused: dict[str, list[Case]] = {}
+class Measured(NamedTuple):
+    """What an engine does not send on, and what it makes of each target of another form."""
+
+    refused: list[Case]
+    targets: list[str]
+
+
+async def _measured() -> dict[str, Measured]:
+    found: dict[str, Measured] = {}
     with TemporaryDirectory(prefix="hublet-router-features-") as name:
         folder = Path(name)
         file = folder / "hublets.yaml"
@@ -151,15 +174,25 @@ async def _refused(engines: Mapping[str, tuple[Engine, Bundle]]) -> dict[str, li
         dumps = Dumps(table, confdir())
         try:
             await dumps.start()
-            for engine, (run, bundle) in engines.items():
+            for engine, (run, bundle) in _engines(table).items():
                 write(bundle, folder / engine)
                 async with run(table, file, folder / engine, dumps, {HOST, "x.b.example"}) as port:
-                    refused[engine] = [
-                        it for it in cases() if not await _arrives(table, it, port, dumps)
-                    ]
+                    refused = [it for it in cases() if not await _arrives(table, it, port, dumps)]
+                    targets = [await _sent(table, it, port, dumps) for it in OTHER_FORMS]
+                    found[engine] = Measured(refused, targets)
         finally:
             dumps.close()
-    return refused
+    return found
+
+
+def _engines(table: Table) -> dict[str, tuple[Engine, Bundle]]:
+    setting = haproxy.Setting(["127.0.0.1:1"], ["127.0.0.1:2"])
+    wide = setting._replace(body_limit=MAX_BODY)
+    return {
+        "HAProxy": (run_haproxy, haproxy.bundle(table, setting)),
+        "HAProxy with `--body-limit 65536`": (run_haproxy, haproxy.bundle(table, wide)),
+        "Worker": (run_worker, worker.bundle(table)),
+    }
 
 
 async def _arrives(table: Table, case: Case, port: int, dumps: Dumps) -> bool:
@@ -170,6 +203,25 @@ async def _arrives(table: Table, case: Case, port: int, dumps: Dumps) -> bool:
     arrived = [it.upstream for it in dumps.arrivals]
     assert arrived == [str(decision.upstream)] if status == 200 else not arrived, (case, arrived)
     return bool(arrived)
+
+
+async def _sent(table: Table, line: str, port: int, dumps: Dumps) -> str:
+    """Return the target that arrives, at the Hublet of the decision, or the status."""
+    method, target = line.split(" ")
+    dumps.arrivals.clear()
+    status = await _status(port, _raw(Case("", "", Request(method, (HOST,), target, (BEARER,)))))
+    for it in dumps.arrivals:
+        assert it.upstream == str(decide(table, it.request).upstream)
+        return f"`{it.request.target}`"
+    return str(status)
+
+
+def _decided(table: Table, line: str) -> str:
+    """Return what the core decides about a request, whose URL may name one more host."""
+    method, url = line.split(" ")
+    fields = f"host: {HOST}\r\nauthorization: {BEARER[1]}\r\n\r\n"
+    decision = decide(table, head_of({"method": method, "url": url, "fields": fields, "sni": None}))
+    return "routed" if decision.upstream else f"{decision.reason}"
 
 
 def _raw(case: Case) -> bytes:
@@ -194,17 +246,13 @@ async def _status(port: int, raw: bytes) -> int:
     return int(line.split()[1])
 
 
-def feature_list() -> str:
-    """Return the list as it has to stand in the manual."""
-    table = loads(TABLE.encode())
-    setting = haproxy.Setting(["127.0.0.1:1"], ["127.0.0.1:2"])
-    wide = setting._replace(body_limit=MAX_BODY)
-    engines: dict[str, tuple[Engine, Bundle]] = {
-        "HAProxy": (run_haproxy, haproxy.bundle(table, setting)),
-        "HAProxy with `--body-limit 65536`": (run_haproxy, haproxy.bundle(table, wide)),
-        "Worker": (run_worker, worker.bundle(table)),
-    }
-    found = asyncio.run(_refused(engines))
+def lists() -> dict[str, str]:
+    """Return each list as it has to stand in the manual, by its name there."""
+    found = asyncio.run(_measured())
+    return {"features": _feature_list(found), "targets": _target_list(found)}
+
+
+def _feature_list(found: dict[str, Measured]) -> str:
     counts = Counter(case.feature for case in cases())
     lines = [
         f"| feature | routed by the core | {' | '.join(found)} |",
@@ -212,13 +260,23 @@ def feature_list() -> str:
     ]
     for feature, count in counts.items():
         cells = [
-            [it.shown for it in refused if it.feature == feature] for refused in found.values()
+            [it.shown for it in engine.refused if it.feature == feature]
+            for engine in found.values()
         ]
         texts = [f"{len(it)}: {'; '.join(it)}" if it else "0" for it in cells]
         lines.append(f"| {feature} | {count} | {' | '.join(texts)} |")
-    totals = " | ".join(str(len(it)) for it in found.values())
+    totals = " | ".join(str(len(it.refused)) for it in found.values())
     return "\n".join([*lines, f"| all | {counts.total()} | {totals} |", ""])
 
 
+def _target_list(found: dict[str, Measured]) -> str:
+    table = loads(TABLE.encode())
+    lines = [f"| request | core | {' | '.join(found)} |", "| --- " * (2 + len(found)) + "|"]
+    for line, *targets in zip(OTHER_FORMS, *(it.targets for it in found.values()), strict=True):
+        lines.append(f"| `{line}` | {_decided(table, line)} | {' | '.join(targets)} |")
+    return "\n".join([*lines, ""])
+
+
 if __name__ == "__main__":
-    PAGE.write_text(PLACE.sub(lambda _: feature_list(), PAGE.read_text("utf-8")), "utf-8")
+    made = lists()
+    PAGE.write_text(PLACE.sub(lambda it: it[1] + made[it[2]], PAGE.read_text("utf-8")), "utf-8")
