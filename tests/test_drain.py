@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 from mitmproxy import http
-from mitmproxy.exceptions import OptionsError
 from mitmproxy.test import taddons
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Request, TextMessage
@@ -412,14 +411,6 @@ def test_mitmproxys_own_end_comes_back_with_the_addon(stage: Stage) -> None:
     assert "shutdown" not in vars(stage.master)
     stage.router.drain.running()
     assert stage.master.shutdown == ours
-
-
-def test_a_time_that_cannot_be_is_a_sentence(stage: Stage) -> None:
-    stage.upstream("eu1")
-    stage.table()
-    stage.proxy()
-    with pytest.raises(OptionsError, match="hublet_drain_timeout is -1; give it 0 seconds or more"):
-        stage.set_option(hublet_drain_timeout=-1)
 
 
 def test_requests_of_a_client_that_left_are_forgotten(stage: Stage) -> None:

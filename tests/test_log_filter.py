@@ -60,9 +60,9 @@ def raised() -> Exception:
 @pytest.fixture
 def redactor() -> Iterator[LogRedactor]:
     redactor = LogRedactor()
-    redactor.install()
+    redactor.load(None)
     yield redactor
-    redactor.remove()
+    redactor.done()
 
 
 @pytest.mark.parametrize("name", ["mitmproxy.addonmanager", "asyncio", "hublet_router.x", None])
@@ -101,14 +101,14 @@ def test_a_redactor_that_is_removed_leaves_the_factory_of_others(
     # A proxy of an earlier test may not have ended yet.
     monkeypatch.setattr(logging, "_logRecordFactory", before := logging.LogRecord)
     first, second = LogRedactor(), LogRedactor()
-    first.install()
-    second.install()
-    first.remove()
+    first.load(None)
+    second.load(None)
+    first.done()
     logging.error("b'secret'")
-    second.remove()
+    second.done()
     logging.error("b'shown'")
     assert [record.getMessage() for record in caplog.records] == [WITHHELD, "b'shown'"]
-    first.remove()
+    first.done()
     assert logging.getLogRecordFactory() in {before, first._record}
 
 

@@ -10,6 +10,7 @@ from mitmproxy.exceptions import OptionsError
 from mitmproxy.options import Options
 from mitmproxy.test import taddons
 
+from harness import Stage, bearer
 from hublet_router.proxy.addon import HubletRouter
 from hublet_router.proxy.options import (
     OPTIONS,
@@ -124,3 +125,19 @@ def test_console_and_web_are_interactive() -> None:
         assert not is_interactive()
         vars(context.master)["view"] = object()
         assert is_interactive()
+
+
+@pytest.mark.parametrize(
+    ("option", "bad", "good"), [("hublet_connect_timeout", 0, 1), ("hublet_drain_timeout", -1, 0)]
+)
+def test_a_time_that_cannot_be_is_a_sentence(
+    stage: Stage, option: str, bad: int, good: int
+) -> None:
+    stage.upstream("eu1")
+    stage.table()
+    stage.proxy()
+    with pytest.raises(OptionsError, match=f"^{option} is {bad}; give it {good} or more seconds$"):
+        stage.set_option(**{option: bad})
+    stage.set_option(**{option: good})
+    with stage.client() as client:
+        assert client.get("/", bearer("eu1")).hublet == "eu1"

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from mitmproxy import http
 from mitmproxy.connection import Server
-from mitmproxy.exceptions import OptionsError
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.test import taddons, tflow
 
@@ -291,14 +290,6 @@ def test_an_upstream_that_left_is_kept_while_a_stream_holds_it(
         assert client.answer(upload)[0] == "502"
         assert client.get("/", token("na1")) == ("200", b"na1")
     assert "crashed" not in caplog.text
-
-
-def test_a_timeout_that_no_upstream_can_meet_is_a_sentence(stage: Stage) -> None:
-    start(stage)
-    with pytest.raises(OptionsError, match="hublet_connect_timeout is 0, and no upstream could be"):
-        stage.set_option(hublet_connect_timeout=0)
-    with stage.client() as client:
-        assert client.get("/", bearer("eu1")).hublet == "eu1"
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "other.example"])

@@ -25,6 +25,7 @@ from .engine.error_pages import ErrorPages
 from .engine.http2 import settle_length
 from .engine.last_word import LastWord
 from .engine.loaded_flows import Playbacks
+from .engine.log_filter import LogRedactor
 from .engine.modes import Modes
 from .engine.patches import PATCHES, Patches
 from .engine.tls import ClientTls
@@ -38,7 +39,14 @@ from .observe.metrics import Metrics
 from .observe.misdirected import MisdirectedAnswers
 from .observe.shadow import Shadow
 from .observe.usage import Usage
-from .options import GivenOptions, be_faithful, declare, is_interactive, reports_errors
+from .options import (
+    GivenOptions,
+    be_faithful,
+    check_seconds,
+    declare,
+    is_interactive,
+    reports_errors,
+)
 from .overrides import Overrides
 from .routing.annotate import Ledger
 from .routing.passing import keep_copy, pass_on
@@ -76,6 +84,7 @@ class HubletRouter:
         self.error_pages = ErrorPages(self.ledger, self.decider.refuse_unread)
         self.last_word = LastWord(self.decider.decide_head, self.decider.decide_whole)
         self.addons = [
+            LogRedactor(),
             Modes(),
             self.early_clients,
             self.upstream_guard,
@@ -119,6 +128,7 @@ class HubletRouter:
                 "ssl_insecure would take any server for a Hublet; leave it out, and name your own"
                 " CA with --set ssl_verify_upstream_trusted_ca=FILE"
             )
+        check_seconds(updated)
         be_faithful()
         if "hublet_fingerprint_key" in updated:
             _use_key(ctx.options.hublet_fingerprint_key)

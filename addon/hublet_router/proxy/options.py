@@ -23,6 +23,7 @@ class Option(NamedTuple):
     type: Any
     default: object
     help: str
+    least: int | None = None
 
 
 OPTIONS = (
@@ -38,6 +39,7 @@ OPTIONS = (
         int,
         5,
         "Seconds within which an upstream must accept a connection, TLS included.",
+        1,
     ),
     Option(
         "hublet_demo",
@@ -52,6 +54,7 @@ OPTIONS = (
         10,
         "Seconds that requests under way get after SIGTERM or SIGINT. A second signal ends at"
         " once.",
+        0,
     ),
     Option(
         "hublet_fast_dispatch",
@@ -110,7 +113,15 @@ OPTIONS = (
 def declare(loader: Loader) -> None:
     """Declare every option of the router."""
     for option in OPTIONS:
-        loader.add_option(*option)
+        loader.add_option(*option[:4])
+
+
+def check_seconds(updated: set[str]) -> None:
+    """Raise OptionsError for a time that cannot be."""
+    for name, _, _, _, least in OPTIONS:
+        value = getattr(ctx.options, name)
+        if name in updated and least is not None and value < least:
+            raise OptionsError(f"{name} is {value}; give it {least} or more seconds")
 
 
 type Configure[T] = Callable[[T, set[str]], None]

@@ -4,8 +4,8 @@ A layer acts only in answer to an event, and no hook passes the task that serves
 has to happen to a connection from outside goes through here.
 """
 
-from collections.abc import Iterator
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import cast
 
 from mitmproxy import ctx
@@ -62,16 +62,6 @@ def hang_up(client: Client, why: str) -> None:
         io.handler.cancel(why)
 
 
-class _Answer:
-    """Answers one event with a command."""
-
-    def __init__(self, command: commands.Command) -> None:
-        self._command = command
-
-    def handle_event(self, _event: events.Event) -> Iterator[commands.Command]:
-        yield self._command
-
-
 async def inject(client: Client, http_layer: HttpLayer, command: commands.Command) -> None:
     """Send a command through a client's HTTP layer, and through TLS below it.
 
@@ -84,5 +74,6 @@ async def inject(client: Client, http_layer: HttpLayer, command: commands.Comman
         for above, below in pairwise(http_layer.context.layers):
             if isinstance(above, HttpLayer):
                 above.command_sources[wake] = below
-        http_layer.command_sources[wake] = cast(layer.Layer, _Answer(command))
+        answer = SimpleNamespace(handle_event=lambda _: iter([command]))
+        http_layer.command_sources[wake] = cast(layer.Layer, answer)
         await handler.server_event(events.Wakeup(wake))

@@ -11,7 +11,6 @@ from functools import partial
 
 from hyperframe.frame import GoAwayFrame
 from mitmproxy import ctx, http
-from mitmproxy.exceptions import OptionsError
 from mitmproxy.flow import Error
 from mitmproxy.log import ALERT
 from mitmproxy.proxy import commands
@@ -19,7 +18,6 @@ from mitmproxy.proxy.layers.http._hooks import HttpErrorHook
 from mitmproxy.proxy.layers.http._http2 import Http2Server
 from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 
-from ..options import reports_errors
 from .connections import handlers, hang_up, http_layers, inject
 
 logger = logging.getLogger(__name__)
@@ -50,15 +48,6 @@ class Drain:
         self._is_cut = False
         self._deadline = 0.0
         self._task: asyncio.Task[None] | None = None
-
-    @reports_errors
-    def configure(self, updated: set[str]) -> None:
-        """Raise OptionsError for a time that cannot be."""
-        if "hublet_drain_timeout" in updated and ctx.options.hublet_drain_timeout < 0:
-            raise OptionsError(
-                f"hublet_drain_timeout is {ctx.options.hublet_drain_timeout}; give it 0 seconds or"
-                " more"
-            )
 
     def running(self) -> None:
         """Take the place of mitmproxy's own end."""

@@ -38,20 +38,17 @@ from .upstream_guard import LOOP, NO_ROUTE
 LINGER = 1.0
 """Seconds that a client may go on sending a body after its answer, which a reset would destroy."""
 
-_ERRORS = [
-    (re.compile(pattern), error)
-    for pattern, error in (
-        (re.escape(LOOP), "proxy_loop_detected"),
-        (r"no connection within|\[Errno 110\]", "connection_timeout"),
-        (r"\[Errno 111\]", "connection_refused"),
-        (r"\[Errno -\d+\]", "dns_error"),
-        (r"\[Errno (101|113)\]", "destination_ip_unroutable"),
-        (r"[Cc]ertificate verify failed", "tls_certificate_error"),
-        (r"TLS|SSL", "tls_protocol_error"),
-        (r"clos(ed|es) (the |its )?connection|connection closed", "connection_terminated"),
-        (r"protocol error|parse|unexpected server response|refusing", "http_protocol_error"),
-    )
-]  # fmt: skip
+_ERRORS = {
+    re.escape(LOOP): "proxy_loop_detected",
+    r"no connection within|\[Errno 110\]": "connection_timeout",
+    r"\[Errno 111\]": "connection_refused",
+    r"\[Errno -\d+\]": "dns_error",
+    r"\[Errno (101|113)\]": "destination_ip_unroutable",
+    r"[Cc]ertificate verify failed": "tls_certificate_error",
+    r"TLS|SSL": "tls_protocol_error",
+    r"clos(ed|es) (the |its )?connection|connection closed": "connection_terminated",
+    r"protocol error|parse|unexpected server response|refusing": "http_protocol_error",
+}
 """What mitmproxy says, and the type of RFC 9209 section 2.3."""
 
 
@@ -110,7 +107,7 @@ class ErrorPages:
             return None  # what mitmproxy says of a bad request; it closes such a connection
         if decided.decision.action is Action.REFUSE:
             return answer(decided.decision, flow.request.method, decided.table)
-        error = next((it for pattern, it in _ERRORS if pattern.search(event.message)), None)
+        error = next((it for said, it in _ERRORS.items() if re.search(said, event.message)), None)
         return response_of(failure(decided.decision.hublet, error), flow.request.method)
 
 

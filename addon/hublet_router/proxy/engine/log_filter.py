@@ -29,17 +29,15 @@ class LogRedactor:
     could not handle (`safecall` in addonmanager.py, with a traceback).
     """
 
-    def __init__(self) -> None:
-        self._make = logging.getLogRecordFactory()
-        self._is_active = False
+    name = "hublet-router-log-redactor"
 
-    def install(self) -> None:
+    def load(self, _loader: object) -> None:
         """Redact from now on."""
         self._make = logging.getLogRecordFactory()
         self._is_active = True
         logging.setLogRecordFactory(self._record)
 
-    def remove(self) -> None:
+    def done(self) -> None:
         """Redact no more, also where another factory calls this one."""
         self._is_active = False
         if logging.getLogRecordFactory() == self._record:

@@ -12,20 +12,16 @@ from socket import SOCK_STREAM
 from typing import cast
 
 from mitmproxy import ctx, http
-from mitmproxy.addonmanager import Loader
 from mitmproxy.connection import Client, Connection, Server
-from mitmproxy.exceptions import OptionsError
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.tls import TlsData
 
 from ...core.table import Table
-from ..options import reports_errors
 from ..routing.upstream import UpstreamHost
 from .backpressure import make_pausable, pace_reader
 from .client_limits import BoundedReader, unread
 from .connections import close, handlers, http_layers, layers_of, socket_of
 from .crash_guard import end_crashed
-from .log_filter import LogRedactor
 
 LOOP = "hublet-router: the upstream is this proxy itself; fix the table"
 NO_ROUTE = "hublet-router: no decision names this destination, so nothing is sent there"
@@ -40,24 +36,9 @@ class UpstreamGuard:
 
     def __init__(self) -> None:
         self.deadlines: dict[str, asyncio.TimerHandle] = {}
-        self.log_redactor = LogRedactor()
-
-    def load(self, _loader: Loader) -> None:
-        """Filter what mitmproxy logs."""
-        self.log_redactor.install()
-
-    @reports_errors
-    def configure(self, updated: set[str]) -> None:
-        """Raise OptionsError for a deadline that no upstream could meet."""
-        if "hublet_connect_timeout" in updated and ctx.options.hublet_connect_timeout < 1:
-            raise OptionsError(
-                f"hublet_connect_timeout is {ctx.options.hublet_connect_timeout}, and no upstream"
-                " could be in time; give it at least 1 second"
-            )
 
     def done(self) -> None:
-        """Remove the filters, stop the timers, and let every client be read."""
-        self.log_redactor.remove()
+        """Stop the timers, and let every client be read."""
         for deadline in self.deadlines.values():
             deadline.cancel()
         for client in [it.client for it in handlers().values()]:
