@@ -9,7 +9,7 @@ from mitmproxy.exceptions import OptionsError
 from mitmproxy.test import taddons
 
 from harness import REVERSE, Client, Stage, bearer, free_port, request, wait_for
-from hublet_router.proxy.engine.modes import UNTESTED, Modes
+from hublet_router.proxy.engine.modes import UNTESTED, check_modes
 
 API = "api.hubapi.com"
 
@@ -113,7 +113,6 @@ def test_a_mode_that_is_untested_is_named(
     caplog.set_level(logging.WARNING)
     with taddons.context() as context:
         context.options.mode = [mode]
-        Modes().configure({"mode"})
-        Modes().configure({"other"})
+        check_modes()
     named = f"mode {mode} is untested with the router; reverse:, regular and socks5 are tested"
     assert caplog.messages == [named] * is_untested

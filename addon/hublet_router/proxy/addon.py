@@ -26,7 +26,7 @@ from .engine.http2 import settle_length
 from .engine.last_word import LastWord
 from .engine.loaded_flows import Playbacks
 from .engine.log_filter import LogRedactor
-from .engine.modes import Modes
+from .engine.modes import check_modes
 from .engine.patches import PATCHES, Patches
 from .engine.tls import ClientTls
 from .engine.unload_guard import Standby
@@ -85,7 +85,6 @@ class HubletRouter:
         self.last_word = LastWord(self.decider.decide_head, self.decider.decide_whole)
         self.addons = [
             LogRedactor(),
-            Modes(),
             self.early_clients,
             self.upstream_guard,
             self.error_pages,  # before what logs and counts: it answers requests that have failed
@@ -129,6 +128,8 @@ class HubletRouter:
                 " CA with --set ssl_verify_upstream_trusted_ca=FILE"
             )
         check_seconds(updated)
+        if "mode" in updated:
+            check_modes()
         be_faithful()
         if "hublet_fingerprint_key" in updated:
             _use_key(ctx.options.hublet_fingerprint_key)
