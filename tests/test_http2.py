@@ -214,6 +214,20 @@ def unchunked(raw: bytes) -> bytes:
     return body
 
 
+def test_law_1_an_empty_part_of_a_body_does_not_end_it(stage: Stage) -> None:
+    start(stage)
+    with Http2Client(stage.port) as client:
+        stream = client.start("POST", "/first", token("eu1"))
+        for part in (b"", b"one ", b"", b"", SMUGGLED, b""):
+            client.data(stream, part)
+        client.data(stream, b"", end=True)
+        assert client.answer(stream) == ("200", b"eu1")
+        assert client.get("/next", token("eu1")) == ("200", b"eu1")
+    first, _ = stage.upstreams["eu1"].requests
+    assert unchunked(first.partition(b"\r\n\r\n")[2]) == b"one " + SMUGGLED
+    assert first == bytes(stage.upstreams["eu1"].connections[0])
+
+
 def test_a_request_without_a_body_gets_no_framing(stage: Stage) -> None:
     start(stage)
     with Http2Client(stage.port) as client:

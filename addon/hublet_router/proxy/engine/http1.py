@@ -145,14 +145,15 @@ class Http1Client(_http1.Http1Client):
     """Speaks HTTP/1 to an upstream for a client of HTTP/2 or HTTP/3 too.
 
     mitmproxy writes a request without a length as it came, so that the upstream reads the body as
-    a second request. It cannot write trailers, which RFC 9110 section 6.5.1 lets it leave out.
+    a second request. It makes the last chunk of an empty part, and so what follows a second request
+    as well. It cannot write trailers, which RFC 9110 section 6.5.1 lets it leave out.
     """
 
     def send(self, event: HttpEvent) -> CommandGenerator[None]:
         """Write a part of a request."""
         if pace := getattr(event, "pace", None):
             pace_reader(self.context.client, self.conn, pace)
-        elif not isinstance(event, RequestTrailers):
+        elif getattr(event, "data", True) and not isinstance(event, RequestTrailers):
             if isinstance(event, RequestHeaders):
                 if not event.end_stream:
                     event.request = framed(event.request)
