@@ -30,7 +30,7 @@ def started(*given: str) -> tuple[HubletRouter, Options]:
             router = HubletRouter()
             context.master.addons.add(router)
             context.master.addons.get(GivenOptions.name).running()
-            router.done()
+            context.master.addons.remove(router)
             return router, context.options
 
     return asyncio.run(start())
