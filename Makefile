@@ -73,8 +73,11 @@ differential: $(VENV)/tests  ## what stock servers read in 20,000 requests, and 
 	@npm install --silent --no-fund --prefix $(VENV)/node express@5 cookie-parser@1
 	NODE_PATH=$(VENV)/node/node_modules PYTHONPATH=tests $(BIN)/python -m differential
 
-coverage: $(VENV)/tests  ## each module, covered to the last branch by its own test file
-	$(BIN)/python tests/module_coverage.py
+coverage: $(VENV)/tests  ## the suite, and each line and branch that no test reaches
+	@tests/needs $(NEEDS)
+	@tests/workerd $(VENV)
+	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal -p no:hublet_router.testing.plugin \
+		--cov=hublet_router --cov-report=term --cov-fail-under=99 $(ARGS)
 
 fuzz: $(VENV)/tests  ## let atheris look for input that breaks a law, for SECONDS in all
 	@$(PIP) --editable '.[fuzz]' || { \
