@@ -1,6 +1,6 @@
 """What is wrong with a table's file."""
 
-from hublet_router.tablefile.errors import Fault, TableError
+from hublet_router.tablefile.errors import Fault, Faults, TableError
 
 
 def test_table_error_lists_each_fault_in_the_order_of_the_file() -> None:
@@ -23,3 +23,10 @@ def test_a_fault_of_another_file_has_its_name() -> None:
     error = TableError("hublets.yaml", [Fault(3, 1, "wrong", "moved.csv")])
 
     assert str(error) == "moved.csv:3:1: wrong"
+
+
+def test_a_fault_has_no_half_of_a_surrogate_pair() -> None:
+    faults = Faults()
+    faults.add((2, 7), "'\ud800' is wrong", "moved.csv")
+
+    assert faults.found == [Fault(2, 7, r"'\ud800' is wrong", "moved.csv")]

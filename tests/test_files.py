@@ -196,3 +196,14 @@ def test_a_bad_filter_is_refused_before_a_file_is_read_and_not_repeated(tmp_path
         list(read_flows([tmp_path / "nothing"], where="~nonsense c0ffee"))
     assert "c0ffee" not in str(caught.value)
     assert caught.value.__suppress_context__
+
+
+def test_a_decision_log_is_read_where_it_is_taken(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text('{"action": "refuse", "reason": "conflict", "flow": "1"}\n?\n')
+    said: list[str] = []
+    (flow,) = read_flows([log], report=said.append, takes_log=True)
+    assert flow.id == "1"
+    assert said == [f"{log}: line 2 is left out: it is none of a decision log"]
+    with pytest.raises(FlowFileError, match="a decision log, which has no credential"):
+        list(read_flows([log]))

@@ -3,7 +3,7 @@ import re
 import pytest
 
 from hublet_router.core.lookup import Rule
-from hublet_router.core.places import Cookie, Form, Header, Json, Path, Place, Query
+from hublet_router.core.places import Cookie, Form, Header, Host, Json, Path, Place, Query
 from hublet_router.core.readers import Base64, Jwt, Protobuf, Reader, Regex
 from hublet_router.tablefile.errors import Faults
 from hublet_router.tablefile.rules import parse_pattern, parse_rules
@@ -36,6 +36,7 @@ def rule(where: str = "{query: k}", how: str = '{regex: "^(a)"}', paths: str = "
         ("{cookie: sid}", (Cookie("sid"),)),
         ("{form: [code, token]}", (Form("code"), Form("token"))),
         ("{json: a.b}", (Json("a.b"),)),
+        ('{host: "^api-([a-z]+)[.]"}', (Host(re.compile("^api-([a-z]+)[.]")),)),
         ('{path: "^/x/([^/]+)"}', (Path(re.compile("^/x/([^/]+)", re.IGNORECASE)),)),
     ],
 )
@@ -372,3 +373,15 @@ def test_a_pattern_that_is_nested_too_deep_is_reported() -> None:
 
     assert parse_pattern(faults, Text("(?:" * 2000 + "a" + ")" * 2000, (1, 1)), "'regex'") is None
     assert faults.found[0].text.startswith("'regex' is not a regular expression: ")
+
+
+@pytest.mark.parametrize(
+    ("where", "how", "sentence"),
+    [
+        ("{header: Host}", '{regex: "^(a)"}', "3:16: HTTP/2 has no header 'host', so"),
+        ("{query: k}", '{regex: "^(a){2}"}', "4:19: 'regex' does not mean the same to every"),
+    ],
+)
+def test_what_does_not_hold_everywhere_is_refused(where: str, how: str, sentence: str) -> None:
+    (found,) = read(rule(where, how))[1]
+    assert found.startswith(sentence)

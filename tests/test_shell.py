@@ -27,12 +27,14 @@ POSIX = [
     "curl a > out 2>/dev/null -s 2>&1",
     'curl -d "a\\\nb" x',
     'curl "pr$ice" a$',
+    "curl -d${snow} a$snow",
 ]
 
 
 @pytest.mark.parametrize("text", POSIX)
 def test_the_words_are_those_that_bash_makes(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ice", "X Y")
+    monkeypatch.setenv("snow", "Z")
     script = f"curl() {{ printf '%s\\0' \"$@\" >&3; }}; jq() {{ :; }}; ls() {{ :; }}\n{text}"
     made = subprocess.run(
         ["bash", "-c", f"exec 3>&1 >/dev/null\n{script}"], stdout=subprocess.PIPE, check=True,
