@@ -1,7 +1,8 @@
 """From `hublets.yaml` to a `core.table.Table`, or to every fault that the file has.
 
-`load` reads a file and decides its examples, `structure` checks it against the schema, and `parse`,
-`rules` and `accounts` make values of it and check what a schema cannot say.
+`load` reads a file and decides its examples, `yaml_file` gives its nodes, `structure` checks them
+against the schema, and `parse`, `rules` and `accounts` make values of them and check what a schema
+cannot say.
 """
 
 from .errors import TableError
