@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 
 from . import explain, run
-from .curl_options import FLAGS, VALUES
+from .curl_words import FLAGS, VALUES
 from .shared_options import Commands, add_command
 
 SHELLS = ("bash", "zsh", "fish")
@@ -54,7 +54,7 @@ def _print(shell: str, parsers: Mapping[str, argparse.ArgumentParser]) -> int:
     words = {name: _OPTION.findall(parser.format_usage()) for name, parser in parsers.items()}
     # Their words are those of another program, so argparse does not see them.
     words["run"] = _OPTION.findall(run.HELP)
-    curls = [f"--{name}" for name in (*FLAGS.split(), *VALUES.split())]
+    curls = [f"--{name}" for name in (*FLAGS, *VALUES)]
     words["explain"] = [*_OPTION.findall(explain.HELP), *curls]
     script, case, prefix = (_FISH, _FISH_CASE, "-l ") if shell == "fish" else (_BASH, _CASE, "--")
     cases = [

@@ -7,21 +7,25 @@ from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from .curl_options import FLAGS, LETTERS, VALUES
-
 type Given = tuple[str, str]
 """The long name of an option with its value; a word that is not an option has the name `url`."""
 
-_FLAGS, _VALUES = frozenset(FLAGS.split()), frozenset(VALUES.split())
-_LETTERS = {it[0]: it[2:] for it in LETTERS.split()}
-_READ_FLAGS = {
-    "anyauth", "basic", "digest", "get", "head", "negotiate", "netrc", "netrc-optional", "ntlm",
-    "ntlm-wb",
-}  # fmt: skip
-_READ_VALUES = {
-    "aws-sigv4", "cookie", "data", "data-ascii", "data-binary", "data-raw", "data-urlencode",
-    "form", "form-string", "header", "json", "netrc-file", "oauth2-bearer", "referer", "request",
-    "request-target", "upload-file", "url", "url-query", "user", "user-agent",
+FLAGS, VALUES, LETTERS = (
+    it.split()
+    for it in Path(__file__).with_name("curl_options.txt").read_text("utf-8").split("\n\n")
+)
+"""Every option of curl 8, as tests/curl_options.py has read them in its source.
+
+Long ones without a value, of which most can be undone with `--no-`, long ones with a value, and
+short ones with their long names, such as `H=header`.
+"""
+_LONG = frozenset([*FLAGS, *VALUES])
+_LETTERS = {it[0]: it[2:] for it in LETTERS}
+_READ = {
+    "anyauth", "aws-sigv4", "basic", "cookie", "data", "data-ascii", "data-binary", "data-raw",
+    "data-urlencode", "digest", "form", "form-string", "get", "head", "header", "json", "negotiate",
+    "netrc", "netrc-file", "netrc-optional", "ntlm", "ntlm-wb", "oauth2-bearer", "referer",
+    "request", "request-target", "upload-file", "url", "url-query", "user", "user-agent",
 }  # fmt: skip
 # Every other option of curl changes no decision: it is accepted, so that a pasted command works.
 _UNSUPPORTED = {
@@ -58,7 +62,7 @@ def requests(words: Sequence[str]) -> list[list[Given]]:
             groups.append([])
         elif name.startswith("no-"):
             groups[-1][:] = [it for it in groups[-1] if it[0] != name[3:]]
-        elif name in _READ_FLAGS | _READ_VALUES:
+        elif name in _READ:
             groups[-1].append((name, value))
     return groups
 
@@ -93,8 +97,8 @@ def _split(words: list[str], at: int) -> Iterator[tuple[str, str | None]]:
     if word.startswith("--"):
         name, equals, value = word[2:].partition("=")
         name = _long_name(name)
-        takes_value = name in _VALUES
-        if name not in _FLAGS | _VALUES and name.removeprefix("no-") not in _FLAGS:
+        takes_value = name in VALUES
+        if name not in _LONG and name.removeprefix("no-") not in FLAGS:
             raise _unknown(name, words, at)
         if equals and not takes_value:
             raise CurlError(f"word {at + 1} gives a value to an option that takes none; remove it")
@@ -104,7 +108,7 @@ def _split(words: list[str], at: int) -> Iterator[tuple[str, str | None]]:
         name = _LETTERS.get(letter, "")
         if not name:
             raise _unknown(letter, words, at)
-        if name in _VALUES:
+        if name in VALUES:
             yield _checked(name), word[place:] or None
             return
         yield _checked(name), ""
@@ -112,9 +116,9 @@ def _split(words: list[str], at: int) -> Iterator[tuple[str, str | None]]:
 
 def _long_name(name: str) -> str:
     """Return the option that a name begins, as curl does where there is only one."""
-    if name in _FLAGS | _VALUES:
+    if name in _LONG:
         return name
-    begun = [it for it in _FLAGS | _VALUES if name and it.startswith(name)]
+    begun = [it for it in _LONG if name and it.startswith(name)]
     return begun[0] if len(begun) == 1 else name
 
 
@@ -129,7 +133,7 @@ def _unknown(name: str, words: list[str], at: int) -> CurlError:
         return CurlError(f"--{name}: {_UNSUPPORTED[name]}")
     if name.startswith("expand-"):
         return CurlError(f"--expand-…: {_UNSUPPORTED['variable']}")
-    near = get_close_matches(name, _FLAGS | _VALUES, 1) if name[1:] else []
+    near = get_close_matches(name, _LONG, 1) if name[1:] else []
     fix = f"did you mean --{near[0]}?" if near else "leave it out, with its value if it has one"
     rest = words[:at] + words[at + 1 :]
     return UnknownWordError(f"word {at + 1} is no option of curl 8; {fix}", rest)
