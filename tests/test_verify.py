@@ -17,6 +17,7 @@ from haproxy_stage import AgentInside, HAProxy
 from harness import Stage, authority
 from hublet_router.cli.commands import command_line
 from hublet_router.cli.verify import _reason
+from hublet_router.redaction.redact_flow import FlowRedactor
 
 EXAMPLES = """
 examples:
@@ -182,6 +183,16 @@ def test_real_credentials_are_sent_on_demand_where_they_change_nothing(
     arrived = b"".join(raw for it in stage.upstreams.values() for raw in it.requests)
     assert REAL.encode() in arrived
     assert b"DELETE" not in arrived
+
+
+def test_what_cannot_be_sent_is_left_out_and_said(
+    stage: Stage, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.proxy(hublet_proxy_status=True)
+    odd = str(recording(tmp_path, ("G(T", "https://api.hubapi.com/crm", {})))
+    assert "5 as the table says, 2 not sent" in run(stage.port, odd, "--as-recorded")[2]
+    monkeypatch.setattr(FlowRedactor, "redacted", lambda self, flow: None)
+    assert " would be decided differently once redacted\n" in run(stage.port, odd)[2]
 
 
 def test_the_rate_is_bounded(stage: Stage, run: Run) -> None:
