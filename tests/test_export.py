@@ -1,16 +1,20 @@
 """`hublet-router export`."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from flows.record import FOLDER
 from harness import authority
 from hublet_router.cli.commands import command_line
+from hublet_router.export.bundle import ExportError
 from hublet_router.tablefile import load
 from test_spoa import TABLE
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = str(ROOT / "hublets.yaml")
+EXAMPLES = 'examples: [{request: {url: "https://api.hubapi.com/"}, hublet: na1}]\n'
 
 
 @pytest.fixture
@@ -96,3 +100,35 @@ def test_what_no_worker_can_do_is_said_and_nothing_is_written(
     assert worker(str(tmp_path / "edge"), "--table", str(table)) == 2
     assert "write foreign: refuse" in capsys.readouterr().err
     assert not (tmp_path / "edge").exists()
+
+
+def test_a_proof_asks_examples_and_recordings_and_prints_what_differs(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[str] = []
+    faults: list[str] = []
+
+    def prove(*given: Any) -> tuple[int, list[str]]:
+        asked[:] = [name for name, _ in given[-1]]
+        if not faults:
+            return len(asked), []
+        if faults == ["?"]:
+            raise ExportError("the engine is missing")
+        return len(asked), faults
+
+    monkeypatch.setattr("hublet_router.prove.proof.prove", prove)
+    folder = tmp_path / "edge"
+    table.write_text(
+        f'{TABLE}examples: [{{request: {{url: "https://api.hubapi.com/"}}, hublet: na1}}]\n'
+    )
+    assert haproxy(table, folder) == 0
+    assert haproxy(table, folder, "--prove", str(FOLDER / "reverse.mitm")) == 0
+    assert {name.partition(" ")[0] for name in asked} == {"example", "flow"}
+    said = f"{len(asked)} requests, each decided and forwarded as the table says\n"
+    assert capsys.readouterr().err.endswith(said)
+    faults.append("flow 1: it went elsewhere")
+    assert haproxy(table, folder, "--prove") == 1
+    assert capsys.readouterr().out == "flow 1: it went elsewhere\n"
+    faults[:] = ["?"]
+    assert haproxy(table, folder, "--prove") == 2
+    assert capsys.readouterr().err == "hublet-router export: the engine is missing\n"
