@@ -7,7 +7,7 @@ a few other drafts, and after that one that says nothing of the original at all.
 
 import re
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from hashlib import shake_256
 
@@ -24,6 +24,9 @@ MAX_UNLISTED = 5
 
 MAX_DRAFTS = 8
 """Drafts of each kind: a pattern such as `[1-5]` takes only some of the characters of a kind."""
+
+type Sighting = tuple[Reader, str, list[str]]
+"""A reader that knows a text, what it saw before the text, and the names that it read."""
 
 _PLAIN_CLAIMS = {"alg", "typ"}
 _RUN = re.compile(rf"([A-Za-z0-9._~-]{{{MIN_RUN},}})")
@@ -76,48 +79,39 @@ class Pseudonymizer:
             return "".join(
                 [self._secret(it) if at % 2 else self.like(it) for at, it in enumerate(parts)]
             )
-        wanted = self._meaning(text, before, self._name, self.account)
-        for draft in self._drafts(text, before):
-            if self._meaning(draft, before) == wanted:
+        seen, ids = self._read(text, before)
+        wanted = (
+            [(reader, start, [*map(self._name, names)]) for reader, start, names in seen],
+            [[*map(self.account, it)] for it in ids],
+        )
+        for draft in self._drafts(text, seen):
+            if self._read(draft, before) == wanted:
                 return draft
         return self.like(text)
 
-    def _meaning(
-        self,
-        text: str,
-        before: str,
-        name: Callable[[str], str] = str,
-        account: Callable[[str], str] = str,
-    ) -> list[object]:
-        """Return all that the table reads from a text, its names and accounts as they are to be."""
-        read: list[object] = []
-        is_message = False
-        for whole in (text, before + text) if before else (text,):
-            for reader in self._readers:
-                names = reader.names(whole)
-                is_known = bool(names) or reader.recognises(whole)
-                is_message = is_message or (is_known and isinstance(reader, Protobuf))
-                read.append([*map(name, names)] if names else is_known)
-        ids = [
-            [*map(account, it.ids(text))]
-            for it in self._accounts
-            if is_message or not isinstance(it, Protobuf)
-        ]
-        return [*read, *ids]
+    def _read(self, text: str, before: str) -> tuple[list[Sighting], list[list[str]]]:
+        """Return what each reader that knows a text reads in it, and the accounts in it."""
+        seen: list[Sighting] = []
+        for reader in self._readers:
+            for start in dict.fromkeys((before, "")):
+                names = [*reader.names(start + text)]
+                if names or reader.recognises(start + text):
+                    seen.append((reader, start, names))
+        is_message = any(isinstance(reader, Protobuf) for reader, _, _ in seen)
+        readers = [it for it in self._accounts if is_message or not isinstance(it, Protobuf)]
+        return seen, [[*it.ids(text)] for it in readers]
 
     def _name(self, name: str) -> str:
         short = name in self._hublets or len(name) <= MAX_UNLISTED
         return name if short else self.like(name)
 
-    def _drafts(self, text: str, before: str) -> Iterator[str]:
+    def _drafts(self, text: str, seen: Sequence[Sighting]) -> Iterator[str]:
         """Yield what may replace a secret: of each reader that knows it, then of none."""
         if text.isascii() and text.isdecimal():
             yield self.account(text)
-        for reader in self._readers:
-            for start in dict.fromkeys((before, "")):
-                if reader.recognises(start + text):
-                    for salt in range(MAX_DRAFTS):
-                        yield self._rebuilt(reader, start + text, salt)[len(start) :]
+        for reader, start, _ in seen:
+            for salt in range(MAX_DRAFTS):
+                yield self._rebuilt(reader, start + text, salt)[len(start) :]
         for salt in range(MAX_DRAFTS):
             yield self.like(text, salt)
 
