@@ -1,13 +1,18 @@
 """What mitmproxy crashes over ends, and is logged and counted."""
 
+import asyncio
 import json
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from mitmproxy import http
+from mitmproxy.proxy.layers import HttpLayer
+from mitmproxy.test import taddons, tflow
 
 from harness import Stage, bearer, request, wait_for
+from hublet_router.proxy.engine.crash_guard import end_crashed
 from test_http2 import API, Http2Client, token
 
 
@@ -62,3 +67,30 @@ def crash(stage: Stage, client_speaks: str) -> None:
         with stage.client(API) as plain:
             plain.socket.sendall(request("POST", "/crash", bearer("eu1"), body=b"x"))
             assert plain.receive_until(b"\r\n\r\n") == b""
+
+
+def test_what_mitmproxy_fails_to_end_itself_is_ended_when_its_client_leaves() -> None:
+    """It goes through the streams of a client in turn, and stops at one that crashes again."""
+    ended: list[http.HTTPFlow] = []
+
+    class Ended:
+        def error(self, flow: http.HTTPFlow) -> None:
+            ended.append(flow)
+
+    def stream(*, live: bool = True, err: bool = False, **other: object) -> SimpleNamespace:
+        flow = tflow.tflow(err=err)
+        flow.live = live
+        return SimpleNamespace(**{"flow": flow, "child_layer": None, "_paused": None, **other})
+
+    crashed = stream()
+    others = [stream(live=False), stream(err=True), stream(child_layer=1), stream(_paused=1)]
+    streams = dict(enumerate([SimpleNamespace(), crashed, *others]))
+
+    async def main() -> None:
+        with taddons.context(Ended()):
+            end_crashed(cast(HttpLayer, SimpleNamespace(streams=streams)))
+
+    asyncio.run(main())
+    assert ended == [crashed.flow]
+    assert crashed.flow.error
+    assert not crashed.flow.live
