@@ -38,6 +38,7 @@ from hublet_router.analysis.fingerprint import fingerprint
 from hublet_router.core.decision import Reason
 from hublet_router.proxy.addon import HubletRouter
 from hublet_router.tablefile import loads
+from test_http2 import Http2Client
 
 API = "api.hubapi.com"
 
@@ -554,6 +555,37 @@ def test_law_1_a_refused_upload_finds_no_open_connection(stage: Stage) -> None:
         assert client.send(raw, "POST").problem["reason"] == "unknown-hublet"
     assert len(eu1.requests) == 1
     assert len(eu1.connections) == 1
+
+
+def test_law_1_a_request_over_which_the_router_fails_keeps_no_stamp(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had one when it failed, and its body is streamed."""
+    two_regions(stage)
+    stage.proxy()
+    monkeypatch.setattr("hublet_router.proxy.decider.annotate", broken)
+    raw = request("POST", "/", bearer("eu1"), body=b"x" * 100_000)
+    with stage.client() as client:
+        assert client.send(raw, "POST").status == 502
+    assert stage.arrivals() == {"na1": 0, "eu1": 0}
+
+
+def test_law_1_a_replay_whose_body_is_too_long_by_now_goes_nowhere(stage: Stage) -> None:
+    """It bears the stamp of its first decision, and mitmproxy does not wait for the body."""
+    stage.upstream("na1", API)
+    stage.upstream("eu1", API)
+    stage.table()
+    stage.proxy()
+    with Http2Client(stage.port) as client:
+        stream = client.start("POST", "/oauth/v1/token")
+        client.data(stream, b"refresh_token=eu1-0", end=True)
+        assert client.answer(stream) == ("200", b"eu1")
+    (flow,) = stage.seen.flows
+    wait_for(lambda: not flow.live)
+    flow.request.data.content = b"refresh_token=na1-0&x=" + b"x" * 100_000
+    stage.command("replay.client", [flow])
+    wait_for(lambda: len(stage.seen.flows) == 2)
+    assert stage.arrivals() == {"na1": 0, "eu1": 1}
 
 
 class Absent(WithoutUpstreamGuard):

@@ -138,6 +138,29 @@ def test_mitmproxy_still_needs_the_cures() -> None:
     assert "status_code" not in inspect.getsource(_http1.Http1Client.read_headers)
 
 
+def test_an_answer_that_has_begun_is_not_followed_by_another(stage: Stage) -> None:
+    """The body turns out to be malformed while its answer comes."""
+    may_end = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nbegun")
+        await may_end.wait()
+
+    stage.upstream("eu1", behaviour=answer)
+    stage.table()
+    stage.proxy()
+    with stage.client() as client:
+        client.socket.sendall(
+            f"PUT / HTTP/1.1\r\n{HEAD}Transfer-Encoding: chunked\r\n\r\n".encode()
+        )
+        received = client.receive_until(b"begun")
+        client.socket.sendall(b"zz\r\n")
+        received += client.receive_until(b"never")
+    assert received.count(b"HTTP/1.1") == 1
+    stage.loop.call_soon_threadsafe(may_end.set)
+
+
 class EditsPath:
     """Another addon that edits the path of a request."""
 

@@ -2,10 +2,13 @@
 
 import asyncio
 
-from mitmproxy.http import Response
+import pytest
+from mitmproxy.http import HTTPFlow, Response
 
 from harness import Stage, bearer, request, wait_for
 from hublet_router.proxy.routing.passing import Passing, keep_copy, pass_on
+
+API = "api.hubapi.com"
 
 
 def test_each_event_arrives_before_the_next_is_sent(stage: Stage) -> None:
@@ -45,6 +48,28 @@ def test_a_short_answer_is_kept_for_who_looks_at_it_and_a_long_one_is_not(stage:
     wait_for(lambda: len(stage.seen.flows) == 4)
     kept = [flow.response and flow.response.raw_content for flow in stage.seen.flows]
     assert kept == [b"", b"xxx", b"x" * 65536, None]
+
+
+class Answers:
+    """Another addon that answers by the head."""
+
+    def requestheaders(self, flow: HTTPFlow) -> None:
+        flow.response = Response.make(204)
+
+
+def test_an_upload_that_another_addon_answers_is_not_passed_on(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    """mitmproxy would crash (its issue 1115)."""
+    stage.upstream("eu1")
+    stage.table()
+    stage.proxy(beside=[Answers()])
+    fields = [f"Host: {API}", bearer("eu1"), "Transfer-Encoding: chunked", "", ""]
+    upload = "\r\n".join(["PUT / HTTP/1.1", *fields]).encode() + b"1\r\nx\r\n0\r\n\r\n"
+    with stage.client() as client:
+        assert client.send(upload, "PUT").status == 204
+    assert "crashed" not in caplog.text
+    assert stage.arrivals() == {"eu1": 0}
 
 
 def test_alt_svc_arrives_as_it_was_sent(stage: Stage) -> None:

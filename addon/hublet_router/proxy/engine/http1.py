@@ -40,8 +40,6 @@ MAX_SIZE = 2**62
 It is half of what fits, because h11 says what is left of a chunk, not how long it was.
 """
 
-_HTTP1 = {b"HTTP/1.0", b"HTTP/1.1"}
-
 _plain_reader = _http1.make_body_reader
 
 
@@ -168,15 +166,14 @@ class Http1Client(_http1.Http1Client):
         mitmproxy overwrites its scheme by that of the mode before any hook
         (`state_wait_for_request_headers` in proxy/layers/http/__init__.py).
         """
-        data = request.data
-        if not data.authority or data.http_version not in _HTTP1:
+        if not request.data.authority:
             return None
         server = http_layer(self.context).connections[self.context.client]
-        if not isinstance(server, Http1Server) or len(words := server.buf.first_line.split()) != 3:
+        if not isinstance(server, Http1Server):
             return None
-        rest = words[1].partition(b"://")[2]
-        same = data.authority + data.path
-        return words[1] if same in (rest, rest + b"/") and words[0] == data.method else None
+        target = server.buf.first_line.split()[1]
+        rest = target.partition(b"://")[2]
+        return target if request.data.authority + request.data.path in (rest, rest + b"/") else None
 
 
 def _with_target(commands: CommandGenerator[None], target: bytes) -> CommandGenerator[None]:
