@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hublet_router.analysis import harmless
-from hublet_router.analysis.harmless import MAX_SEEN, is_harmless, known_words, shows_value
+from hublet_router.analysis.harmless import is_harmless, known_words, shows_value
 from hublet_router.tablefile import load
 
 
@@ -54,22 +53,6 @@ def test_names_of_which_the_value_may_be_shown(name: str) -> None:
 @pytest.mark.parametrize("name", ["", "_", "value", "pin", "password", "v", "state", "limit7", "é"])
 def test_names_of_which_the_value_stays_hidden(name: str) -> None:
     assert not shows_value(name)
-
-
-def test_only_what_the_list_alone_knows_is_remembered() -> None:
-    assert is_harmless("v1-objects")
-    assert not is_harmless("v1-zqx")
-    assert is_harmless("v1-zqx", {"zqx"})
-    assert "v1-objects" in harmless._seen
-    assert not is_harmless("v1-zqx")
-    assert is_harmless("objects-" * 20)
-    assert not any("zqx" in text or len(text) > 64 for text in harmless._seen)
-
-
-def test_few_texts_are_remembered() -> None:
-    for number in range(2 * MAX_SEEN):
-        assert is_harmless(f"v{number}")
-    assert len(harmless._seen) == MAX_SEEN
 
 
 def test_words_of_a_table_are_its_names_hosts_and_patterns() -> None:

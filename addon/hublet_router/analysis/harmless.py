@@ -27,9 +27,6 @@ _DATED = re.compile(
 )
 _PIECE = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+|[^\x00-\x7f]")
 _LETTERS = re.compile(r"[a-z]{2,}")
-_seen: set[str] = set()  # harmless by the list alone: no secret is kept here
-MAX_SEEN, MAX_SEEN_TEXT = 1024, 64
-"""Texts that are remembered as harmless, and how many characters they may have."""
 _by_index: WeakKeyDictionary[RuleIndex, frozenset[str]] = WeakKeyDictionary()  # one of each table
 MAX_DIGITS = 4
 """Digits of a text that are harmless, beside those of versions and dates."""
@@ -47,22 +44,16 @@ def is_harmless(text: str, known: Container[str] = ()) -> bool:
     Punctuation never counts: a text without letters and digits is harmless.
     """
     lower = text.lower()
-    if lower in _KNOWN or lower in known or text in _seen:
+    if lower in _KNOWN or lower in known:
         return True
-    digits, by_list = 0, True
+    digits = 0
     plain = _DATED.sub("", text) if "-" in text or "." in text else text
     for piece in _PIECE.findall(plain):
         if piece.isdecimal() and piece.isascii():
             digits += len(piece)
-        elif (word := piece.lower()) not in _KNOWN:
-            if word not in known:
-                return False
-            by_list = False
-    if digits > MAX_DIGITS:
-        return False
-    if by_list and len(_seen) < MAX_SEEN and len(text) <= MAX_SEEN_TEXT:
-        _seen.add(text)
-    return True
+        elif (word := piece.lower()) not in _KNOWN and word not in known:
+            return False
+    return digits <= MAX_DIGITS
 
 
 def known_words(table: Table) -> frozenset[str]:
