@@ -55,6 +55,11 @@ def test_a_head_that_is_not_whole_is_an_error(name: str, value: Value) -> None:
         head_of({it: text for it, text in asked().items() if it != name})
 
 
+def test_a_server_name_that_is_no_text_is_an_error() -> None:
+    with pytest.raises(ValueError, match="a server name that is no text"):
+        head_of(asked(sni=b"x"))
+
+
 def test_a_field_without_a_colon_is_an_error_and_is_not_shown() -> None:
     with pytest.raises(ValueError, match=r"a field without a colon$"):
         head_of(asked(fields="host: a\r\nsecret\r\n\r\n"))

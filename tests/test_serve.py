@@ -15,9 +15,11 @@ from mitmproxy.exceptions import OptionsError
 from haproxy_stage import agent_process
 from harness import free_port, wait_for
 from hublet_router.agent import serve as module
+from hublet_router.agent import spop
 from hublet_router.agent.serve import Setting, serve
 from hublet_router.tablefile import TableError
 from test_spoa import TABLE
+from test_spop import HELLO
 
 
 @pytest.fixture
@@ -51,11 +53,13 @@ def test_a_process_has_a_log_and_metrics_and_ends_at_sigterm(table: Path, tmp_pa
     assert f"HAProxy's agent listens at 127.0.0.1:{port}" in said
 
 
-def test_a_candidate_is_watched(table: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_candidate_is_watched(
+    table: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO)
 
     async def run() -> None:
-        task = asyncio.create_task(serve(Setting(table, ":0", shadow=table)))
+        task = asyncio.create_task(serve(Setting(table, ":0", log=tmp_path / "log", shadow=table)))
         for _ in range(200):
             await asyncio.sleep(0.05)
             if "shadow table" in caplog.text:
@@ -78,12 +82,15 @@ def test_it_listens_where_it_is_asked_to(table: Path, tmp_path: Path, kind: str)
         while not shown:
             await asyncio.sleep(0.01)
         if kind == "unix":
-            _, writer = await asyncio.open_unix_connection(shown[0])
+            reader, writer = await asyncio.open_unix_connection(shown[0])
         else:
             host, _, port = shown[0].rpartition(":")
-            _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+            reader, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+        writer.write(spop.frame(spop.HAPROXY_HELLO, b"\0\0", spop.key_values(HELLO)))
+        await reader.readexactly(4)
         loop.call_soon(signal.raise_signal, signal.SIGINT)
         await task
+        assert (await reader.read()).endswith(spop.farewell(spop.NORMAL))
         writer.close()
 
     asyncio.run(run())
