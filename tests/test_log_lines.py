@@ -9,9 +9,9 @@ from mitmproxy.flowfilter import match
 from mitmproxy.test import tflow
 
 from hublet_router.core.decision import Action, Reason
-from hublet_router.flows.log_lines import LINE, is_decision_log, log_flows, logged_decision
+from hublet_router.flows.log_lines import is_decision_log, log_flows
 from hublet_router.flows.opened import peekable
-from hublet_router.flows.recorded import decision_then
+from hublet_router.flows.recorded import LINE, decision_then, logged_decision
 from hublet_router.flows.requests import request_with_body
 from hublet_router.proxy.observe.decision_log import line as line_of
 from hublet_router.proxy.routing.annotate import Decided

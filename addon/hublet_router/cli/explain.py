@@ -18,6 +18,8 @@ from ..core.judge import decide
 from ..core.request import Request
 from ..core.table import Table
 from ..flows.files import called, flow_name, flows_of, matching, read_flows
+from ..flows.recorded import decision_then, explain_flow
+from ..flows.requests import request_with_body
 from ..tablefile import DEFAULT_TABLE
 from .curl import request
 from .curl_words import CurlError, Given, UnknownWordError, requests
@@ -180,15 +182,11 @@ def _recorded(paths: list[Path], where: str | None) -> Iterator[Asked]:
 
 
 def _of_flow(flow: "HTTPFlow") -> Asked:
-    from ..flows.requests import request_with_body  # noqa: PLC0415
-
     return Asked(request_with_body(flow), flow)
 
 
 def _explained(table: Table, asked: Asked) -> tuple[Explanation, Decision | None]:
     """Return why, and what was decided when the request was recorded."""
-    from ..flows.recorded import decision_then, explain_flow  # noqa: PLC0415
-
     if not (flow := asked.flow):
         return explain(table, asked.request), None
     return explain_flow(table, flow), decision_then(flow)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..analysis.masking import counted
 from ..core.request import Request
 from ..flows.files import read_flows
+from ..flows.requests import request_with_body
 
 if TYPE_CHECKING:
     from mitmproxy.http import HTTPFlow
@@ -52,8 +53,6 @@ def watched_requests(
     paths: Sequence[Path], where: str | None = None
 ) -> Iterator[tuple["HTTPFlow", Request]]:
     """Yield each flow as `watched_flows` does, with its request."""
-    from ..flows.requests import request_with_body  # noqa: PLC0415  # mitmproxy: half a second
-
     for flow in watched_flows(paths, where):
         yield flow, request_with_body(flow)
 

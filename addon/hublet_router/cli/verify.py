@@ -15,6 +15,7 @@ from ..core.decision import Decision, Reason
 from ..core.judge import decide
 from ..core.request import Request
 from ..core.table import Table
+from ..flows.requests import request_with_body
 from ..verify.exchange import exchange, sendable
 from ..verify.verdict import Said, agrees, said_by
 from .progress import watched_flows
@@ -175,8 +176,7 @@ def _asked(table: Table, options: argparse.Namespace) -> Iterator[Asked]:
         yield Asked(example.request, f"example at {line}:{column}")
     if not options.flows:
         return
-    from ..flows.requests import request_with_body  # noqa: PLC0415  # mitmproxy: half a second
-    from ..redaction.redact_flow import FlowRedactor  # noqa: PLC0415
+    from ..redaction.redact_flow import FlowRedactor  # noqa: PLC0415  # mitmproxy: half a second
 
     redactor = FlowRedactor(table, token_bytes(32))
     for flow in watched_flows(options.flows, options.filter):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from ..analysis.misdirection import Misdirection, detect_misdirection
 from ..core.request import MAX_BODY
 from ..core.table import Table
+from .requests import fields_of
 
 if TYPE_CHECKING:
     from mitmproxy.http import HTTPFlow
@@ -19,10 +20,7 @@ def misdirection_of(table: Table, flow: "HTTPFlow") -> Misdirection | None:
     response = flow.response
     if response is None or response.status_code < 400:
         return None
-    fields = [
-        (name.decode("latin-1").lower(), value.decode("latin-1"))
-        for name, value in response.headers.fields
-    ]
+    fields = fields_of(response.headers)
     is_short = response.raw_content is not None and len(response.raw_content) <= MAX_BODY
     body = response.get_content(strict=False) if is_short else None
     return detect_misdirection(table, response.status_code, fields, body)

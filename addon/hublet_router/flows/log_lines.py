@@ -8,11 +8,7 @@ from typing import Any, BinaryIO
 from mitmproxy.connection import Client, Server
 from mitmproxy.http import Headers, HTTPFlow, Request, Response
 
-from ..analysis.masking import printable
-from ..core.decision import Action, Decision, Reason
-
-LINE = "decision_log"
-"""The key of a flow's metadata that holds its line, as it was read."""
+from .recorded import LINE, logged_decision
 
 
 def is_decision_log(file: io.BufferedReader) -> bool:
@@ -54,14 +50,3 @@ def log_flow(line: Any) -> HTTPFlow:
     keys = ("hublet", "hublet_reason", "hublet_credential", "hublet_table")
     flow.metadata = {key: it for key, it in zip(keys, values, strict=True) if it} | {LINE: line}
     return flow
-
-
-def logged_decision(line: dict[str, Any]) -> Decision:
-    """Return the decision of a line, without its upstream; raise ValueError or KeyError."""
-    hublet, credential, table = (shown(line.get(key)) for key in ("hublet", "credential", "table"))
-    return Decision(Action(line["action"]), hublet, None, Reason(line["reason"]), credential, table)
-
-
-def shown(name: object) -> str | None:
-    """Return a name that a file gave, as a terminal may show it."""
-    return None if name is None else printable(str(name))

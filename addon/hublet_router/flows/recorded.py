@@ -1,19 +1,24 @@
 """What a recording says of a flow beside its request, and what it does not hold."""
 
 from dataclasses import replace
-
-from mitmproxy.http import HTTPFlow
+from typing import TYPE_CHECKING, Any
 
 from ..analysis.explanation import Explanation, explain, explain_logged
+from ..analysis.masking import printable
 from ..core.decision import Action, Decision, Reason
 from ..core.request import MAX_BODY
 from ..core.table import Table
 from .har_entries import ENTRY
-from .log_lines import LINE, logged_decision, shown
 from .requests import request_with_body
 
+if TYPE_CHECKING:
+    from mitmproxy.http import HTTPFlow
 
-def decision_then(flow: HTTPFlow) -> Decision | None:
+LINE = "decision_log"
+"""The key of a flow's metadata that holds its line, as it was read."""
+
+
+def decision_then(flow: "HTTPFlow") -> Decision | None:
     """Return what was decided when the flow was recorded; None if it was not, or is not known."""
     values = flow.metadata
     try:
@@ -21,12 +26,23 @@ def decision_then(flow: HTTPFlow) -> Decision | None:
     except (KeyError, ValueError):
         return None
     keys = ("hublet", "hublet_credential", "hublet_table")
-    hublet, credential, table = (shown(values.get(key)) for key in keys)
+    hublet, credential, table = (_shown(values.get(key)) for key in keys)
     unsent = Action.PASS if flow.comment.startswith("passed: ") else Action.REFUSE
     return Decision(Action.ROUTE if hublet else unsent, hublet, None, reason, credential, table)
 
 
-def explain_flow(table: Table, flow: HTTPFlow) -> Explanation:
+def logged_decision(line: dict[str, Any]) -> Decision:
+    """Return the decision of a line, without its upstream; raise ValueError or KeyError."""
+    hublet, credential, table = (_shown(line.get(key)) for key in ("hublet", "credential", "table"))
+    return Decision(Action(line["action"]), hublet, None, Reason(line["reason"]), credential, table)
+
+
+def _shown(name: object) -> str | None:
+    """Return a name that a file gave, as a terminal may show it."""
+    return None if name is None else printable(str(name))
+
+
+def explain_flow(table: Table, flow: "HTTPFlow") -> Explanation:
     """Return where a flow would go now and why, with a hint at what its recording lacks.
 
     A line of a decision log is explained by what it says: it has no request to decide.
@@ -39,7 +55,7 @@ def explain_flow(table: Table, flow: HTTPFlow) -> Explanation:
     return replace(explanation, hint=" ".join(hints) or None)
 
 
-def gap(flow: HTTPFlow, decision: Decision) -> str | None:
+def gap(flow: "HTTPFlow", decision: Decision) -> str | None:
     """Return a sentence about what the recording lacks, where it may have changed a decision."""
     headers = flow.request.headers
     length = headers.get("content-length", "")

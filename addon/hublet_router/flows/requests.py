@@ -1,13 +1,18 @@
-"""From mitmproxy's flow to the core's request, whose body may still be on its way."""
+"""From mitmproxy's flow to the core's request, whose body may still be on its way.
 
-from mitmproxy import http
-from mitmproxy.net.http.http1 import expected_http_body_size
-from mitmproxy.proxy.mode_specs import ReverseMode
+mitmproxy takes half a second to import, so what the command line needs at once does without.
+"""
+
+from typing import TYPE_CHECKING
 
 from ..core.request import MAX_BODY, Request, ip_address
 
+if TYPE_CHECKING:
+    from mitmproxy.http import Headers, HTTPFlow
+    from mitmproxy.http import Request as HTTPRequest
 
-def request_head(flow: http.HTTPFlow, body: bytes | None = b"") -> Request:
+
+def request_head(flow: "HTTPFlow", body: bytes | None = b"") -> Request:
     """Return what a decision may look at; a body that cannot be read is None."""
     request = flow.request
     headers = fields_of(request.headers)
@@ -17,14 +22,14 @@ def request_head(flow: http.HTTPFlow, body: bytes | None = b"") -> Request:
     return Request(request.method, tuple(hosts), target, tuple(headers), body, sni)
 
 
-def fields_of(headers: http.Headers) -> list[tuple[str, str]]:
+def fields_of(headers: "Headers") -> list[tuple[str, str]]:
     """Return the fields of a head, or of trailers, as a decision sees them."""
     return [
         (name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in headers.fields
     ]
 
 
-def request_with_body(flow: http.HTTPFlow) -> Request:
+def request_with_body(flow: "HTTPFlow") -> Request:
     """Return what a decision may look at if the body has come.
 
     The body is None if it is too long to be read, or was streamed and not kept.
@@ -33,8 +38,10 @@ def request_with_body(flow: http.HTTPFlow) -> Request:
     return request_head(flow, body if body is not None and len(body) <= MAX_BODY else None)
 
 
-def body_size(request: http.Request) -> int | None:
+def body_size(request: "HTTPRequest") -> int | None:
     """Return the bytes of the body, or None if its length is not known before its end."""
+    from mitmproxy.net.http.http1 import expected_http_body_size  # noqa: PLC0415
+
     if not is_framed(request):
         return None
     try:
@@ -43,7 +50,7 @@ def body_size(request: http.Request) -> int | None:
         return None
 
 
-def is_framed(request: http.Request) -> bool:
+def is_framed(request: "HTTPRequest") -> bool:
     """Return whether HTTP/1 could see where the request's body ends."""
     return (
         not (request.is_http2 or request.is_http3)
@@ -52,7 +59,7 @@ def is_framed(request: http.Request) -> bool:
     )
 
 
-def _other_hosts(flow: http.HTTPFlow) -> list[str]:
+def _other_hosts(flow: "HTTPFlow") -> list[str]:
     """Return each name that the request gives for its host beside the Host fields.
 
     The target of an explicit proxy (a CONNECT, an absolute URL) is one of them; it is not where
@@ -68,7 +75,7 @@ def _other_hosts(flow: http.HTTPFlow) -> list[str]:
     if not is_path or (not request.is_http11 and len(b" ".join((method, path)).split()) != 2):
         # HTTP/2 lets a URL and blanks through: HTTP/1 would take host and path from elsewhere
         hosts.append("")
-    reverse = isinstance(flow.client_conn.proxy_mode, ReverseMode)
+    reverse = flow.client_conn.proxy_mode.type_name == "reverse"
     is_asked = flow.live and not flow.is_replay and type(request.host) is str
     if is_asked and not reverse and not ip_address(request.host):
         hosts.append(request.host)
