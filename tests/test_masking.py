@@ -17,6 +17,7 @@ from hublet_router.analysis.explanation import explain
 from hublet_router.analysis.harmless import is_harmless, known_words
 from hublet_router.analysis.masking import (
     MAX_SHOWN,
+    aligned,
     counted,
     describe_shape,
     is_like_a_hublet,
@@ -290,3 +291,8 @@ def test_a_request_is_shown_as_its_method_and_its_masked_url(
 def test_only_a_short_name_is_shown_as_a_hublet() -> None:
     assert is_like_a_hublet("eu1")
     assert not is_like_a_hublet("pat-eu1-0000")
+
+
+def test_columns_begin_at_one_place() -> None:
+    assert aligned([("a", "bc", ""), ("abc", "d", "e")]) == ["a    bc", "abc  d   e"]
+    assert aligned([]) == []

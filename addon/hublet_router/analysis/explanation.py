@@ -9,7 +9,7 @@ from ..core.findings import Finding, findings
 from ..core.judge import check_request, judge
 from ..core.request import Request
 from ..core.table import Table
-from .masking import printable
+from .masking import aligned, printable
 from .rows import NOT_HERE, Outcome, Rows, Tried
 
 POLICY_KEYS = {
@@ -51,11 +51,7 @@ class Explanation:
         """Return the decision, a row for each rule that looked at the request, and the policy."""
         looked = [one for one in self.tried if one.outcome is not Outcome.NOT_HERE]
         rows = [(one.rule, one.place, one.why, one.shape or "") for one in looked]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = [self.decision.summary]
-        for row in rows:
-            cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-            lines.append(f"  {'  '.join(cells)}".rstrip())
+        lines = [self.decision.summary, *(f"  {line}" for line in aligned(rows))]
         absent = [one.rule for one in self.tried if one.outcome is Outcome.NOT_HERE]
         if absent:
             lines.append(f"{NOT_HERE}: {', '.join(dict.fromkeys(absent))}")

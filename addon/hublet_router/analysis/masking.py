@@ -5,7 +5,7 @@ is asked what it found: text is shown because it is known, and what is unknown i
 """
 
 import re
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from functools import reduce
 from operator import or_
 from urllib.parse import unquote_plus
@@ -105,6 +105,12 @@ def printable(text: str) -> str:
 def counted(count: int, what: str) -> str:
     """Return a number of things: `1 request`, `1,000 requests`."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return a line for each row, in which each column begins at one place."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
 def describe_shape(credential: str, table: Table) -> str:

@@ -10,7 +10,7 @@ from secrets import token_bytes
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from ..analysis.masking import counted, mask_url, printable
+from ..analysis.masking import aligned, counted, mask_url, printable
 from ..core.decision import Decision, Reason
 from ..core.judge import decide
 from ..core.request import Request
@@ -60,6 +60,11 @@ class Result(NamedTuple):
     said: Said | None
     error: str | None
     agrees: bool
+
+    @property
+    def name(self) -> str:
+        """The request, in a line."""
+        return printable(f"{self.asked.request.method} {self.url} ({self.asked.origin})")
 
     @property
     def shown(self) -> str:
@@ -190,24 +195,18 @@ def _asked(table: Table, options: argparse.Namespace) -> Iterator[Asked]:
 
 
 def _print(results: list[Result], left_out: int, format_: str) -> None:
-    different = [it for it in results if not it.agrees]
-    widths = [max([len(it.decision.summary) for it in different], default=0)]
-    widths.append(max([len(it.shown) for it in different], default=0))
     report = Report("hublet-router verify", format_)
-    if different:
-        report.text(f"{'the table':{widths[0]}}  {'the edge':{widths[1]}}  request")
+    different = [it for it in results if not it.agrees]
+    rows = [(it.decision.summary, it.shown, it.name) for it in different]
+    head, *lines = aligned([("the table", "the edge", "request"), *rows])
+    report.text(head if different else "")
     for it in results:
-        asked = printable(f"{it.asked.request.method} {it.url} ({it.asked.origin})")
-        summary = it.decision.summary
         if it.agrees:
-            report.passed(asked)
-        else:
-            report.found(
-                "difference" if it.said else "error",
-                f"{asked}: the table: {summary}; the edge: {it.shown}",
-                shown=f"{summary:{widths[0]}}  {it.shown:{widths[1]}}  {asked}",
-                **it.as_json(),
-            )
+            report.passed(it.name)
+            continue
+        text = f"{it.name}: the table: {it.decision.summary}; the edge: {it.shown}"
+        level = "difference" if it.said else "error"
+        report.found(level, text, shown=lines.pop(0), **it.as_json())
     report.end()
     errors = sum(it.error is not None for it in results)
     parts = [f"{len(results) - len(different):,} as the table says"]

@@ -13,12 +13,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 from ..analysis.harmless import known_words
-from ..analysis.masking import mask_path
+from ..analysis.masking import aligned, mask_path
 from ..core.judge import decide
 from ..core.request import Request
 from ..core.table import Example, Table
@@ -30,8 +31,7 @@ from .signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 START_SECONDS = 30
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One line of the proof."""
 
     what: str
@@ -145,12 +145,5 @@ def _send(folder: Path, port: int, request: Request, front: str) -> tuple[int, d
 
 def _formatted(rows: list[Row]) -> str:
     head = ("credential, request", "over", "Hublet", "reason", "Host seen", "signature", "")
-    lines = [head] + [
-        (r.what, r.front, r.hublet, r.reason, r.host, r.signature, "ok" if r.is_right else "WRONG")
-        for r in rows
-    ]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )
+    cells = [(*row[:-1], "ok" if row.is_right else "WRONG") for row in rows]
+    return "\n".join(aligned([head, *cells]))
