@@ -150,3 +150,19 @@ def servers(stage: Stage) -> Iterator[Http2Server]:
             server = layer.connections.get(client)
             if isinstance(server, Http2Server):
                 yield server
+
+
+def test_more_uploads_at_once_than_the_reserve_has_shares_for(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Half of what is left is nothing after twenty of them."""
+    hublet = start(stage, "h2")
+    stage.loop.call_soon_threadsafe(hublet.may_read.set)
+    with Http2Client(stage.port) as client:
+        streams = [client.start("POST", "/", token("eu1")) for _ in range(40)]
+        for stream in streams:
+            client.data(stream, bytes(WINDOW // 2 + 8192))
+        for stream in streams:
+            client.data(stream, bytes(WINDOW), end=True)
+        wait_for(lambda: hublet.read >= 40 * (WINDOW // 2 + 8192 + WINDOW))
+    assert [it.getMessage() for it in caplog.records if it.levelno >= logging.ERROR] == []

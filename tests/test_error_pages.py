@@ -3,12 +3,14 @@
 import asyncio
 import json
 import socket
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from harness import REVERSE, Behaviour, Client, Stage, bearer, request, wait_for
 from test_http2 import Http2Client, token
+from test_http3 import Http3Client, talk
 
 API = "api.hubapi.com"
 
@@ -92,6 +94,48 @@ def test_a_hublet_that_does_not_accept_in_time_is_a_504(stage: Stage, never_acce
         answer = client.get("/", bearer("eu1"))
     assert (answer.status, answer.problem["reason"]) == (504, "connection_timeout")
     assert "127.0.0.1" not in str(answer)
+
+
+@pytest.mark.parametrize("version", ["HTTP/1", "HTTP/2", "HTTP/3"])
+def test_an_answer_that_breaks_off_is_not_followed_by_a_document(
+    stage: Stage, version: str
+) -> None:
+    may_break = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbegun\r\n")
+        await may_break.wait()
+
+    stage.upstream("eu1", behaviour=answer)
+    stage.table()
+    stage.proxy()
+    go_on = partial(stage.loop.call_soon_threadsafe, may_break.set)
+    if version == "HTTP/1":
+        with stage.client() as client:
+            client.socket.sendall(request("GET", "/", bearer("eu1")))
+            received = client.receive_until(b"begun")
+            go_on()
+            received += client.receive_until(b"never")
+            assert received.endswith(b"\r\n\r\n5\r\nbegun\r\n")
+    elif version == "HTTP/2":
+        with Http2Client(stage.port) as http2:
+            stream = http2.start("GET", "/", token("eu1"), end=True)
+            while not http2.answers.get(stream, ("", b""))[1]:
+                http2.read()
+            go_on()
+            assert http2.answer(stream) == ("200", b"begun")
+            assert stream in http2.cut
+    else:
+
+        async def conversation(client: Http3Client) -> list[tuple[str, bytes]]:
+            stream = client.start("GET", "/", token("eu1"), end=True)
+            while not client.answers.get(stream, ("", b""))[1]:
+                await asyncio.sleep(0.01)
+            may_break.set()
+            return [await client.answer(stream)]
+
+        assert talk(stage, conversation) == [("200", b"begun")]
 
 
 def refusing(stage: Stage, log: Path, mode: str = REVERSE) -> None:

@@ -74,7 +74,7 @@ class ErrorPages:
 
         Where no decision was made, a body turned out too long for the rule that had to read it.
         """
-        if not (flow.error and NO_ROUTE in flow.error.msg and not flow.response):
+        if not (flow.error and NO_ROUTE in flow.error.msg):
             return
         if flow not in self._ledger and flow.request.stream:
             self._refuse_unread(flow)
