@@ -98,7 +98,7 @@ class TextRedactor:
 
     def host(self, text: str) -> str:
         """Replace what stands before an @, and a host that is not the table's."""
-        if text in self._table.domains:
+        if not text or text in self._table.domains:
             return text
         user, at, rest = text.rpartition("@")
         if at:
