@@ -149,14 +149,10 @@ def _config(name: str) -> list[str]:
         option, quoted, plain = found.groups()
         words.append(option if option.startswith("-") else f"--{option}")
         if quoted is not None:
-            words.append(re.sub(r"\\(.)", _unescape, quoted))
+            words.append(re.sub(r"\\(.)", lambda it: _CONFIG_ESCAPES.get(it[1], it[1]), quoted))
         elif plain and not plain.startswith("#"):
             words.append(plain)
     return words
-
-
-def _unescape(found: re.Match[str]) -> str:
-    return _CONFIG_ESCAPES.get(found[1], found[1])
 
 
 def read_file(option: str, name: str) -> bytes:

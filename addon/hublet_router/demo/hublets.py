@@ -138,8 +138,10 @@ def _context(table: Table, certificates: CertStore) -> ssl.SSLContext:
 
 def server_context(certificates: CertStore, names: Iterable[str]) -> ssl.SSLContext:
     """Return a server's side of TLS, with a certificate of mitmproxy's own CA for these names."""
-    subjects = [_subject(name) for name in sorted(set(names))]
-    entry = certificates.get_cert(None, subjects)
+    subjects = {name: ip_address(name) for name in sorted(set(names))}
+    entry = certificates.get_cert(
+        None, [x509.IPAddress(it) if it else x509.DNSName(name) for name, it in subjects.items()]
+    )
     key = entry.privatekey.private_bytes(
         Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()
     )
@@ -149,11 +151,6 @@ def server_context(certificates: CertStore, names: Iterable[str]) -> ssl.SSLCont
         pem.write_bytes(key + entry.cert.to_pem())
         context.load_cert_chain(pem)
     return context
-
-
-def _subject(name: str) -> x509.GeneralName:
-    address = ip_address(name)
-    return x509.IPAddress(address) if address else x509.DNSName(name)
 
 
 def _remember_server_name(

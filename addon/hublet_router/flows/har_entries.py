@@ -30,20 +30,16 @@ def read_entries(file: BinaryIO, encoding: str = "utf-8-sig") -> Iterator[Any]:
         if not text.take(":"):
             raise HarError("not a HAR file: it is no JSON")
         if key == "entries" and text.take("["):
-            yield from _items(text)
+            number = 0
+            while not text.take("]"):
+                number += 1
+                yield text.value(f"entry {number}")
+                text.take(",")
             return
         if not (key == "log" and text.take("{")):
             text.value("the file")
         text.take(",")
     raise HarError("not a HAR file: it has no log.entries")
-
-
-def _items(text: "_Text") -> Iterator[Any]:
-    number = 0
-    while not text.take("]"):
-        number += 1
-        yield text.value(f"entry {number}")
-        text.take(",")
 
 
 class _Text:

@@ -24,7 +24,12 @@ def load(path: str | Path, *, option: str | None = None) -> Table:
 
     `option` is how the caller names a table, for the fault of a file that cannot be read.
     """
-    text = _read(Path(path), f"name a table with {option}" if option else "name another file")
+    try:
+        text = Path(path).read_bytes()
+    except OSError as error:
+        fix = f"name a table with {option}" if option else "name another file"
+        fault = f"cannot be read: {error.strerror or error}; {fix}"
+        raise TableError(str(path), [Fault(1, 1, fault, str(path))]) from error
     return loads(text, name=str(path))
 
 
@@ -38,14 +43,6 @@ def loads(text: bytes, *, name: str = "hublets.yaml") -> Table:
     if faults:
         raise TableError(name, faults)
     return table
-
-
-def _read(path: Path, fix: str) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        fault = f"cannot be read: {error.strerror or error}; {fix}"
-        raise TableError(str(path), [Fault(1, 1, fault, str(path))]) from error
 
 
 def _disproved(table: Table, example: Example) -> Fault | None:
