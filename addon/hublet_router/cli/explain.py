@@ -10,7 +10,7 @@ from itertools import chain, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..analysis.explanation import Explanation, explain
+from ..analysis.explanation import explain
 from ..analysis.harmless import known_words
 from ..analysis.masking import mask_host, mask_request, mask_target, printable
 from ..core.decision import Action, Decision
@@ -105,7 +105,9 @@ def _explain(table: Table, ours: dict[str, str | None], words: list[str]) -> int
     is_several = len(parts) > 1 or not all(isinstance(part, Asked) for part in parts)
     code = 0
     for asked in chain.from_iterable([it] if isinstance(it, Asked) else it for it in parts):
-        explanation, recorded = _explained(table, asked)
+        flow = asked.flow
+        explanation = explain_flow(table, flow) if flow else explain(table, asked.request)
+        recorded = decision_then(flow) if flow else None
         if explanation.decision.action is Action.REFUSE:
             code = 3
         if ours["--format"] == "json":
@@ -133,7 +135,9 @@ def _parts(
             if are_recordings:
                 _refuse_options(given)
                 # On one terminal, a progress bar would stand in the middle of the explanations.
-                yield _recorded([Path(name) for name in names], where)
+                read = read_flows if sys.stdout.isatty() else watched_flows
+                paths = [Path(name) for name in names]
+                yield map(_of_flow, read(paths, where=where, takes_log=True))
                 continue
             for name in names:
                 if name == "-":
@@ -176,20 +180,8 @@ def _standard_input(table: Table, where: str | None) -> Iterator["Asked | Iterab
         yield Asked(read_request(raw))
 
 
-def _recorded(paths: list[Path], where: str | None) -> Iterator[Asked]:
-    read = read_flows if sys.stdout.isatty() else watched_flows
-    return map(_of_flow, read(paths, where=where, takes_log=True))
-
-
 def _of_flow(flow: "HTTPFlow") -> Asked:
     return Asked(request_with_body(flow), flow)
-
-
-def _explained(table: Table, asked: Asked) -> tuple[Explanation, Decision | None]:
-    """Return why, and what was decided when the request was recorded."""
-    if not (flow := asked.flow):
-        return explain(table, asked.request), None
-    return explain_flow(table, flow), decision_then(flow)
 
 
 def _heading(table: Table, asked: Asked, then: Decision | None) -> Iterator[str]:

@@ -63,7 +63,9 @@ def prove(script: Path) -> int:
             with _mitmdump(folder, "--set", f"ssl_verify_upstream_trusted_ca={authority}",
                            "--mode", f"reverse:{upstream}") as rewriting:  # fmt: skip
                 rows.append(_row_of_a_rewriting_proxy(folder, rewriting, first.request))
-    print(_formatted(rows))
+    head = ("credential, request", "over", "Hublet", "reason", "Host seen", "signature", "")
+    cells = [(*row[:-1], "ok" if row.is_right else "WRONG") for row in rows]
+    print(*aligned([head, *cells]), sep="\n")
     wrong = sum(not row.is_right for row in rows)
     print(f"\n{len(rows) - wrong} of {len(rows)} as they must be")
     return 1 if wrong else 0
@@ -141,9 +143,3 @@ def _send(folder: Path, port: int, request: Request, front: str) -> tuple[int, d
     except ValueError:
         return answer.status, {}
     return answer.status, seen
-
-
-def _formatted(rows: list[Row]) -> str:
-    head = ("credential, request", "over", "Hublet", "reason", "Host seen", "signature", "")
-    cells = [(*row[:-1], "ok" if row.is_right else "WRONG") for row in rows]
-    return "\n".join(aligned([head, *cells]))
