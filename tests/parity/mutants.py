@@ -90,7 +90,7 @@ MUTANTS: tuple[tuple[str, str], ...] = (
     ("for (const run of runs) seen.add(run);", ""),
     ("!known.has(it)", "true"),
     ("...runs.map((run) => run.toLowerCase())", ""),
-    ("layers.delete(data);", "layers.clear();"),
+    ("unescape(data).filter((it) => it !== data)", "[]"),
     ('whole.map((it) => partition(it, ":")[1])', "whole"),
     ('...long(words.map((it) => strip(it, /\\//)).join(" ")), ', ""),
     ("split(tokens, /[.~]/g)", "split(tokens, /[.]/g)"),

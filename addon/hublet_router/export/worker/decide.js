@@ -176,8 +176,9 @@ function protobufValues({ field, lenient }, data) {
 }
 
 function protobufNames(reader, data) {
-  const values = (protobufValues(reader, data) ?? []).filter(([, kind]) => kind === 2);
-  const texts = values.map(([, , value]) => decodedStrictly(value));
+  const values = protobufValues(reader, data);
+  if (values === null) return [];
+  const texts = values.filter(([, kind]) => kind === 2).map(([, , value]) => decodedStrictly(value));
   return texts.at(-1) ? texts.filter(Boolean) : [];
 }
 
@@ -491,8 +492,7 @@ export function runsOf(text, judged = []) {
     for (const run of runs) seen.add(run);
     const plains = coded.map((run) => [run, decodeLeniently(run)]);
     if (runs.length > 0) found.push([[...new Set([...runs, ...runs.map((run) => run.toLowerCase())])], plains]);
-    const layers = /[%\\]/.test(data) ? new Set(unescape(data)) : new Set();
-    layers.delete(data);
+    const layers = /[%\\]/.test(data) ? unescape(data).filter((it) => it !== data) : [];
     data = [...plains.map(([, it]) => it), ...layers].join(" ");
   }
   return found;

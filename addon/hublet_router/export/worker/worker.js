@@ -58,7 +58,8 @@ export default {
 };
 
 function viewOf(request, url) {
-  const headers = [...request.headers].map(([name, value]) => [name, wire(value)]);
+  const headers = [...request.headers];
+  for (const field of headers) field[1] = wire(field[1]);
   const host = headers.find(([name]) => name === "host")?.[1] ?? url.host;
   const hosts = host === url.host ? [host] : [url.host, host];
   return new Asked({ hosts, target: url.pathname + url.search, headers });
