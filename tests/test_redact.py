@@ -149,3 +149,15 @@ def test_control_c_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("hublet_router.cli.redact.watched_flows", interrupted)
     assert redact(RECORDED, tmp_path / "out") == 130
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_entry_of_a_har_file_is_named_by_its_number(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    header = {"name": "Authorization", "value": "Bearer secretname-1"}
+    request = {"method": "GET", "url": "https://api.hubapi.com/x", "headers": [header]}
+    har, table = tmp_path / "recorded.har", tmp_path / "table.yaml"
+    har.write_text(json.dumps({"log": {"entries": [{"request": request}]}}))
+    table.write_text(REFUSED)
+    assert redact(har, tmp_path / "out", "--table", table) == 1
+    assert capsys.readouterr().err.startswith("entry 1 would be decided differently\n")

@@ -10,6 +10,7 @@ from ..core.request import Request
 from ..core.table import Table
 from ..export import haproxy, worker
 from ..export.bundle import Bundle, ExportError, differences, write
+from ..flows.files import called
 from ..tablefile import table_path
 from .agent import LISTEN
 from .progress import watched_requests
@@ -146,4 +147,4 @@ def _asked(table: Table, options: argparse.Namespace) -> Iterator[tuple[str, Req
     for example in table.examples:
         yield "example at {}:{}".format(*example.at), example.request
     for flow, request in watched_requests(options.prove) if options.prove else ():
-        yield f"flow {flow.id}", request
+        yield called(flow), request

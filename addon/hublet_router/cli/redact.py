@@ -7,7 +7,7 @@ from pathlib import Path
 from secrets import token_bytes
 
 from ..analysis.masking import counted
-from ..flows.files import FlowFileError
+from ..flows.files import FlowFileError, called
 from .progress import watched_flows
 from .shared_options import Commands, add_command, add_filter, add_table, load_table
 
@@ -72,7 +72,7 @@ def redact(options: argparse.Namespace) -> int:
                     FlowWriter(file).add(new)
                 else:
                     changed += 1
-                    print(f"flow {flow.id} would be decided differently", file=sys.stderr)
+                    print(f"{called(flow)} would be decided differently", file=sys.stderr)
         if not changed:
             draft.replace(target)
     except OSError as error:

@@ -15,6 +15,7 @@ from ..core.decision import Decision, Reason
 from ..core.judge import decide
 from ..core.request import Request
 from ..core.table import Table
+from ..flows.files import called
 from ..flows.requests import request_with_body
 from ..verify.exchange import exchange, sendable
 from ..verify.verdict import Said, agrees, said_by
@@ -185,7 +186,7 @@ def _asked(table: Table, options: argparse.Namespace) -> Iterator[Asked]:
 
     redactor = FlowRedactor(table, token_bytes(32))
     for flow in watched_flows(options.flows, options.filter):
-        origin = f"flow {flow.id}"
+        origin = called(flow)
         if options.as_recorded:
             yield Asked(request_with_body(flow), origin, is_synthetic=False)
         elif new := redactor.redacted(flow):
