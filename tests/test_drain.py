@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from mitmproxy import http
-from mitmproxy.test import taddons
+from mitmproxy.test import taddons, tflow
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Request, TextMessage
 
@@ -100,6 +100,7 @@ class Router:
         """Wait for the end, which must be a good one; return the lines of the decision log."""
         assert self.process.wait(30) == 0
         said = self.log.read_text()
+        assert "unloaded" not in said  # the guard is for a mitmproxy that runs on
         assert "Traceback" not in said
         assert "crashed" not in said
         return [json.loads(line) for line in self.decisions.read_text().splitlines()]
@@ -313,6 +314,30 @@ def test_an_http2_client_is_asked_to_go_elsewhere_and_its_streams_end(
         while client.socket.recv(65536):
             pass
     wait_for(lambda: is_ended(stage))
+
+
+@pytest.mark.parametrize(
+    ("version", "status", "draining", "expected"),
+    [
+        ("HTTP/1.1", 200, True, "close"),
+        ("HTTP/1.0", 200, True, "close"),
+        ("HTTP/1.1", 200, False, "keep-alive"),
+        ("HTTP/1.1", 101, True, "keep-alive"),  # it is `upgrade` there
+        ("HTTP/2.0", 200, True, "keep-alive"),
+    ],
+)
+def test_a_client_of_http1_is_told_by_its_answer(
+    version: str, status: int, draining: bool, expected: str
+) -> None:
+    flow = tflow.tflow(resp=True)
+    assert flow.response
+    flow.request.http_version = version
+    flow.response.status_code = status
+    flow.response.headers["connection"] = "keep-alive"
+    it = Drain()
+    it.is_draining = draining
+    it.responseheaders(flow)
+    assert flow.response.headers["connection"] == expected
 
 
 def test_a_websocket_is_waited_for(stage: Stage) -> None:

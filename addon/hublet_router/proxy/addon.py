@@ -167,7 +167,7 @@ class HubletRouter:
             upgrade = response.headers.get("upgrade", "").lower()
             version = flow.request.headers.get("sec-websocket-version")
             is_websocket = upgrade == "websocket" and version == "13" and ctx.options.websocket
-            if response.status_code != 101 or not is_websocket:  # others were dropped before
+            if not is_websocket:  # it is a 101: the other interim answers were dropped before
                 flow.kill()
 
     def response(self, flow: http.HTTPFlow) -> None:

@@ -12,8 +12,6 @@ from collections.abc import Awaitable
 from mitmproxy import ctx
 from mitmproxy.connection import Client
 
-from .connections import close
-
 logger = logging.getLogger(__name__)
 
 POLL = 0.01
@@ -65,11 +63,7 @@ class EarlyClients:
         self._ended.set()
 
     async def _wait(self, client: Client) -> None:
-        try:
-            await self._ended.wait()
-        except asyncio.CancelledError:  # the process ends; nothing else would close it in time
-            close(client, client)
-            raise
+        await self._ended.wait()
         if not self.is_over:
             client.error = STOPPED
 
