@@ -8,6 +8,7 @@ import pytest
 import forked
 from harness import confdir
 from hublet_router.cli import run
+from hublet_router.cli.commands import command_line
 from hublet_router.proxy.options import OPTIONS
 
 ROOT = Path(__file__).parents[1]
@@ -74,7 +75,7 @@ def test_run_takes_the_mode_of_its_user(passed_on: list[str], words: list[str]) 
 def test_a_table_without_a_file_is_an_error(
     passed_on: list[str], words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run.run(words) == 2
+    assert command_line(["run", *words]) == 2
     assert capsys.readouterr().err == "hublet-router run: --table needs a file; name one\n"
     assert passed_on == []
 
@@ -85,7 +86,7 @@ def test_a_table_without_a_file_is_an_error(
 def test_two_tables_are_an_error(
     passed_on: list[str], words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run.run(words) == 2
+    assert command_line(["run", *words]) == 2
     said = capsys.readouterr().err
     assert said == "hublet-router run: two tables, a.yaml and b.yml; name one\n"
     assert passed_on == []

@@ -3,11 +3,11 @@
 import argparse
 import asyncio
 import logging
-import sys
 from pathlib import Path
 
 from ..analysis.fingerprint import KeyFileError, fingerprint
 from ..tablefile import table_path
+from .report import CommandError
 from .shared_options import Commands, add_command, add_table
 
 DESCRIPTION = """\
@@ -65,6 +65,5 @@ def agent(options: argparse.Namespace) -> int:
         fingerprint.use(options.fingerprint_key)
         asyncio.run(serve(setting))
     except (OptionsError, KeyFileError) as error:
-        print(f"hublet-router agent: {error}", file=sys.stderr)
-        return 2
+        raise CommandError(str(error)) from error
     return 0

@@ -24,6 +24,7 @@ from . import (
     run,
     verify,
 )
+from .report import CommandError
 
 # Their words are those of another program, so argparse does not look at them.
 _PASSED_ON: dict[str, Callable[[Sequence[str]], int]] = {
@@ -43,6 +44,10 @@ def command_line(arguments: Sequence[str]) -> int:
         print(end="", flush=True)  # where standard output is closed, it does nothing
     except (TableError, FlowFileError) as error:
         print(error, file=sys.stderr)
+        return 2
+    except CommandError as error:
+        for sentence in str(error).splitlines():
+            print(f"hublet-router {name}: {sentence}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
+from .report import CommandError
+
 type Given = tuple[str, str]
 """The long name of an option with its value; a word that is not an option has the name `url`."""
 
@@ -39,7 +41,7 @@ _CONFIG = re.compile(r"""(-\S+|[^\s=:]+)[\s=:]*(?:"((?:[^"\\]|\\.)*)"|(\S*))""")
 _CONFIG_ESCAPES = {"t": "\t", "n": "\n", "r": "\r", "v": "\v"}
 
 
-class CurlError(Exception):
+class CurlError(CommandError):
     """Words that make no request: a sentence that repeats none of them, since one may be secret."""
 
 

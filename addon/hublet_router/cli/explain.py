@@ -71,21 +71,15 @@ class Asked(NamedTuple):
 
 
 def explain_words(words: Sequence[str]) -> int:
-    """Print an explanation of each request; return 0, 3 if one is refused, or 2."""
-    from ..flows.raw import RequestError  # noqa: PLC0415  # mitmproxy: a third of a second
-
+    """Print an explanation of each request; return 0, or 3 if one is refused."""
     if words[:1] in (["-h"], ["--help"]):
         print(HELP)
         return 0
-    try:
-        ours, rest = _our_options(words)
-        if ours["--format"] not in FORMATS:
-            raise CurlError(f"--format is {' or '.join(FORMATS)}")
-        table = load_table(ours["--table"] or DEFAULT_TABLE)
-        return _explain(table, ours, rest[1:] if rest[:1] == ["curl"] else rest)
-    except (CurlError, RequestError) as error:
-        print(f"hublet-router explain: {error}", file=sys.stderr)
-        return 2
+    ours, rest = _our_options(words)
+    if ours["--format"] not in FORMATS:
+        raise CurlError(f"--format is {' or '.join(FORMATS)}")
+    table = load_table(ours["--table"] or DEFAULT_TABLE)
+    return _explain(table, ours, rest[1:] if rest[:1] == ["curl"] else rest)
 
 
 def _our_options(words: Sequence[str]) -> tuple[dict[str, str | None], list[str]]:
@@ -168,7 +162,7 @@ def _without(table: Table, words: list[str]) -> str:
 
 def _standard_input(table: Table, where: str | None) -> Iterator["Asked | Iterable[Asked]"]:
     """Yield what standard input holds: a curl command, a recording, or a raw request."""
-    from ..flows.raw import read_request  # noqa: PLC0415
+    from ..flows.raw import RequestError, read_request  # noqa: PLC0415  # mitmproxy
 
     raw = sys.stdin.buffer.read()
     if is_command(text := os.fsdecode(raw)):
@@ -177,7 +171,11 @@ def _standard_input(table: Table, where: str | None) -> Iterator["Asked | Iterab
         flows = flows_of(io.BytesIO(raw), "standard input", takes_log=True)
         yield map(_of_flow, filter(matching(where), flows))
     else:
-        yield Asked(read_request(raw))
+        try:
+            asked = read_request(raw)
+        except RequestError as error:
+            raise CurlError(str(error)) from None
+        yield Asked(asked)
 
 
 def _of_flow(flow: "HTTPFlow") -> Asked:

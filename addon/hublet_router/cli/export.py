@@ -14,6 +14,7 @@ from ..flows.files import called
 from ..tablefile import table_path
 from .agent import LISTEN
 from .progress import watched_requests
+from .report import CommandError
 from .shared_options import Commands, add_command, add_table, load_table
 
 DESCRIPTION = """\
@@ -107,9 +108,8 @@ def export(options: argparse.Namespace) -> int:
     try:
         bundle: Bundle = options.bundle(table, options)
     except ExportError as error:
-        for sentence in str(error).splitlines():
-            print(f"hublet-router export: {options.table}: {sentence}", file=sys.stderr)
-        return 2
+        sentences = [f"{options.table}: {it}" for it in str(error).splitlines()]
+        raise CommandError("\n".join(sentences)) from error
     if not options.check and options.prove is None:
         write(bundle, options.folder)
         return 0
@@ -132,8 +132,7 @@ def _prove(table: Table, options: argparse.Namespace) -> int:
     try:
         count, faults = prove(engine, table, file, options.folder, asked)
     except ExportError as error:
-        print(f"hublet-router export: {error}", file=sys.stderr)
-        return 2
+        raise CommandError(str(error)) from error
     for fault in faults:
         print(fault)
     if not faults:

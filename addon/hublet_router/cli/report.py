@@ -16,6 +16,10 @@ type At = tuple[str, int, int]
 """A file, with the line and column in it."""
 
 
+class CommandError(Exception):
+    """What a command cannot do, in sentences, which are printed behind its name."""
+
+
 @dataclass(slots=True)
 class Report:
     """Prints what a command finds as it finds it; a JUnit report as a whole, by `end`.

@@ -1,10 +1,11 @@
 """`hublet-router run`: the routing proxy."""
 
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from textwrap import fill
+
+from .report import CommandError
 
 SUMMARY = (
     "the routing proxy: mitmdump with the addon, on 127.0.0.1:8080; a first argument without '-' is"
@@ -52,11 +53,7 @@ def run(arguments: Sequence[str]) -> int:
             mitmdump(["--help"])
         except SystemExit:  # it exits with 1
             return 0
-    try:
-        arguments = _with_table(list(arguments))
-    except ValueError as error:
-        print(f"hublet-router run: {error}", file=sys.stderr)
-        return 2
+    arguments = _with_table(list(arguments))
     FlowReader.stream = read_flows  # type: ignore[assignment, method-assign]  # before any script
     ours = ["-s", str(script()), *defaults(_OPTIONS, arguments)]
     if not any(_OWN_MODE.fullmatch(word) for word in arguments):
@@ -97,7 +94,7 @@ def _with_table(words: list[str]) -> list[str]:
     """Return the words with TABLE as an option: the first word, a YAML file, or `--table FILE`.
 
     mitmdump would take a YAML file for a filter, and all that follows for more of it. Raise
-    ValueError for an option without a file, and for two tables.
+    CommandError for an option without a file, and for two tables.
     """
     tables: list[str] = []
     rest: list[str] = []
@@ -113,9 +110,9 @@ def _with_table(words: list[str]) -> list[str]:
         else:
             rest.append(word)
     if "" in tables:
-        raise ValueError("--table needs a file; name one")
+        raise CommandError("--table needs a file; name one")
     if len(tables) > 1:
-        raise ValueError(f"two tables, {' and '.join(tables[:2])}; name one")
+        raise CommandError(f"two tables, {' and '.join(tables[:2])}; name one")
     return [*(word for table in tables for word in ("--set", f"hublets={table}")), *rest]
 
 

@@ -20,7 +20,7 @@ from ..flows.requests import request_with_body
 from ..verify.exchange import exchange, sendable
 from ..verify.verdict import Said, agrees, said_by
 from .progress import watched_flows
-from .report import CI_FORMATS, Report
+from .report import CI_FORMATS, CommandError, Report
 from .shared_options import Commands, add_command, add_filter, add_format, add_table, load_table
 
 DESCRIPTION = """\
@@ -114,11 +114,7 @@ def verify(options: argparse.Namespace) -> int:
     try:
         edge = _edge(options)
     except (ValueError, KeyError):
-        print(
-            "hublet-router verify: write URL as http(s)://host[:port], and --rate over 0",
-            file=sys.stderr,
-        )
-        return 2
+        raise CommandError("write URL as http(s)://host[:port], and --rate over 0") from None
     table = load_table(options.table)
     results: list[Result] = []
     left_out = 0
