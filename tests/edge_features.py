@@ -128,6 +128,8 @@ def cases() -> Iterator[Case]:
     """Yield a request for each thing that an engine may see in another way."""
     for shown, hosts in HOSTS.items():
         yield Case("host", shown, Request("GET", hosts, "/x", (BEARER,)))
+    for shown, method in {"WebDAV's": "PROPFIND", "one of no standard": "FETCH-ALL"}.items():
+        yield Case("method", shown, Request(method, (HOST,), "/x", (BEARER,)))
     for shown, target in TARGETS.items():
         method = "OPTIONS" if target == "*" else "GET"
         yield Case("target", shown, Request(method, (HOST,), target, (BEARER,)))
