@@ -189,6 +189,33 @@ def test_a_refusal_is_answered_and_the_connection_goes_on(stage: Stage) -> None:
     assert stage.arrivals() == {"na1": 0, "eu1": 1}
 
 
+@pytest.mark.parametrize(
+    "field",
+    [
+        ("connection", "authorization"),
+        ("keep-alive", "1"),
+        ("proxy-connection", "close"),
+        ("upgrade", "websocket"),
+        ("te", "gzip"),
+    ],
+)
+def test_a_field_that_is_a_connections_own_ends_this_one(
+    stage: Stage, field: Field, caplog: pytest.LogCaptureFixture
+) -> None:
+    start(stage)
+
+    async def one(client: Http3Client) -> Answers:
+        return [await client.get("/", token("eu1"), field, ("sec-websocket-version", "13"))]
+
+    async def fine(client: Http3Client) -> Answers:
+        return [await client.get("/", token("eu1"), ("te", "trailers"))]
+
+    assert talk(stage, one)[0][0] == "closed"
+    assert talk(stage, fine) == [("200", b"eu1")]
+    assert stage.arrivals() == {"na1": 0, "eu1": 1}
+    assert "crashed" not in caplog.text
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_the_target_of_no_resource_is_one_of_options_alone(stage: Stage, method: str) -> None:
     start(stage)

@@ -17,6 +17,7 @@ from .backpressure import PacedStream
 from .crash_guard import log
 from .http1 import BodyReader, HeadBuffer, Http1Client, Http1Server
 from .http2 import Http2Client, Http2Server, LastingConnection
+from .http3 import Http3Server
 from .loaded_flows import load_flow, read_flows
 from .tls import send_close
 
@@ -31,6 +32,7 @@ PATCHES: tuple[Patch, ...] = (
     (http, "Http1Server", Http1Server),
     (http, "Http2Client", Http2Client),
     (http, "Http2Server", Http2Server),
+    (http, "Http3Server", Http3Server),
     (http, "HttpStream", PacedStream),
     (ClientTLSLayer, "send_close", send_close),
     (ConnectionHandler, "log", log),
