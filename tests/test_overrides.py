@@ -180,7 +180,8 @@ def replace(stage: Stage) -> None:
         assert stage.master
         manager, router = stage.master.addons, HubletRouter()
         manager.remove(stage.router)
-        manager.add(router)
+        manager.register(router)  # as a script is; it removes the guard, which makes a new chain
+        manager.chain.append(router)
         manager.invoke_addon_sync(router, ConfigureHook(stage.master.options.keys()))
         manager.invoke_addon_sync(router, RunningHook())
 
