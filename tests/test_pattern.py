@@ -71,6 +71,7 @@ def code_of(source: str) -> list[list[object]]:
         ("(?i:-k)s", [["text", [45]], ["set", 0], ["text", [115]], ["match"]]),
         (r"\b", [["at", "edge", 0, False], ["match"]]),
         ("[^\\s\\S]", [["set", 0], ["match"]]),
+        ("[ab]-[ab]", [["set", 0], ["text", [45]], ["set", 0], ["match"]]),
     ],
 )
 def test_a_program(source: str, code: list[list[object]]) -> None:

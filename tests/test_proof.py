@@ -1,13 +1,16 @@
 """`export haproxy --prove`: the bundle of a folder, as HAProxy runs it."""
 
+import asyncio
 import re
 from pathlib import Path
 
 import pytest
 
+from harness import SECONDS
 from hublet_router.cli.commands import command_line
 from hublet_router.core.request import Request
 from hublet_router.export.bundle import ExportError
+from hublet_router.prove.dump import Dumps
 from hublet_router.prove.haproxy_engine import haproxy
 from hublet_router.prove.proof import prove
 from hublet_router.tablefile import load
@@ -90,6 +93,11 @@ def test_a_bundle_decides_as_its_table(table: Path, folder: Path) -> None:
             "default_backend hublet_ap1",
             ["example 5: arrived at http://10.0.0.3:80, but it is refused: foreign-host"],
         ),
+        (
+            "default_backend refused",
+            "http-request reject\\n  default_backend refused",
+            ["example 1: no answer (ValueError)"],
+        ),
     ],
     ids=[
         "one Hublet for all",
@@ -98,6 +106,7 @@ def test_a_bundle_decides_as_its_table(table: Path, folder: Path) -> None:
         "a field",
         "no body",
         "an open default",
+        "no answer",
     ],
 )
 def test_a_bundle_that_was_changed_does_not(
@@ -109,6 +118,24 @@ def test_a_bundle_that_was_changed_does_not(
     assert old in text
     path.write_text(text.replace(old, new))
     assert run(table, folder)[1][: len(faults)] == faults
+
+
+def test_an_upstream_ends_a_connection_that_its_peer_ends(table: Path, tmp_path: Path) -> None:
+    dumps = Dumps(load(table), tmp_path)
+    request = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+
+    async def ask() -> bytes:
+        await dumps.start()
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", dumps.ports["http://10.0.0.3:80"]
+        )
+        writer.write(request * 2)
+        answer = await asyncio.wait_for(reader.read(), SECONDS)
+        writer.close()
+        dumps.close()
+        return answer
+
+    assert asyncio.run(ask()).count(b"HTTP/1.1 200") == len(dumps.arrivals) == 1
 
 
 def test_a_haproxy_that_does_not_start_says_why(table: Path, folder: Path) -> None:

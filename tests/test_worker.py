@@ -74,6 +74,14 @@ def test_what_cloudflare_cannot_do_is_named_with_its_line(na1: str, why: str) ->
         assert overrides(files)["na1"] == "na1.hublets.invalid"  # it reaches nothing
 
 
+def test_an_authority_of_ones_own_is_nothing_to_cloudflare() -> None:
+    before = table()
+    hublets = {name: replace(it, ca="PEM") for name, it in before.hublets.items()}
+    after = replace(before, hublets=hublets)
+    assert all("has a ca" in it for it in limits(after))
+    assert bundle(after)["ca-na1.pem"] == b"PEM"
+
+
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [

@@ -99,9 +99,8 @@ def reader_data(reader: Reader | AccountReader) -> dict[str, Any]:
             return {"kind": kind, "field": field, "lenient": lenient}
         case Account():
             return {"kind": kind}
-        case Jwt(claim):
-            return {"kind": kind, "claim": claim}
-    raise TypeError(type(reader))
+    assert isinstance(reader, Jwt)
+    return {"kind": kind, "claim": reader.claim}
 
 
 def _answers(table: Table) -> dict[str, Any]:
