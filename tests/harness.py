@@ -28,6 +28,7 @@ from mitmproxy.tools.dump import DumpMaster
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, CloseConnection, TextMessage
 
+from hublet_router.demo import shipped
 from hublet_router.demo.hublets import server_context
 from hublet_router.proxy.addon import HubletRouter
 from hublet_router.proxy.engine.last_word import LastWord
@@ -432,12 +433,7 @@ class Stage:
         return {name: len(up.connections) for name, up in self.upstreams.items()}
 
 
-def free_port() -> int:
-    """A free port, for a process that does not report which one it took."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-    return port
+free_port = shipped.free_port
 
 
 def is_listening(port: int) -> bool:

@@ -13,7 +13,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from mitmproxy.certs import CertStore
 
+from hublet_router.demo import shipped
+
 ROOT = Path(__file__).parents[2]
+free_port = shipped.free_port
 ROUTER = ROOT / "addon" / "router.py"
 BIN = Path(sys.executable).parent
 API = "api.hubapi.com"
@@ -181,14 +184,6 @@ def memory(process: int | str, line: str) -> float:
     status = Path(f"/proc/{process}/status").read_text()
     (found,) = (text for text in status.splitlines() if text.startswith(line))
     return int(found.split()[1]) / 1024
-
-
-def free_port() -> int:
-    """Return a free port."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-    return port
 
 
 HAPROXY = """\

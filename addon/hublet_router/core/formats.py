@@ -3,7 +3,6 @@
 import binascii
 import json
 import re
-from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from itertools import product
 from string import ascii_letters, digits, hexdigits
@@ -40,11 +39,6 @@ def unquote_bytes(data: bytes) -> bytes:
     parts = _ESCAPE.split(data)
     parts[1::2] = map(_BYTE.__getitem__, parts[1::2])
     return b"".join(parts)
-
-
-def encode_base64url(data: bytes) -> str:
-    """Return base64url without padding."""
-    return urlsafe_b64encode(data).decode().rstrip("=")
 
 
 def decode_base64(text: str) -> bytes:

@@ -21,7 +21,7 @@ async def echo(
     """Answer each request of a connection with what it was; raise h11.RemoteProtocolError."""
     sni = getattr(writer.get_extra_info("ssl_object"), "sni", None)
     http = h11.Connection(h11.SERVER)
-    while isinstance(request := await _next_event(http, reader), h11.Request):
+    while isinstance(request := await next_event(http, reader), h11.Request):
         fields = dict(request.headers)
         host = fields.get(b"host", b"").decode("latin-1")
         target = request.target.decode("latin-1")
@@ -54,7 +54,8 @@ async def echo(
         http.start_next_cycle()
 
 
-async def _next_event(http: h11.Connection, reader: asyncio.StreamReader) -> object:
+async def next_event(http: h11.Connection, reader: asyncio.StreamReader) -> object:
+    """Return the next event of a connection, and read as much as that takes."""
     while (event := http.next_event()) is h11.NEED_DATA:
         http.receive_data(await reader.read(65536))
     return event
@@ -66,7 +67,7 @@ async def _body(
     if http.they_are_waiting_for_100_continue:
         go_ahead = http.send(h11.InformationalResponse(status_code=100, headers=[]))
         writer.write(go_ahead or b"")
-    while isinstance(event := await _next_event(http, reader), h11.Data):
+    while isinstance(event := await next_event(http, reader), h11.Data):
         yield bytes(event.data)
 
 

@@ -12,6 +12,7 @@ from mitmproxy.certs import CertStore
 
 from ..core.request import Request
 from ..core.table import Table
+from ..demo.echo import next_event
 from ..demo.hublets import server_context
 
 
@@ -60,9 +61,9 @@ class Dumps:
         name = getattr(writer.get_extra_info("ssl_object"), "asked_name", None)
         http = h11.Connection(h11.SERVER)
         with suppress(OSError, h11.RemoteProtocolError):
-            while isinstance(head := await _next(http, reader), h11.Request):
+            while isinstance(head := await next_event(http, reader), h11.Request):
                 body = b""
-                while isinstance(part := await _next(http, reader), h11.Data):
+                while isinstance(part := await next_event(http, reader), h11.Data):
                     body += bytes(part.data)
                 self.arrivals.append(Arrival(upstream, _request(head, body), name))
                 answer = h11.Response(status_code=200, headers=[("Content-Length", "0")])
@@ -76,12 +77,6 @@ class Dumps:
 
 def _keep_name(tls: ssl.SSLSocket | ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
     tls.asked_name = name  # type: ignore[union-attr]
-
-
-async def _next(http: h11.Connection, reader: asyncio.StreamReader) -> object:
-    while (event := http.next_event()) is h11.NEED_DATA:
-        http.receive_data(await reader.read(65536))
-    return event
 
 
 def _request(head: h11.Request, body: bytes) -> Request:

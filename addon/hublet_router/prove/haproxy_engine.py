@@ -11,9 +11,10 @@ from tempfile import TemporaryDirectory
 from ..agent.connection import Connection
 from ..agent.spoa import Agent
 from ..core.table import Table
+from ..demo.shipped import free_port
 from ..export.bundle import ExportError
 from .dump import Dumps
-from .process import free_port, process
+from .process import process
 
 _UPSTREAM = re.compile(r"server upstream \S+( resolvers system init-addr last,libc,none)?")
 _ELSEWHERE = re.compile(r"  (bind|server agent\d+) ")

@@ -1,7 +1,6 @@
 """A process that listens on a port, for as long as a block lasts."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -42,11 +41,3 @@ async def _listening(name: str, running: asyncio.subprocess.Process, port: int) 
             break
     _, said = await running.communicate()
     raise ExportError(f"{name} does not start: {said.decode(errors='replace')}")
-
-
-def free_port() -> int:
-    """Return a port of loopback that nothing listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-    return port

@@ -8,10 +8,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ..core.table import Table
+from ..demo.shipped import free_port
 from ..export.bundle import ExportError
 from ..export.worker import AUTHORITY, configuration
 from .dump import Dumps
-from .process import free_port, process
+from .process import process
 
 _INSTALLED = "node/node_modules/@cloudflare/workerd-*/bin/workerd"
 
