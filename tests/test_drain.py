@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 from mitmproxy import http
+from mitmproxy.connection import ConnectionState
+from mitmproxy.proxy.commands import SendData
 from mitmproxy.test import taddons, tflow
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Request, TextMessage
@@ -31,6 +33,7 @@ from harness import (
     wait_for,
 )
 from hublet_router.proxy.engine import drain
+from hublet_router.proxy.engine.connections import http_layers, inject
 from hublet_router.proxy.engine.drain import CUT, Drain
 from system_programs import needed
 from test_http2 import Http2Client, token
@@ -314,6 +317,25 @@ def test_an_http2_client_is_asked_to_go_elsewhere_and_its_streams_end(
         while client.socket.recv(65536):
             pass
     wait_for(lambda: is_ended(stage))
+
+
+def test_nothing_is_sent_to_a_client_whose_connection_has_ended(stage: Stage) -> None:
+    """TLS would fail, and mitmproxy would log a crash."""
+    stage.upstream("eu1")
+    stage.table()
+    stage.proxy()
+
+    async def send() -> None:
+        (connection,) = stage.clients
+        (layer,) = http_layers(connection)
+        state, connection.state = connection.state, ConnectionState.CLOSED
+        await inject(connection, layer, SendData(connection, b"no frame of HTTP/2"))
+        connection.state = state
+
+    with Http2Client(stage.port) as client:
+        assert client.get("/", token("eu1")) == ("200", b"eu1")
+        stage.call(send())
+        assert client.get("/", token("eu1")) == ("200", b"eu1")
 
 
 @pytest.mark.parametrize(

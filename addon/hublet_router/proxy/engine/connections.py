@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import cast
 
 from mitmproxy import ctx
-from mitmproxy.connection import Client, Connection
+from mitmproxy.connection import Client, Connection, ConnectionState
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.layers import HttpLayer
 from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
@@ -69,7 +69,8 @@ async def inject(client: Client, http_layer: HttpLayer, command: commands.Comman
     proxy/layers/http/__init__.py), and sends on what that answers. Inside a CONNECT, the way to it
     leads through the HTTP layer of the proxy itself.
     """
-    if handler := handlers().get(client.id):
+    handler = handlers().get(client.id)
+    if handler and client.state & ConnectionState.CAN_WRITE:  # else TLS would fail
         wake = commands.RequestWakeup(0)
         for above, below in pairwise(http_layer.context.layers):
             if isinstance(above, HttpLayer):
