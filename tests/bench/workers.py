@@ -13,7 +13,7 @@ from hublet_router.export.worker import bundle
 from hublet_router.tablefile import load
 
 EXPORTED, BY_HAND = "Worker", "Worker, by hand"
-WARM_UP = 8  # seconds of requests, until V8 has compiled what runs often
+WARM_UP = 15  # seconds of requests, until V8 has compiled what runs often
 
 
 def workerd() -> Path | None:
