@@ -21,6 +21,8 @@ _SLASH, _PLUS, _COLON, _PERCENT, _BACKSLASH = b"/+:%\\"  # an int is found far f
 _MARKS = b":@!$*"
 _KEPT = _PLAIN + b"+/.~" + _MARKS
 _BLANKED = bytes(byte if byte in _KEPT else 32 for byte in range(256))
+# As above, but for what escapes are made of: words that are the same in two ways are read once.
+_SPACED = bytes(byte if byte in _KEPT + b"%\\\0" else 32 for byte in range(256))
 _NO_MARKS, _NO_SLASH, _NO_PLUS, _NO_DOTS = [
     bytes.maketrans(marks, b" " * len(marks)) for marks in (_MARKS, b"/", b"+", b".~")
 ]
@@ -58,7 +60,8 @@ def runs_of(text: str, judged: Iterable[str] = ()) -> Iterator[Runs]:
             layers = decode_words(joined)
             yield Runs(_in_both_cases(runs), [*zip(joined.decode().split(), layers, strict=True)])
         if _PERCENT in data or _BACKSLASH in data:
-            layers += {*_unescaped(data)} - {data}
+            ways = [way.translate(_SPACED) for way in _unescaped(data) if way != data]
+            layers += dict.fromkeys([word for way in ways for word in way.split()])
         if not layers:
             return
         data = b" ".join(layers)
