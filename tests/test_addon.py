@@ -488,14 +488,21 @@ def broken(*_: object) -> None:
     raise RuntimeError("a bug with Bearer pat-eu1-secret in its text")
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param(request("GET", "/", bearer("eu1")), id="by its head"),
+        pytest.param(request("POST", "/oauth/v1/token", body=b"code=eu1-0"), id="by its body"),
+    ],
+)
 def test_law_1_an_exception_refuses(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, raw: bytes
 ) -> None:
     na1, _ = two_regions(stage)
     monkeypatch.setattr(hublet_router.proxy.routing.annotate, "examine", broken)
     stage.proxy(mode=f"reverse:{na1.url}", addon=WithoutUpstreamGuard())
     with stage.client() as client:
-        assert client.get("/", bearer("eu1")).problem["reason"] == "internal-error"
+        assert client.send(raw).problem["reason"] == "internal-error"
     assert stage.arrivals() == {"na1": 0, "eu1": 0}
     assert "RuntimeError at test_addon.py:" in caplog.text
     assert "secret" not in caplog.text
