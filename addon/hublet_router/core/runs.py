@@ -7,6 +7,7 @@ stands behind escapes and base64 is parted again.
 
 import re
 from collections.abc import Container, Iterable, Iterator
+from itertools import chain
 from typing import NamedTuple
 
 from .formats import decode_leniently, decode_words, unquote_bytes
@@ -21,8 +22,11 @@ _SLASH, _PLUS, _COLON, _PERCENT, _BACKSLASH = b"/+:%\\"  # an int is found far f
 _MARKS = b":@!$*"
 _KEPT = _PLAIN + b"+/.~" + _MARKS
 _BLANKED = bytes(byte if byte in _KEPT else 32 for byte in range(256))
-# As above, but for what escapes are made of: words that are the same in two ways are read once.
-_SPACED = bytes(byte if byte in _KEPT + b"%\\\0" else 32 for byte in range(256))
+# The same for what may hold escapes: \3 ends a word, and is no blank that ends the host of a URL.
+_ENDED = bytes(
+    byte if byte in _KEPT + b"%\\\0" else 32 if byte in b" \t\n\r\v\f?#" else 3
+    for byte in range(256)
+)
 _NO_MARKS, _NO_SLASH, _NO_PLUS, _NO_DOTS = [
     bytes.maketrans(marks, b" " * len(marks)) for marks in (_MARKS, b"/", b"+", b".~")
 ]
@@ -60,8 +64,8 @@ def runs_of(text: str, judged: Iterable[str] = ()) -> Iterator[Runs]:
             layers = decode_words(joined)
             yield Runs(_in_both_cases(runs), [*zip(joined.decode().split(), layers, strict=True)])
         if _PERCENT in data or _BACKSLASH in data:
-            ways = [way.translate(_SPACED) for way in _unescaped(data) if way != data]
-            layers += dict.fromkeys([word for way in ways for word in way.split()])
+            ways = [_words(way) for way in _unescaped(data) if way != data]
+            layers += dict.fromkeys(chain.from_iterable(ways))  # most words are in each way
         if not layers:
             return
         data = b" ".join(layers)
@@ -78,6 +82,11 @@ def _blanked(data: bytes) -> bytes:
     if data.find(b"://") >= 0:
         data = _URL_HOST.sub(b"://", data)
     return data.translate(_BLANKED, b"\0")  # without its NULs, UTF-16 is ASCII
+
+
+def _words(data: bytes) -> list[bytes]:
+    """Part what may hold escapes into words, each with a mark where it was no blank that ends it."""
+    return data.translate(_ENDED).replace(b"\3", b"\3 ").split()
 
 
 def _parted(words: list[bytes], known: Container[bytes]) -> tuple[set[bytes], set[bytes]]:
