@@ -33,7 +33,7 @@ def texts_of(text: str, *judged: str) -> set[str]:
         pytest.param("\\\\\\u0065" + KEY[1:], id="JSON in JSON"),
         pytest.param("\\x65" + KEY[1:], id="as JavaScript"),
         pytest.param(f"\\n{KEY}\\t", id="after an escaped line break"),
-        pytest.param(f"https://%65{KEY[1:]}.example.com=", id="escaped in what is no host of a URL"),
+        pytest.param(f"https://%65{KEY[1:]}.example.com=", id="in what is no host of a URL"),
         pytest.param("\0".join(KEY), id="UTF-16"),
         pytest.param("".join(f"{char}%00" for char in KEY), id="UTF-16, escaped"),
         pytest.param(base64.b64encode(KEY.encode()).decode(), id="base64"),

@@ -85,7 +85,7 @@ def _blanked(data: bytes) -> bytes:
 
 
 def _words(data: bytes) -> list[bytes]:
-    """Part what may hold escapes into words, each with a mark where it was no blank that ends it."""
+    """Part what may hold escapes into words, each with a mark where no blank ends it."""
     return data.translate(_ENDED).replace(b"\3", b"\3 ").split()
 
 
