@@ -10,6 +10,7 @@ from mitmproxy.exceptions import OptionsError
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.tls import TlsData
 
+from ...core.table import Table
 from ..live_table import LiveTable
 from ..options import reports_errors
 from ..routing.annotate import Ledger
@@ -50,6 +51,8 @@ class Metrics:
         self.features = features
         self.endpoint: Endpoint | None = None
         self.counters: Counters | None = None
+        self._named: Table | None = None  # the table that `_names` is made from
+        self._names: dict[tuple[str, int], str] = {}  # a Hublet by its address
 
     @reports_errors
     def configure(self, updated: set[str]) -> None:
@@ -98,10 +101,12 @@ class Metrics:
         self._count(data.conn, "failed")
 
     def _count(self, server: Connection, event: str) -> None:
-        if not (self.counters and self.live.table):
+        table = self.live.table
+        if not (self.counters and table):
             return
+        if table is not self._named:
+            self._named = table
+            self._names = {(it.host, it.port): name for name, it in table.hublets.items()}
         host, port = getattr(server, "address", None) or ("", 0)
-        hublets = self.live.table.hublets.items()
-        names = [name for name, it in hublets if (it.host, it.port) == (str(host), port)]
-        if names:
-            self.counters.connections.labels(names[-1], event).inc()
+        if name := self._names.get((str(host), port)):
+            self.counters.connections.labels(name, event).inc()
