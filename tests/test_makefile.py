@@ -71,3 +71,13 @@ def test_a_port_is_passed_on_only_where_it_is_given(checkout: Path, target: str)
     *_, free, given = (checkout / "calls").read_text().splitlines()
     assert free.split() == ["demo", f"--{target}", "--"]
     assert given.split() == ["demo", f"--{target}", "--port", "7", "--"]
+
+
+def test_the_top_level_holds_nothing_but_what_belongs_there() -> None:
+    kept = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    assert {name.partition("/")[0] for name in kept} == {
+        *("addon", "hublets.yaml", "tests", "Makefile", "README.md", "pyproject.toml"),
+        *("CHANGELOG.md", "LICENSE", ".python-version", ".gitignore", ".ci"),
+    }
