@@ -1,4 +1,7 @@
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import FrozenInstanceError
 
@@ -14,7 +17,6 @@ from hublet_router.core.lookup import (
     Memory,
     Rule,
     RuleIndex,
-    key_of,
 )
 from hublet_router.core.places import Form, Header, Path, Place, Query
 from hublet_router.core.readers import Account, Base64, Coded, Jwt, Protobuf, Reader, Regex
@@ -266,12 +268,30 @@ def test_a_look_knows_whether_it_needs_the_body(place: Place, in_body: bool) -> 
 def test_a_memory_keeps_no_text_and_not_too_many() -> None:
     memory: Memory[int] = Memory()
     for number in range(MAX_REMEMBERED):
-        memory[key_of(f"{number}")] = number
+        memory[hash(f"{number}")] = number
     assert len(memory) == MAX_REMEMBERED
-    assert key_of("0") in memory
-    memory[key_of("one more")] = 1
-    assert memory == {key_of("one more"): 1}
-    assert "one more" not in repr(memory)
+    assert hash("0") in memory
+    memory[hash("one more")] = 1
+    assert memory == {hash("one more"): 1}
+
+
+@pytest.mark.parametrize(("seed", "is_known"), [("random", True), ("7", False)])
+def test_nothing_is_remembered_where_anyone_can_work_out_the_hashes(
+    seed: str, is_known: bool
+) -> None:
+    """Else a text with the hash of one that is clean would pass unread."""
+    code = """if True:
+        from hublet_router.core.lookup import Clean, Memory
+        memory, clean = Memory(), Clean()
+        memory[hash("a")] = ()
+        clean.add(["a text of some length"], "na1")
+        print(len(memory), clean.without([("", "a text of some length")], "na1"))
+    """
+    ended = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert ended.stdout == ("1 []\n" if is_known else "0 ['a text of some length']\n")
 
 
 def test_what_is_clean_is_so_for_one_hublet_and_keeps_no_text() -> None:

@@ -1,9 +1,9 @@
 """The rules of a table, indexed: which places to look at for a path, and how to read them."""
 
+import os
 import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from secrets import token_hex
 
 from .places import Host, Path, Place
 from .readers import Account, AccountReader, Protobuf, Reader, Regex
@@ -18,7 +18,7 @@ MAX_NAMES = 64
 MAX_INDEXED = 64
 """Sets of rules that an index remembers, since a path may choose among many."""
 
-_SALT = token_hex(8)
+_HASHES_ARE_KNOWN = os.environ.get("PYTHONHASHSEED", "random") != "random"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,41 +51,42 @@ type Reading = tuple[Rule, tuple[str, ...], tuple[str, ...]]
 
 
 class Memory[T](dict[int, T]):
-    """What texts hold, each by `key_of`; one too many, and all are forgotten."""
+    """What texts hold, each by its hash, which keeps no credential; one too many, and all go.
+
+    Each process hashes with a key of its own. If the environment sets it (`PYTHONHASHSEED`), anyone
+    could find two texts with one hash: then nothing is remembered.
+    """
 
     def __setitem__(self, key: int, held: T) -> None:
         """Remember what a text holds."""
         if len(self) >= MAX_REMEMBERED:
             self.clear()
-        super().__setitem__(key, held)
-
-
-def key_of(text: str) -> int:
-    """Return a keyed hash, which stands for a text in a memory: that keeps no credential."""
-    return hash(_SALT + text)
+        if not _HASHES_ARE_KNOWN:
+            super().__setitem__(key, held)
 
 
 class Clean:
-    """The texts that name no Hublet but one, each by `key_of`: they need not be read again."""
+    """The texts that name no Hublet but one: they need not be read again."""
 
     def __init__(self) -> None:
         self._known: Memory[None] = Memory()
 
     def without(self, pairs: Iterable[tuple[str, str]], hublet: str) -> list[str]:
         """Return the texts of which that is not known, and that are long enough for a run."""
-        salt, known, shortest = f"{_SALT}{hublet} ", self._known, MIN_RUN
+        own, known, shortest = hash(hublet), self._known, MIN_RUN
         texts = []
         for name, value in pairs:  # each written out: this takes half the time
-            if len(value) >= shortest and hash(salt + value) not in known:
+            if len(value) >= shortest and hash(value) ^ own not in known:
                 texts.append(value)
-            if len(name) >= shortest and hash(salt + name) not in known:
+            if len(name) >= shortest and hash(name) ^ own not in known:
                 texts.append(name)
         return texts
 
     def add(self, texts: Iterable[str], hublet: str) -> None:
         """Remember texts that name no Hublet but that one."""
+        own = hash(hublet)
         for text in texts:
-            self._known[key_of(f"{hublet} {text}")] = None
+            self._known[hash(text) ^ own] = None
 
 
 class Lookup:
@@ -124,7 +125,7 @@ class Lookup:
             return self.rules[0], (self._aliases.get(name, name),), ()
         if self._memory is None:
             return self.rules[0], (), ()
-        key = key_of(credential)
+        key = hash(credential)
         reading = self._memory.get(key)
         if reading is None:
             reading = self._read(credential)
