@@ -22,7 +22,7 @@ from hublet_router.prove.dump import Dumps
 from hublet_router.prove.haproxy_engine import haproxy as run_haproxy
 from hublet_router.prove.proof import Engine
 from hublet_router.prove.worker_engine import worker as run_worker
-from hublet_router.tablefile import load, loads
+from hublet_router.tablefile import loads
 
 PAGE = Path(__file__).parents[1] / "addon" / "docs" / "edge.md"
 PLACE = re.compile(r"(<!-- (\w+) -->\n)(.*?)(?=<!-- end of \2 -->)", re.DOTALL)
@@ -170,15 +170,13 @@ async def _measured() -> dict[str, Measured]:
     found: dict[str, Measured] = {}
     with TemporaryDirectory(prefix="hublet-router-features-") as name:
         folder = Path(name)
-        file = folder / "hublets.yaml"
-        file.write_text(TABLE)
-        table = load(file)
+        table = loads(TABLE.encode())
         dumps = Dumps(table, confdir())
         try:
             await dumps.start()
             for engine, (run, bundle) in _engines(table).items():
                 write(bundle, folder / engine)
-                async with run(table, file, folder / engine, dumps, {HOST, "x.b.example"}) as port:
+                async with run(table, folder / engine, dumps, {HOST, "x.b.example"}) as port:
                     refused = [it for it in cases() if not await _arrives(table, it, port, dumps)]
                     targets = [await _sent(table, it, port, dumps) for it in OTHER_FORMS]
                     found[engine] = Measured(refused, targets)

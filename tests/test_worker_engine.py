@@ -36,7 +36,7 @@ def run(table: Path, folder: Path) -> tuple[int, list[str]]:
     headers = {"Authorization": "Bearer pat-eu1-0"}
     other = Request.of("GET", "https://no-example.api.example.com/x", headers)
     asked.append(("of a wildcard", other))
-    return prove(worker_engine.worker, loaded, table, folder, asked)
+    return prove(worker_engine.worker, loaded, folder, asked)
 
 
 def test_a_bundle_decides_as_its_table(table: Path, folder: Path) -> None:

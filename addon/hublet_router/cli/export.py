@@ -11,7 +11,6 @@ from ..core.table import Table
 from ..export import haproxy, worker
 from ..export.bundle import Bundle, ExportError, differences, write
 from ..flows.files import called
-from ..tablefile import table_path
 from .agent import LISTEN
 from .progress import watched_requests
 from .report import CommandError
@@ -116,9 +115,9 @@ def export(options: argparse.Namespace) -> int:
     different = list(differences(bundle, options.folder))
     for sentence in different:
         print(sentence)
-    if different or options.prove is None:
-        return 1 if different else 0
-    return _prove(table, options)
+    if different:
+        return 1
+    return 0 if options.prove is None else _prove(table, options)
 
 
 def _prove(table: Table, options: argparse.Namespace) -> int:
@@ -128,9 +127,8 @@ def _prove(table: Table, options: argparse.Namespace) -> int:
     from ..prove.proof import prove  # noqa: PLC0415
 
     engine = {"haproxy": haproxy_engine.haproxy, "worker": worker_engine.worker}[options.engine]
-    file, asked = table_path(options.table), _asked(table, options)
     try:
-        count, faults = prove(engine, table, file, options.folder, asked)
+        count, faults = prove(engine, table, options.folder, _asked(table, options))
     except ExportError as error:
         raise CommandError(str(error)) from error
     for fault in faults:

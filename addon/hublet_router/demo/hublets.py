@@ -66,7 +66,7 @@ class DemoHublets:
                 asyncio.start_server(
                     partial(_serve, name, table),
                     sock=listener,
-                    ssl=_context(table, certificates) if upstream.scheme == "https" else None,
+                    ssl=context_of(upstream, table, certificates),
                 )
             )
 
@@ -126,18 +126,24 @@ def _is_loopback(host: str) -> bool:
     return address.is_loopback if address else host == "localhost"
 
 
-def _context(table: Table, certificates: CertStore) -> ssl.SSLContext:
-    """Return a context whose certificate holds whatever a client of this table may ask for."""
+def context_of(upstream: Upstream, table: Table, certificates: CertStore) -> ssl.SSLContext | None:
+    """Return a context whose certificate holds whatever a client of this table may ask for.
+
+    It is None for an upstream without TLS.
+    """
+    if upstream.scheme != "https":
+        return None
     names = {*table.domains, "localhost"}
-    for upstream in table.hublets.values():
-        names |= {upstream.host, upstream.server_name(None, upstream.host)}
-    context = server_context(certificates, names)
-    context.sni_callback = _remember_server_name
-    return context
+    for it in table.hublets.values():
+        names |= {it.host, it.server_name(None, it.host)}
+    return server_context(certificates, names)
 
 
 def server_context(certificates: CertStore, names: Iterable[str]) -> ssl.SSLContext:
-    """Return a server's side of TLS, with a certificate of mitmproxy's own CA for these names."""
+    """Return a server's side of TLS, with a certificate of mitmproxy's own CA for these names.
+
+    What the client asks for is kept as `sni` of the connection.
+    """
     subjects = {name: ip_address(name) for name in sorted(set(names))}
     entry = certificates.get_cert(
         None, [x509.IPAddress(it) if it else x509.DNSName(name) for name, it in subjects.items()]
@@ -150,11 +156,12 @@ def server_context(certificates: CertStore, names: Iterable[str]) -> ssl.SSLCont
         pem = Path(folder, "demo.pem")
         pem.write_bytes(key + entry.cert.to_pem())
         context.load_cert_chain(pem)
+    context.sni_callback = _keep_server_name
     return context
 
 
-def _remember_server_name(
+def _keep_server_name(
     connection: ssl.SSLSocket | ssl.SSLObject, name: str | None, _context: ssl.SSLContext
 ) -> None:
-    """Keep the SNI for the echo: `server_hostname` is a client's attribute and None here."""
+    """Keep the SNI: `server_hostname` is a client's attribute and None here."""
     connection.sni = name  # type: ignore[union-attr]

@@ -1,7 +1,6 @@
 """Upstreams on loopback that keep what arrives, one in the place of each address of a table."""
 
 import asyncio
-import ssl
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -13,7 +12,7 @@ from mitmproxy.certs import CertStore
 from ..core.request import Request
 from ..core.table import Table
 from ..demo.echo import next_event
-from ..demo.hublets import server_context
+from ..demo.hublets import context_of
 
 
 class Arrival(NamedTuple):
@@ -37,18 +36,13 @@ class Dumps:
 
     async def start(self) -> None:
         """Listen on free ports."""
-        upstreams = self._table.hublets.values()
-        names = {*self._table.domains, *(it.server_name(None, it.host) for it in upstreams)}
-        for upstream in {str(it): it for it in upstreams}.values():
-            context = None
-            if upstream.scheme == "https":
-                context = server_context(self._store, names)
-                context.sni_callback = _keep_name
+        for address, upstream in {str(it): it for it in self._table.hublets.values()}.items():
+            context = context_of(upstream, self._table, self._store)
             server = await asyncio.start_server(
-                partial(self._serve, str(upstream)), "127.0.0.1", 0, ssl=context
+                partial(self._serve, address), "127.0.0.1", 0, ssl=context
             )
             self._servers.append(server)
-            self.ports[str(upstream)] = server.sockets[0].getsockname()[1]
+            self.ports[address] = server.sockets[0].getsockname()[1]
 
     def close(self) -> None:
         """Stop listening."""
@@ -58,7 +52,7 @@ class Dumps:
     async def _serve(
         self, upstream: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        name = getattr(writer.get_extra_info("ssl_object"), "asked_name", None)
+        name = getattr(writer.get_extra_info("ssl_object"), "sni", None)
         http = h11.Connection(h11.SERVER)
         with suppress(OSError, h11.RemoteProtocolError):
             while isinstance(head := await next_event(http, reader), h11.Request):
@@ -73,10 +67,6 @@ class Dumps:
                     break
                 http.start_next_cycle()
         writer.close()
-
-
-def _keep_name(tls: ssl.SSLSocket | ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
-    tls.asked_name = name  # type: ignore[union-attr]
 
 
 def _request(head: h11.Request, body: bytes) -> Request:

@@ -24,7 +24,6 @@ _AUTHORITY = re.compile(r"ca-file \S+")
 @asynccontextmanager
 async def haproxy(
     table: Table,
-    file: Path,
     bundle: Path,
     dumps: Dumps,
     hosts: Set[str],  # noqa: ARG001  # HAProxy takes each for the name of TLS, as it comes
@@ -38,7 +37,7 @@ async def haproxy(
     if not program:
         raise ExportError("HAProxy is not installed; on Debian: apt-get install haproxy")
     agent = Agent()
-    agent.live.use(file)
+    agent.live.table = table
     connections: set[Connection] = set()
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Connection(agent.answer, connections), "127.0.0.1", 0)

@@ -18,30 +18,30 @@ type Asked = tuple[str, Request]
 
 
 class Engine(Protocol):
-    """Runs a bundle before the dumps of a table, whose file it is given, and yields its port.
+    """Runs a bundle before the dumps of a table, and yields its port.
 
     `hosts` are those that it will be asked for, since a domain may stand for many.
     """
 
     def __call__(
-        self, table: Table, file: Path, bundle: Path, dumps: Dumps, hosts: Set[str]
+        self, table: Table, bundle: Path, dumps: Dumps, hosts: Set[str]
     ) -> AbstractAsyncContextManager[int]:
         """Start it; raise ExportError where it does not start."""
 
 
 def prove(
-    engine: Engine, table: Table, file: Path, bundle: Path, asked: Iterable[Asked]
+    engine: Engine, table: Table, bundle: Path, asked: Iterable[Asked]
 ) -> tuple[int, list[str]]:
     """Send requests through a bundle, each with its length, and those with a body in chunks, too.
 
     Returns how many were sent, and a sentence for each that is not decided as by the table. One
     that HTTP/1.1 cannot carry is left out.
     """
-    return asyncio.run(_prove(engine, table, file, bundle, asked))
+    return asyncio.run(_prove(engine, table, bundle, asked))
 
 
 async def _prove(
-    engine: Engine, table: Table, file: Path, bundle: Path, asked: Iterable[Asked]
+    engine: Engine, table: Table, bundle: Path, asked: Iterable[Asked]
 ) -> tuple[int, list[str]]:
     faults: list[str] = []
     count = 0
@@ -51,7 +51,7 @@ async def _prove(
         dumps = Dumps(table, Path(folder))
         try:
             await dumps.start()
-            async with engine(table, file, bundle, dumps, hosts) as port:
+            async with engine(table, bundle, dumps, hosts) as port:
                 for name, request in asked:
                     for in_chunks in (False, True) if request.body else (False,):
                         if sent := sendable(request, in_chunks=in_chunks):

@@ -20,7 +20,6 @@ _INSTALLED = "node/node_modules/@cloudflare/workerd-*/bin/workerd"
 @asynccontextmanager
 async def worker(
     table: Table,
-    file: Path,  # noqa: ARG001  # what the Worker knows is in its bundle
     bundle: Path,
     dumps: Dumps,
     hosts: Set[str],
