@@ -15,6 +15,7 @@ from .curl_words import CurlError, Given, read_file
 
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+)(?::[0-9]*)?")
 _JSON = "application/json"
+_FORM = "application/x-www-form-urlencoded"
 _BOUNDARY = b"------------------------hublet-router-explain"
 _MULTIPART = f"multipart/form-data; boundary={_BOUNDARY.decode()}"
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
@@ -44,19 +45,27 @@ def request(given: Sequence[Given], url: str, table: Table) -> Request:
         os.fsencode(text[1:]) if text.startswith("+") else _urlencoded("url-query", text)
         for text in values.get("url-query", ())
     ]
-    lack, body = sent.lack, sent.content
-    if "get" in values and "upload-file" not in values and body is not None:
-        if lack:
-            raise lack
-        query, body = [body], None
-    headers = tuple(_headers(values, host, sent.kind if body is not None else ""))
-    hosts = tuple(value for name, value in headers if name == "host")
-    readable = (body or b"") if len(body or b"") <= MAX_BODY else None
-    asked = Request(_method(values, body), hosts, _target(values, target, query), headers, readable)
-    if lack and table.reads_body(asked):
-        raise lack
+    if "get" in values and sent.method == "POST":
+        if sent.lack:
+            raise sent.lack
+        sent, query = _Body("GET"), [sent.content]
+    headers = tuple(_headers(values, host, sent.kind))
+    asked = Request(
+        _method(values, sent.method),
+        tuple(value for name, value in headers if name == "host"),
+        _target(values, target, query),
+        headers,
+        sent.content if len(sent.content) <= MAX_BODY else None,
+    )
+    if sent.lack and table.reads_body(asked):
+        raise sent.lack
     _refuse_lookups(values, table, asked)
     return asked
+
+
+def _method(values: Values, usual: str) -> str:
+    own = "HEAD" if "head" in values and usual != "PUT" else usual
+    return _latin_1(values.get("request", [own])[-1])
 
 
 def _target(values: Values, target: bytes, query: list[bytes]) -> str:
@@ -68,26 +77,16 @@ def _target(values: Values, target: bytes, query: list[bytes]) -> str:
     return _latin_1(values.get("request-target", [os.fsdecode(target)])[-1])
 
 
-def _method(values: Values, body: bytes | None) -> str:
-    own = "PUT" if "upload-file" in values else "POST" if body is not None else "GET"
-    own = "HEAD" if "head" in values and "upload-file" not in values else own
-    return _latin_1(values.get("request", [own])[-1])
-
-
 def _refuse_lookups(values: Values, table: Table, request: Request) -> None:
     """Raise CurlError where a rule reads what curl would look up in a file."""
-    places = [lookup.place for lookup in table.index.lookups_for(request.paths)]
-    reads_cookies = any(isinstance(place, Cookie) for place in places)
-    if reads_cookies and not all("=" in text for text in values.get("cookie", ())):
-        raise CurlError("a file of cookies is not read; write them out: -b 'name=value'")
-    reads_basic = any(
-        isinstance(place, Header)
-        and place.name == "authorization"
-        and place.scheme in {None, "basic"}
-        for place in places
-    )
-    if reads_basic and values.keys() & {"netrc", "netrc-file", "netrc-optional"}:
-        raise CurlError("no password is looked up; give it with -u or -H")
+    has_cookie_file = not all("=" in text for text in values.get("cookie", ()))
+    has_password_file = values.keys() & {"netrc", "netrc-file", "netrc-optional"}
+    for lookup in table.index.lookups_for(request.paths):
+        match lookup.place:
+            case Cookie() if has_cookie_file:
+                raise CurlError("a file of cookies is not read; write them out: -b 'name=value'")
+            case Header("authorization", None | "basic") if has_password_file:
+                raise CurlError("no password is looked up; give it with -u or -H")
 
 
 def _split_url(url: str) -> tuple[str, str, bytes]:
@@ -149,37 +148,38 @@ def _own_headers(values: Values) -> dict[str, str]:
 
 
 class _Body(NamedTuple):
-    """A body that options give, its media type, and why a file of it counts as empty.
+    """The method that options make curl use, a body with its media type, and what it lacks.
 
-    A documented command names files that its reader does not have.
+    A documented command names files that its reader does not have: they count as empty.
     """
 
-    content: bytes | None
-    kind: str
+    method: str
+    content: bytes = b""
+    kind: str = ""
     lack: CurlError | None = None
 
 
 def _upload(name: str) -> _Body:
     try:
-        return _Body(read_file("upload-file", name), "")
+        return _Body("PUT", read_file("upload-file", name))
     except CurlError as error:
-        return _Body(b"", "", error)
+        return _Body("PUT", lack=error)
 
 
 def _body(given: Sequence[Given]) -> _Body:
     """Return the body of all other options; curl puts no `&` before a piece of JSON."""
     if parts := [_part(name, text) for name, text in given if name in {"form", "form-string"}]:
-        return _Body(b"".join([*parts, b"--", _BOUNDARY, b"--\r\n"]), _MULTIPART)
-    body, lack = None, None
+        return _Body("POST", b"".join([*parts, b"--", _BOUNDARY, b"--\r\n"]), _MULTIPART)
+    pieces: list[bytes] = []
+    lack = None
     for name, text in given:
-        if name != "json" and not name.startswith("data"):
-            continue
-        try:
-            piece = _data(name, text)
-        except CurlError as error:
-            piece, lack = b"", error
-        body = piece if body is None else body + (b"" if name == "json" else b"&") + piece
-    return _Body(body, "application/x-www-form-urlencoded", lack)
+        if name == "json" or name.startswith("data"):
+            try:
+                piece = _data(name, text)
+            except CurlError as error:
+                piece, lack = b"", error
+            pieces += [b"&", piece] if pieces and name != "json" else [piece]
+    return _Body("POST", b"".join(pieces), _FORM, lack) if pieces else _Body("GET")
 
 
 def _part(option: str, text: str) -> bytes:
@@ -192,7 +192,7 @@ def _part(option: str, text: str) -> bytes:
         file = content[1:].partition(";")[0].strip('"')
         if content[0] == "@":
             head += f'; filename="{PurePath(file).name}"'
-        data = _upload(file).content or b""
+        data = _upload(file).content
     elif option == "form":
         quoted, kind = _QUOTED.match(content), _PART_TYPE.search(content)
         plain = re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else content.partition(";")[0]

@@ -98,13 +98,13 @@ def _split(words: list[str], at: int) -> Iterator[tuple[str, str | None]]:
     word = words[at]
     if word.startswith("--"):
         name, equals, value = word[2:].partition("=")
-        name = _long_name(name)
+        name = _checked(_long_name(name))
         takes_value = name in VALUES
         if name not in _LONG and name.removeprefix("no-") not in FLAGS:
             raise _unknown(name, words, at)
         if equals and not takes_value:
             raise CurlError(f"word {at + 1} gives a value to an option that takes none; remove it")
-        yield _checked(name), value if equals or not takes_value else None
+        yield name, value if equals or not takes_value else None
         return
     for place, letter in enumerate(word[1:], 2):
         name = _LETTERS.get(letter, "")
@@ -131,8 +131,6 @@ def _checked(name: str) -> str:
 
 
 def _unknown(name: str, words: list[str], at: int) -> CurlError:
-    if name in _UNSUPPORTED:
-        return CurlError(f"--{name}: {_UNSUPPORTED[name]}")
     if name.startswith("expand-"):
         return CurlError(f"--expand-…: {_UNSUPPORTED['variable']}")
     near = get_close_matches(name, _LONG, 1) if name[1:] else []

@@ -49,7 +49,13 @@ def pattern_program(pattern: re.Pattern[str]) -> dict[str, Any]:
 
     Raise TooLongError if it is too long.
     """
-    return _Program(pattern).as_json()
+    compiled = _Program(pattern)
+    return {
+        "source": pattern.pattern,
+        "flags": pattern.flags,
+        "sets": compiled.sets,
+        "code": compiled.code,
+    }
 
 
 class _Program:
@@ -59,14 +65,6 @@ class _Program:
         self.sets: list[list[int]] = []
         self.sequence(parse(pattern.pattern, pattern.flags & ~re.DEBUG), pattern.flags)
         self.emit("match")
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "source": self.pattern.pattern,
-            "flags": self.pattern.flags,
-            "sets": self.sets,
-            "code": self.code,
-        }
 
     def emit(self, op: str, *operands: Any) -> Instruction:
         if len(self.code) >= MAX_INSTRUCTIONS:

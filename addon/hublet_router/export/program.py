@@ -4,14 +4,13 @@
 are programs (`pattern.py`). The answers of refusals are there as well, so that they are the same.
 """
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
 
 from ..core.decision import Reason, refuse
 from ..core.lookup import Rule
-from ..core.places import Header, Host, Json, Path, Place
+from ..core.places import Cookie, Form, Header, Host, Json, Path, Place, Query
 from ..core.problem import ANSWERS, PROXY_NAME, Problem, failure, problem
 from ..core.readers import Account, AccountReader, Base64, Jwt, Protobuf, Reader, Regex
 from ..core.table import Accounts, Table
@@ -28,9 +27,10 @@ def program(table: Table) -> dict[str, Any]:
     """
     accounts = table.accounts or Accounts((), (), {})
     rules = [*table.rules, *accounts.beside]
-    readers: list[Reader | AccountReader] = _distinct(
-        [*(it.reader for it in rules), *(it for it, _ in table.index.strays), *accounts.inside]
-    )
+    used: list[Reader | AccountReader] = [
+        *(it.reader for it in rules), *(it for it, _ in table.index.strays), *accounts.inside
+    ]  # fmt: skip
+    readers = list(dict.fromkeys(used))
     places = [*table.places]
 
     def rule_data(rule: Rule) -> dict[str, Any]:
@@ -67,10 +67,6 @@ def program(table: Table) -> dict[str, Any]:
     }
 
 
-def _distinct[T](items: Sequence[T]) -> list[T]:
-    return list(dict.fromkeys(items))
-
-
 def _place(place: Place) -> dict[str, Any]:
     kind = type(place).__name__.lower()
     match place:
@@ -80,10 +76,10 @@ def _place(place: Place) -> dict[str, Any]:
             return {"kind": kind, "pattern": pattern_program(pattern)}
         case Header(name, scheme):
             return {"kind": kind, "name": name, "scheme": scheme}
-        case Json(path):
-            return {"kind": kind, "name": path}
-        case _:
-            return {"kind": kind, **asdict(place)}  # type: ignore[call-overload]
+        case Query(name) | Cookie(name) | Form(name):
+            return {"kind": kind, "name": name}
+    assert isinstance(place, Json)
+    return {"kind": kind, "name": place.path}
 
 
 def reader_data(reader: Reader | AccountReader) -> dict[str, Any]:

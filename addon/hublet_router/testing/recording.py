@@ -64,7 +64,7 @@ class RecordingRouter:
         self.requests: list[Received] = []
         self._names = [*load(table).hublets]
         self._table, self._folder = table, folder
-        self._servers: list[_Server] = []
+        self._servers: dict[str, _Server] = {}
         self._port, self._proxy_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self._port}"
         self.proxy_url = f"http://127.0.0.1:{self._proxy_port}"
@@ -72,11 +72,8 @@ class RecordingRouter:
 
     def __enter__(self) -> Self:
         """Start the process; raise RuntimeError with what it said if it does not listen."""
-        self._servers = [_serve(name, self.requests) for name in self._names]
-        ports = {
-            name: server.server_address[1]
-            for name, server in zip(self._names, self._servers, strict=True)
-        }
+        self._servers = {name: _serve(name, self.requests) for name in self._names}
+        ports = {name: server.server_address[1] for name, server in self._servers.items()}
         table, log = self._folder / "hublets.yaml", self._folder / "log"
         table.write_text(yaml.safe_dump(_with_upstreams(self._table, ports)), "utf-8")
         command = [
@@ -105,7 +102,7 @@ class RecordingRouter:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        for server in self._servers:
+        for server in self._servers.values():
             server.shutdown()
             server.server_close()
 
