@@ -96,9 +96,9 @@ def _our_options(words: Sequence[str]) -> tuple[dict[str, str | None], list[str]
 
 def _explain(table: Table, ours: dict[str, str | None], words: list[str]) -> int:
     parts = [*_parts(table, words, ours["--filter"])]
-    is_several = len(parts) > 1 or not all(isinstance(part, Asked) for part in parts)
+    is_several = len(parts) > 1 or not isinstance(parts[0], list)
     code = 0
-    for asked in chain.from_iterable([it] if isinstance(it, Asked) else it for it in parts):
+    for asked in chain.from_iterable(parts):
         flow = asked.flow
         explanation = explain_flow(table, flow) if flow else explain(table, asked.request)
         recorded = decision_then(flow) if flow else None
@@ -113,10 +113,8 @@ def _explain(table: Table, ours: dict[str, str | None], words: list[str]) -> int
     return code
 
 
-def _parts(
-    table: Table, words: list[str], where: str | None
-) -> Iterator["Asked | Iterable[Asked]"]:
-    """Yield each request of curl's words, and the requests of recordings that stand together."""
+def _parts(table: Table, words: list[str], where: str | None) -> Iterator[Iterable[Asked]]:
+    """Yield a list of each request of curl's words, and what yields those of recordings."""
     try:
         groups = requests(words)
     except UnknownWordError as error:
@@ -141,7 +139,7 @@ def _parts(
                     asked = Asked(request(given, name, table))
                     if "://" not in name and not table.owns(asked.request.host or ""):
                         print(_NO_FILE, file=sys.stderr)
-                    yield asked
+                    yield [asked]
 
 
 def _without(table: Table, words: list[str]) -> str:
@@ -160,7 +158,7 @@ def _without(table: Table, words: list[str]) -> str:
     return f". Without it: {', '.join(summaries)}" if summaries else ""
 
 
-def _standard_input(table: Table, where: str | None) -> Iterator["Asked | Iterable[Asked]"]:
+def _standard_input(table: Table, where: str | None) -> Iterator[Iterable[Asked]]:
     """Yield what standard input holds: a curl command, a recording, or a raw request."""
     from ..flows.raw import RequestError, read_request  # noqa: PLC0415  # mitmproxy
 
@@ -175,7 +173,7 @@ def _standard_input(table: Table, where: str | None) -> Iterator["Asked | Iterab
             asked = read_request(raw)
         except RequestError as error:
             raise CurlError(str(error)) from None
-        yield Asked(asked)
+        yield [Asked(asked)]
 
 
 def _of_flow(flow: "HTTPFlow") -> Asked:
