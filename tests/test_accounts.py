@@ -1,8 +1,7 @@
 import re
 from pathlib import Path
 
-import pytest
-
+from cases import cases
 from hublet_router.core.lookup import Rule
 from hublet_router.core.places import Cookie, Form, Header, Host, Json, Query
 from hublet_router.core.places import Path as PathPlace
@@ -72,43 +71,34 @@ def pattern(text: str) -> re.Pattern[str]:
     return re.compile(text, re.IGNORECASE)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("item", "rule"),
-    [
-        pytest.param("query: q", Rule("accounts", (Query("q"),), Account()), id="query"),
-        pytest.param(
-            "query: [q, r]", Rule("accounts", (Query("q"), Query("r")), Account()), id="two names"
-        ),
-        pytest.param(
-            "header: X-Account", Rule("accounts", (Header("x-account"),), Account()), id="header"
-        ),
-        pytest.param(
+    {
+        "query": ("query: q", Rule("accounts", (Query("q"),), Account())),
+        "two names": ("query: [q, r]", Rule("accounts", (Query("q"), Query("r")), Account())),
+        "header": ("header: X-Account", Rule("accounts", (Header("x-account"),), Account())),
+        "header and scheme": (
             "header: authorization, scheme: Account",
             Rule("accounts", (Header("authorization", "account"),), Account()),
-            id="header and scheme",
         ),
-        pytest.param("cookie: c", Rule("accounts", (Cookie("c"),), Account()), id="cookie"),
-        pytest.param(
+        "cookie": ("cookie: c", Rule("accounts", (Cookie("c"),), Account())),
+        "form": (
             "form: f, paths: ^/a",
             Rule("accounts", (Form("f"),), Account(), pattern("^/a"), "/a"),
-            id="form",
         ),
-        pytest.param(
+        "json": (
             "json: a.b, paths: ^/a",
             Rule("accounts", (Json("a.b"),), Account(), pattern("^/a"), "/a"),
-            id="json",
         ),
-        pytest.param(
+        "path": (
             "path: '^/submit/([0-9]+)/'",
             Rule("accounts", (PathPlace(pattern("^/submit/([0-9]+)/"), "/submit/"),), Account()),
-            id="path",
         ),
-        pytest.param(
+        "host": (
             "host: '^([a-z]+)[.]'",
             Rule("accounts", (Host(re.compile("^([a-z]+)[.]")),), Account()),
-            id="host",
         ),
-    ],
+    },
 )
 def test_where_an_account_stands_beside_the_credentials(item: str, rule: Rule) -> None:
     accounts, sentences = read(f"{{ids: [{{{item}}}], moved: {{1: eu1}}}}")
@@ -118,13 +108,13 @@ def test_where_an_account_stands_beside_the_credentials(item: str, rule: Rule) -
     assert (accounts.beside, accounts.inside) == ((rule,), ())
 
 
-@pytest.mark.parametrize(
+@cases(
     ("item", "reader"),
-    [
-        pytest.param("protobuf: 3", Protobuf(3), id="protobuf"),
-        pytest.param("jwt: account.id", Jwt("account.id"), id="jwt"),
-        pytest.param("regex: '^k_([0-9]+)'", Regex(re.compile("^k_([0-9]+)")), id="regex"),
-    ],
+    {
+        "protobuf": ("protobuf: 3", Protobuf(3)),
+        "jwt": ("jwt: account.id", Jwt("account.id")),
+        "regex": ("regex: '^k_([0-9]+)'", Regex(re.compile("^k_([0-9]+)"))),
+    },
 )
 def test_how_an_account_stands_in_a_credential(item: str, reader: Protobuf | Jwt | Regex) -> None:
     accounts, sentences = read(f"{{ids: [{{{item}}}], moved: {{1: eu1}}}}")
@@ -146,62 +136,61 @@ def unlisted(name: str) -> str:
     return f"'{name}' is not listed in 'hublets'; add it or fix the name"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("text", "sentences"),
-    [
-        pytest.param("[]", ["1:1: 'accounts' must be a mapping of keys to values"], id="a list"),
-        pytest.param("{ids: [{query: q}]}", [f"1:1: {EITHER}"], id="nothing moved"),
-        pytest.param("{moved: {}}", ["1:1: 'accounts' has no 'ids'; add it"], id="no ids"),
-        pytest.param(
+    {
+        "a list": ("[]", ["1:1: 'accounts' must be a mapping of keys to values"]),
+        "nothing moved": ("{ids: [{query: q}]}", [f"1:1: {EITHER}"]),
+        "no ids": ("{moved: {}}", ["1:1: 'accounts' has no 'ids'; add it"]),
+        "unknown key": (
             "{ids: [{query: q}], move: {}}",
             ["1:21: unknown key 'move' in 'accounts'; did you mean 'moved'?", f"1:1: {EITHER}"],
-            id="unknown key",
         ),
-    ],
-)  # fmt: skip
+    },
+)
 def test_faults_of_accounts(text: str, sentences: list[str]) -> None:
     assert read(text)[1] == sentences
 
 
-@pytest.mark.parametrize(
+@cases(
     ("ids", "sentences"),
-    [
-        pytest.param("[]", ["1:7: 'ids' of 'accounts' is an empty list; name at least one"],
-                     id="empty"),
-        pytest.param("{query: q}", ["1:7: 'ids' of 'accounts' must be a list"], id="no list"),
-        pytest.param("[{}]", [f"1:8: {ONE_KIND}"], id="of no kind"),
-        pytest.param("[{query: q, protobuf: 3}]", [f"1:8: {ONE_KIND}"], id="of two kinds"),
-        pytest.param(
+    {
+        "empty": ("[]", ["1:7: 'ids' of 'accounts' is an empty list; name at least one"]),
+        "no list": ("{query: q}", ["1:7: 'ids' of 'accounts' must be a list"]),
+        "of no kind": ("[{}]", [f"1:8: {ONE_KIND}"]),
+        "of two kinds": ("[{query: q, protobuf: 3}]", [f"1:8: {ONE_KIND}"]),
+        "of another kind": (
             "[{heather: q}]",
-            ["1:9: unknown key 'heather' in an item of 'ids'; did you mean 'header'?",
-             f"1:8: {ONE_KIND}"],
-            id="of another kind",
+            [
+                "1:9: unknown key 'heather' in an item of 'ids'; did you mean 'header'?",
+                f"1:8: {ONE_KIND}",
+            ],
         ),
-        pytest.param(
+        "a body on any path": (
             "[{form: q}]",
             ["1:8: a rule that reads a body needs 'paths'; say which have one"],
-            id="a body on any path",
         ),
-        pytest.param(
+        "paths of a credential": (
             "[{jwt: q, paths: ^/}]",
             ["1:17: 'paths' limits where an account stands; remove it"],
-            id="paths of a credential",
         ),
-        pytest.param(
+        "the header host": (
             "[{header: Host}]",
-            ["1:17: HTTP/2 has no header 'host', so this would miss some requests; write host:"
-             " PATTERN instead of header: host, which sees the host whatever the protocol"],
-            id="the header host",
+            [
+                "1:17: HTTP/2 has no header 'host', so this would miss some requests; write host:"
+                " PATTERN instead of header: host, which sees the host whatever the protocol"
+            ],
         ),
-        pytest.param("[{protobuf: x}]", [f"1:19: {FIELD}"], id="no number"),
-        pytest.param(
+        "no number": ("[{protobuf: x}]", [f"1:19: {FIELD}"]),
+        "no group": (
             "[{path: '^/'}]",
-            ["1:15: 'path' must have exactly one group, not 0: put ( ) around the part that is"
-             " wanted, and write (?: ) for every other group"],
-            id="no group",
+            [
+                "1:15: 'path' must have exactly one group, not 0: put ( ) around the part that is"
+                " wanted, and write (?: ) for every other group"
+            ],
         ),
-    ],
-)  # fmt: skip
+    },
+)
 def test_faults_of_ids(ids: str, sentences: list[str]) -> None:
     accounts, found = read(f"ids:  {ids}\nmoved: {{1: eu1}}\n")
 
@@ -209,25 +198,29 @@ def test_faults_of_ids(ids: str, sentences: list[str]) -> None:
     assert accounts
 
 
-@pytest.mark.parametrize(
+@cases(
     ("moved", "sentences"),
-    [
-        pytest.param("[1]", ["2:8: 'moved' must be a mapping of keys to values"], id="list"),
-        pytest.param("{1: eu2}", [f"2:12: {unlisted('eu2')}"], id="unknown Hublet"),
-        pytest.param("{1: }", ["2:11: the Hublet of account '1' must be text, but YAML reads '' as"
-                               " nothing; write it in quotes"], id="no Hublet"),
-        pytest.param("{1: eu1, 01: eu1}", ["2:17: account 01 is there twice; keep one"],
-                     id="twice"),
-        pytest.param("{[1]: eu1}", ["2:9: a key of 'moved' must be an account's number or id"],
-                     id="no id"),
-        pytest.param("{'': eu1}", ["2:9: a key of 'moved' is empty; fill it in"], id="empty"),
-        pytest.param(
-            "{1_000: eu1}",
-            ["2:9: a key of 'moved' must be text, but YAML reads '1_000' as a number; write"
-             ' "1_000" in quotes'],
-            id="another way to write a number",
+    {
+        "list": ("[1]", ["2:8: 'moved' must be a mapping of keys to values"]),
+        "unknown Hublet": ("{1: eu2}", [f"2:12: {unlisted('eu2')}"]),
+        "no Hublet": (
+            "{1: }",
+            [
+                "2:11: the Hublet of account '1' must be text, but YAML reads '' as"
+                " nothing; write it in quotes"
+            ],
         ),
-    ],
-)  # fmt: skip
+        "twice": ("{1: eu1, 01: eu1}", ["2:17: account 01 is there twice; keep one"]),
+        "no id": ("{[1]: eu1}", ["2:9: a key of 'moved' must be an account's number or id"]),
+        "empty": ("{'': eu1}", ["2:9: a key of 'moved' is empty; fill it in"]),
+        "another way to write a number": (
+            "{1_000: eu1}",
+            [
+                "2:9: a key of 'moved' must be text, but YAML reads '1_000' as a number; write"
+                ' "1_000" in quotes'
+            ],
+        ),
+    },
+)
 def test_faults_of_moved(moved: str, sentences: list[str]) -> None:
     assert read(f"ids: [{{query: q}}]\nmoved: {moved}\n")[1] == sentences

@@ -21,6 +21,7 @@ from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Request, TextMessage
 
 import hublet_router.proxy.routing.annotate
+from cases import cases
 from harness import (
     TABLE,
     OwnWord,
@@ -243,7 +244,7 @@ def refusals() -> dict[str, tuple[bytes, int, Reason]]:
     }
 
 
-@pytest.mark.parametrize(("raw", "status", "reason"), refusals().values(), ids=refusals())
+@cases(("raw", "status", "reason"), refusals())
 def test_a_refusal_is_a_problem_document_that_shows_no_credential(
     stage: Stage, raw: bytes, status: int, reason: Reason
 ) -> None:
@@ -405,16 +406,16 @@ def test_a_flow_says_where_it_went_and_why(stage: Stage) -> None:
     assert "hublet" not in refused.metadata
 
 
-@pytest.mark.parametrize(
+@cases(
     ("front", "host", "status"),
-    [
-        pytest.param("api.hubspot.com", API, 200, id="another domain of the table"),
-        pytest.param(API.upper(), API, 200, id="upper case"),
-        pytest.param("x.regional.example", API, 200, id="a label of a wildcard"),
-        pytest.param("api-eu1.internal.example", API, 421, id="the name of a region's own"),
-        pytest.param("localhost", API, 421, id="the proxy's own"),
-        pytest.param("regional.example", API, 421, id="no label of a wildcard"),
-    ],
+    {
+        "another domain of the table": ("api.hubspot.com", API, 200),
+        "upper case": (API.upper(), API, 200),
+        "a label of a wildcard": ("x.regional.example", API, 200),
+        "the name of a region's own": ("api-eu1.internal.example", API, 421),
+        "the proxy's own": ("localhost", API, 421),
+        "no label of a wildcard": ("regional.example", API, 421),
+    },
 )
 def test_a_server_name_that_the_table_does_not_own_is_misdirected(
     stage: Stage, front: str, host: str, status: int
@@ -488,12 +489,12 @@ def broken(*_: object) -> None:
     raise RuntimeError("a bug with Bearer pat-eu1-secret in its text")
 
 
-@pytest.mark.parametrize(
+@cases(
     "raw",
-    [
-        pytest.param(request("GET", "/", bearer("eu1")), id="by its head"),
-        pytest.param(request("POST", "/oauth/v1/token", body=b"code=eu1-0"), id="by its body"),
-    ],
+    {
+        "by its head": request("GET", "/", bearer("eu1")),
+        "by its body": request("POST", "/oauth/v1/token", body=b"code=eu1-0"),
+    },
 )
 def test_law_1_an_exception_refuses(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, raw: bytes

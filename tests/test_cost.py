@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from cases import cases
 from hublet_router.regex_bounds import graph
 from hublet_router.regex_bounds import tree as parse_tree
 from hublet_router.regex_bounds.cost import STEPS_ONCE, STEPS_PER_CHARACTER, bound, slow
@@ -161,25 +162,23 @@ def test_a_pattern_whose_work_is_bounded_is_accepted(pattern: str) -> None:
     assert slow(pattern) is None
 
 
-@pytest.mark.parametrize(
-    ("pattern", "reason"), [pytest.param(*row, id=row[0][:40]) for row in REFUSED]
-)
+@cases(("pattern", "reason"), {row[0][:40]: row for row in REFUSED})
 def test_any_other_pattern_is_refused(pattern: str, reason: str) -> None:
     assert re.compile(pattern)
     assert slow(pattern) == reason
 
 
-@pytest.mark.parametrize(
+@cases(
     ("pattern", "expected"),
-    [
-        pytest.param("a", (3, 3), id="at each place: to go on, to read it, and to end"),
-        pytest.param("^a", (4, 2), id="at each place: to go on, and to try the anchor"),
-        pytest.param("^a*b", (7, 4), id="an endless repeat"),
-        pytest.param("^a{0,2}b", (8, 2), id="a short repeat"),
-        pytest.param("-[^-]*x", (8, 2 + 6 + 3 * 2), id="begun at each dash, two under way"),
-        pytest.param("-{1,3}[^-]*x", (14, 2 + 12 + 3 * 4), id="four under way"),
-        pytest.param("^(?:-b)*b*x", (11, 7), id="one under way, or it is left for good"),
-    ],
+    {
+        "at each place: to go on, to read it, and to end": ("a", (3, 3)),
+        "at each place: to go on, and to try the anchor": ("^a", (4, 2)),
+        "an endless repeat": ("^a*b", (7, 4)),
+        "a short repeat": ("^a{0,2}b", (8, 2)),
+        "begun at each dash, two under way": ("-[^-]*x", (8, 2 + 6 + 3 * 2)),
+        "four under way": ("-{1,3}[^-]*x", (14, 2 + 12 + 3 * 4)),
+        "one under way, or it is left for good": ("^(?:-b)*b*x", (11, 7)),
+    },
 )
 def test_bound(pattern: str, expected: tuple[int, int]) -> None:
     assert bound(pattern) == expected

@@ -7,6 +7,7 @@ from typing import Literal
 
 import pytest
 
+from cases import cases
 from hublet_router.analysis.coverage import MAX_KINDS, Coverage
 from hublet_router.core.decision import Reason
 from hublet_router.core.findings import MAX_CREDENTIAL
@@ -68,48 +69,40 @@ def test_what_no_request_used() -> None:
 FORM = ("content-type", "application/x-www-form-urlencoded")
 
 
-@pytest.mark.parametrize(
+@cases(
     ("request_", "kinds"),
-    [
-        pytest.param(get("/?hapikey=demo"), ["query hapikey: 4 to 7 characters of a-z"], id="rule"),
-        pytest.param(
+    {
+        "rule": (get("/?hapikey=demo"), ["query hapikey: 4 to 7 characters of a-z"]),
+        "a kind that is known": (
             get("/", ("authorization", f"Bearer {access_token(None)}")),
             [
                 "header authorization bearer (oauth-access-token, names none):"
                 " 64 to 127 characters of A-Z a-z 0-9"
             ],
-            id="a kind that is known",
         ),
-        pytest.param(
-            get("/", ("authorization", f"Bearer {private_app_token('eu1')}")), [], id="explained"
-        ),
-        pytest.param(
+        "explained": (get("/", ("authorization", f"Bearer {private_app_token('eu1')}")), []),
+        "a path": (
             get("/oauth/v1/access-tokens/demo"),
             ["path of oauth-access-token-in-path: 4 to 7 characters of a-z"],
-            id="a path",
         ),
-        pytest.param(
+        "too long": (
             get("/?hapikey=eu1-" + "a" * MAX_CREDENTIAL),
             ["query hapikey: eu1-…, 16384 to 32767 characters of a-z 0-9 -"],
-            id="too long",
         ),
-        pytest.param(
+        "another scheme": (
             get("/", ("authorization", "Basic YTpi")),
             ["header authorization basic: 4 to 7 characters of A-Z a-z"],
-            id="another scheme",
         ),
-        pytest.param(
+        "no scheme that is known": (
             get("/", ("authorization", "hunter two")),
             ["header authorization: 8 to 15 characters of a-z and others"],
-            id="no scheme that is known",
         ),
-        pytest.param(
+        "only a scheme": (
             get("/", ("proxy-authorization", "Bearer")),
             ["header proxy-authorization: 4 to 7 characters of A-Z a-z"],
-            id="only a scheme",
         ),
-        pytest.param(get("/", ("authorization", " ")), [], id="nothing"),
-        pytest.param(
+        "nothing": (get("/", ("authorization", " ")), []),
+        "headers": (
             get(
                 "/",
                 ("x-api-key", LONG),
@@ -119,40 +112,32 @@ FORM = ("content-type", "application/x-www-form-urlencoded")
                 ("host", f"{LONG}.example"),
             ),
             [f"header (a name that is not shown): {SHAPE}", f"header x-api-key: {SHAPE}"],
-            id="headers",
         ),
-        pytest.param(
+        "cookies": (
             get("/", ("cookie", f'lang=en; session="{LONG}"; csrf_token=x; {LONG}=1')),
             [f"cookie session: {SHAPE}"],
-            id="cookies",
         ),
-        pytest.param(
+        "parameters": (
             get(f"/?user_token={LONG}&limit=10&key=&action=subscription-properties"),
             [f"query user_token: {SHAPE}"],
-            id="parameters",
         ),
-        pytest.param(
+        "a form": (
             get("/", FORM, body=f"client_secret={LONG}&grant_type=x".encode()),
             [f"form client_secret: {SHAPE}"],
-            id="a form",
         ),
-        pytest.param(
+        "a document": (
             get("/", body=json.dumps({"auth": [1, {"token": LONG}], "text": LONG[:9]}).encode()),
             [f"json auth.token: {SHAPE}"],
-            id="a document",
         ),
-        pytest.param(get("/", body=f"client_secret={LONG}".encode()), [], id="another body"),
-        pytest.param(get("/oauth/v1/token", FORM, body=None), [], id="a body that is not there"),
-        pytest.param(get("/", ("sec-websocket-key", "k"), ("x-api-key", "k")), [], id="too short"),
-        pytest.param(
-            Request("GET", ("other.example",), "/", (("x-api-key", LONG),)), [], id="foreign"
-        ),
-        pytest.param(
+        "another body": (get("/", body=f"client_secret={LONG}".encode()), []),
+        "a body that is not there": (get("/oauth/v1/token", FORM, body=None), []),
+        "too short": (get("/", ("sec-websocket-key", "k"), ("x-api-key", "k")), []),
+        "foreign": (Request("GET", ("other.example",), "/", (("x-api-key", LONG),)), []),
+        "names that could be secrets": (
             get(f"/?{SECRET}_token={LONG}"),
             [f"query (a name that is not shown): {SHAPE}"],
-            id="names that could be secrets",
         ),
-    ],
+    },
 )
 def test_what_no_rule_explains(request_: Request, kinds: list[str]) -> None:
     assert [text for _, text in covered(request_).unexplained()] == kinds

@@ -13,6 +13,7 @@ from mitmproxy.http import Headers, HTTPFlow, Request
 from mitmproxy.net.http.http1 import assemble_request
 from mitmproxy.test import tflow
 
+from cases import cases
 from flows.record import (
     FOLDER,
     MISDIRECTED,
@@ -213,7 +214,7 @@ def files(tmp_path: Path) -> Files:
     return files
 
 
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+@cases("case", CASES)
 def test_a_planted_change_is_found_and_none_is_invented(
     case: Case, files: Files, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from cases import cases
 from differential import comparison
 from differential.attempts import attempts
 from differential.comparison import compare, dialect_table, table
@@ -41,7 +42,7 @@ LOOSE = {
 }
 
 
-@pytest.mark.parametrize("policy", LOOSE.values(), ids=LOOSE)
+@cases("policy", LOOSE)
 def test_each_guard_is_needed(
     policy: Policy, ports: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cases import cases
 from harness import REVERSE, Behaviour, Client, Stage, bearer, request, wait_for
 from test_http2 import Http2Client, token
 from test_http3 import Http3Client, talk
@@ -166,7 +167,7 @@ UPLOADS = {
 
 
 @pytest.mark.parametrize("mode", [REVERSE, "regular"], ids=["reverse", "CONNECT"])
-@pytest.mark.parametrize(("framing", "body"), UPLOADS.values(), ids=UPLOADS)
+@cases(("framing", "body"), UPLOADS)
 def test_a_refused_upload_gets_its_problem_document(
     stage: Stage, tmp_path: Path, framing: str, body: bytes, mode: str
 ) -> None:

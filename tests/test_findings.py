@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from cases import cases
 from hublet_router.core.findings import MAX_CREDENTIAL, MAX_VALUES, Problem, findings
 from hublet_router.core.lookup import Rule
 from hublet_router.core.places import Cookie, Form, Header, Json, Query
@@ -50,16 +51,16 @@ def test_nothing_is_found_where_nothing_stands() -> None:
     assert seen("/both?key=", ("authorization", "Bearer"), ("cookie", "sid=")) == []
 
 
-@pytest.mark.parametrize(
+@cases(
     ("target", "field", "rule"),
-    [
-        pytest.param("/", ("authorization", 'Bearer "eu1-a"'), "bearer", id="quotes"),
-        pytest.param("/", ("authorization", "Bearer eu1-a, eu1-b"), "bearer", id="a list"),
-        pytest.param("/", ("authorization", "Bearer: eu1-a"), "bearer", id="a colon"),
-        pytest.param("/?key=%2565u1-a", ("x", ""), "key", id="escapes of escapes"),
-        pytest.param("/?key=%C1%A5u1-a", ("x", ""), "key", id="UTF-8 that is none"),
-        pytest.param("/", ("cookie", "sid=%65u1-a"), "sid", id="an escape in a cookie"),
-    ],
+    {
+        "quotes": ("/", ("authorization", 'Bearer "eu1-a"'), "bearer"),
+        "a list": ("/", ("authorization", "Bearer eu1-a, eu1-b"), "bearer"),
+        "a colon": ("/", ("authorization", "Bearer: eu1-a"), "bearer"),
+        "escapes of escapes": ("/?key=%2565u1-a", ("x", ""), "key"),
+        "UTF-8 that is none": ("/?key=%C1%A5u1-a", ("x", ""), "key"),
+        "an escape in a cookie": ("/", ("cookie", "sid=%65u1-a"), "sid"),
+    },
 )
 def test_a_value_that_servers_read_in_different_ways_is_a_problem(
     target: str, field: tuple[str, str], rule: str
@@ -68,17 +69,17 @@ def test_a_value_that_servers_read_in_different_ways_is_a_problem(
 
 
 @pytest.mark.parametrize("path", ["/form", "/json", "/both", "/%66orm", "/JSON"])
-@pytest.mark.parametrize(
+@cases(
     "fields",
-    [
-        pytest.param((("content-type", "multipart/form-data; boundary=x"),), id="multipart"),
-        pytest.param((("content-type", "text/plain"),), id="text"),
-        pytest.param((("content-encoding", "gzip"),), id="compressed"),
-        pytest.param((("transfer-encoding", "gzip, chunked"),), id="compressed on the way"),
-        pytest.param((("content-type", f"{FORM}; charset=utf-7"),), id="charset of a form"),
-        pytest.param((("content-type", f"{JSON}; charset=utf-16"),), id="charset of JSON"),
-        pytest.param((("content-type", FORM), ("content-type", JSON)), id="two types"),
-    ],
+    {
+        "multipart": (("content-type", "multipart/form-data; boundary=x"),),
+        "text": (("content-type", "text/plain"),),
+        "compressed": (("content-encoding", "gzip"),),
+        "compressed on the way": (("transfer-encoding", "gzip, chunked"),),
+        "charset of a form": (("content-type", f"{FORM}; charset=utf-7"),),
+        "charset of JSON": (("content-type", f"{JSON}; charset=utf-16"),),
+        "two types": (("content-type", FORM), ("content-type", JSON)),
+    },
 )
 def test_a_body_that_is_not_of_the_rules_format_is_one_problem(
     path: str, fields: tuple[tuple[str, str], ...]

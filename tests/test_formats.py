@@ -4,6 +4,7 @@ import urllib.parse
 
 import pytest
 
+from cases import cases
 from hublet_router.core.formats import (
     MAX_NESTING,
     JsonNumber,
@@ -70,19 +71,19 @@ def test_a_varint_ends_within_ten_bytes() -> None:
         read_varint(b"\x80" * 10 + b"\0", 0)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("message", "fields"),
-    [
-        pytest.param(b"", [], id="empty"),
-        pytest.param(b"\x08\x96\x01", [(1, 0, b"\x96\x01")], id="varint"),
-        pytest.param(b"\x4a\x03eu1", [(9, 2, b"eu1")], id="text"),
-        pytest.param(b"\x4a\x83\x00eu1", [(9, 2, b"eu1")], id="overlong length"),
-        pytest.param(b"\xca\x00\x03eu1", [(9, 2, b"eu1")], id="overlong tag"),
-        pytest.param(b"\x0d1234", [(1, 5, b"1234")], id="32 bits"),
-        pytest.param(b"\x0912345678", [(1, 1, b"12345678")], id="64 bits"),
-        pytest.param(b"\x08\x01\x4a\x00", [(1, 0, b"\1"), (9, 2, b"")], id="two"),
-        pytest.param(b"\x0b\x08\x01\x13\x14\x0c", [], id="groups, which are left out"),
-    ],
+    {
+        "empty": (b"", []),
+        "varint": (b"\x08\x96\x01", [(1, 0, b"\x96\x01")]),
+        "text": (b"\x4a\x03eu1", [(9, 2, b"eu1")]),
+        "overlong length": (b"\x4a\x83\x00eu1", [(9, 2, b"eu1")]),
+        "overlong tag": (b"\xca\x00\x03eu1", [(9, 2, b"eu1")]),
+        "32 bits": (b"\x0d1234", [(1, 5, b"1234")]),
+        "64 bits": (b"\x0912345678", [(1, 1, b"12345678")]),
+        "two": (b"\x08\x01\x4a\x00", [(1, 0, b"\1"), (9, 2, b"")]),
+        "groups, which are left out": (b"\x0b\x08\x01\x13\x14\x0c", []),
+    },
 )
 def test_protobuf_is_parted_into_its_fields(
     message: bytes, fields: list[tuple[int, int, bytes]]
@@ -90,43 +91,43 @@ def test_protobuf_is_parted_into_its_fields(
     assert protobuf_fields(message) == fields
 
 
-@pytest.mark.parametrize(
+@cases(
     "message",
-    [
-        pytest.param(b"\x08", id="no value"),
-        pytest.param(b"\x08\x80", id="a varint that does not end"),
-        pytest.param(b"\x08" + b"\x80" * 10 + b"\1", id="a varint of eleven bytes"),
-        pytest.param(b"\x4a\x04eu1", id="a field that ends after the message"),
-        pytest.param(b"\x0d123", id="half a number"),
-        pytest.param(b"\x0b", id="a group that does not end"),
-        pytest.param(b"\x0b\x14", id="the end of another group"),
-        pytest.param(b"\x0c", id="the end of no group"),
-        pytest.param(b"\x0f", id="wire type 7"),
-        pytest.param(b"\x02\x00", id="field 0"),
-        pytest.param(write_varint(1 << 32) + b"\0", id="a field number that is too large"),
-    ],
+    {
+        "no value": b"\x08",
+        "a varint that does not end": b"\x08\x80",
+        "a varint of eleven bytes": b"\x08" + b"\x80" * 10 + b"\1",
+        "a field that ends after the message": b"\x4a\x04eu1",
+        "half a number": b"\x0d123",
+        "a group that does not end": b"\x0b",
+        "the end of another group": b"\x0b\x14",
+        "the end of no group": b"\x0c",
+        "wire type 7": b"\x0f",
+        "field 0": b"\x02\x00",
+        "a field number that is too large": write_varint(1 << 32) + b"\0",
+    },
 )
 def test_what_is_no_protobuf_is_an_error(message: bytes) -> None:
     with pytest.raises(ValueError, match=r"number|wire type|field|varint"):
         protobuf_fields(message)
 
 
-@pytest.mark.parametrize(
+@cases(
     "document",
-    [
-        pytest.param(b"", id="empty"),
-        pytest.param(b"{} x", id="junk behind it"),
-        pytest.param(b"{}{}", id="two documents"),
-        pytest.param(b"{'a': 1}", id="single quotes"),
-        pytest.param(b"[1,]", id="a trailing comma"),
-        pytest.param(b"[NaN]", id="NaN"),
-        pytest.param(b"// x\n{}", id="a comment"),
-        pytest.param(b'"\xff"', id="no UTF-8"),
-        pytest.param('"a"'.encode("utf-16"), id="UTF-16"),
-        pytest.param(b"[" * (MAX_NESTING + 1) + b"]" * (MAX_NESTING + 1), id="too deep"),
-        pytest.param(b"[" * 5000, id="brackets without end"),
-        pytest.param(b'"a\\' * 500 + b"[" * 2000, id="a string without end"),
-    ],
+    {
+        "empty": b"",
+        "junk behind it": b"{} x",
+        "two documents": b"{}{}",
+        "single quotes": b"{'a': 1}",
+        "a trailing comma": b"[1,]",
+        "NaN": b"[NaN]",
+        "a comment": b"// x\n{}",
+        "no UTF-8": b'"\xff"',
+        "UTF-16": '"a"'.encode("utf-16"),
+        "too deep": b"[" * (MAX_NESTING + 1) + b"]" * (MAX_NESTING + 1),
+        "brackets without end": b"[" * 5000,
+        "a string without end": b'"a\\' * 500 + b"[" * 2000,
+    },
 )
 def test_what_is_no_json_is_an_error_and_names_nothing(document: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011
@@ -172,40 +173,40 @@ def test_a_number_is_the_text_of_its_value(number: str, text: str) -> None:
     assert value == text
 
 
-@pytest.mark.parametrize(
+@cases(
     ("document", "path", "found"),
-    [
-        pytest.param('{"a": "x"}', "a", ["x"], id="key"),
-        pytest.param('{"a": {"b": " x\\n"}}', "a.b", ["x"], id="path, white space"),
-        pytest.param('{"a.b": "x", "a": {"b": "y"}}', "a.b", ["x", "y"], id="a dot in a key"),
-        pytest.param('{"a": "x", "a": "y"}', "a", ["x", "y"], id="duplicate"),
-        pytest.param('{"A-b": "x", "a_B": "y"}', "a_b", ["x", "y"], id="other spellings"),
-        pytest.param('[{"a": ["x", ["y"]]}]', "a", ["x", "y"], id="lists"),
-        pytest.param('{"a": {"b": "x"}}', "a", [], id="an object"),
-        pytest.param('{"a": 10.0, "b": ""}', "a", ["10"], id="a number"),
-        pytest.param('{"a": true, "b": null}', "a", [], id="a truth value"),
-        pytest.param('{"a": ""}', "a", [], id="empty"),
-        pytest.param('{"b": "x"}', "a", [], id="another key"),
-        pytest.param('"x"', "a", [], id="a string alone"),
-    ],
+    {
+        "key": ('{"a": "x"}', "a", ["x"]),
+        "path, white space": ('{"a": {"b": " x\\n"}}', "a.b", ["x"]),
+        "a dot in a key": ('{"a.b": "x", "a": {"b": "y"}}', "a.b", ["x", "y"]),
+        "duplicate": ('{"a": "x", "a": "y"}', "a", ["x", "y"]),
+        "other spellings": ('{"A-b": "x", "a_B": "y"}', "a_b", ["x", "y"]),
+        "lists": ('[{"a": ["x", ["y"]]}]', "a", ["x", "y"]),
+        "an object": ('{"a": {"b": "x"}}', "a", []),
+        "a number": ('{"a": 10.0, "b": ""}', "a", ["10"]),
+        "a truth value": ('{"a": true, "b": null}', "a", []),
+        "empty": ('{"a": ""}', "a", []),
+        "another key": ('{"b": "x"}', "a", []),
+        "a string alone": ('"x"', "a", []),
+    },
 )
 def test_strings_are_found_at_a_path(document: str, path: str, found: list[str]) -> None:
     assert [*strings_at(parse_json(document.encode()), path)] == found
     assert [*json_strings(document.encode(), path)] == found
 
 
-@pytest.mark.parametrize(
+@cases(
     ("text", "data"),
-    [
-        pytest.param(b"-_-_", b"\xfb\xff\xbf", id="base64url"),
-        pytest.param(b"+/+/", b"\xfb\xff\xbf", id="base64"),
-        pytest.param(b"ZX\r\nUx", b"eu1", id="a line break"),
-        pytest.param(b"Z.X=U~x\xff", b"eu1", id="junk and padding inside"),
-        pytest.param(b"ZXUxOg", b"eu1:", id="no padding"),
-        pytest.param(b"ZXUxOng==", b"eu1:x", id="too much padding"),
-        pytest.param(b"ZXUxO", b"eu1", id="half a byte"),
-        pytest.param(b"", b"", id="nothing"),
-    ],
+    {
+        "base64url": (b"-_-_", b"\xfb\xff\xbf"),
+        "base64": (b"+/+/", b"\xfb\xff\xbf"),
+        "a line break": (b"ZX\r\nUx", b"eu1"),
+        "junk and padding inside": (b"Z.X=U~x\xff", b"eu1"),
+        "no padding": (b"ZXUxOg", b"eu1:"),
+        "too much padding": (b"ZXUxOng==", b"eu1:x"),
+        "half a byte": (b"ZXUxO", b"eu1"),
+        "nothing": (b"", b""),
+    },
 )
 def test_lenient_base64(text: bytes, data: bytes) -> None:
     assert decode_leniently(text) == data
@@ -215,15 +216,15 @@ def test_each_word_of_a_text_is_decoded_in_either_alphabet() -> None:
     assert decode_words(b"-_8 +/8=\nZXUx Z") == [b"\xfb\xff", b"\xfb\xff", b"eu1", b""]
 
 
-@pytest.mark.parametrize(
+@cases(
     "document",
-    [
-        pytest.param(b'{"a": "b"} x', id="junk behind it"),
-        pytest.param(b' \n{"a": "b"}', id="white space"),
-        pytest.param(b'\xef\xbb\xbf{"a": "b"}', id="BOM"),
-        pytest.param(b'{"x": NaN, "a": "b"}', id="NaN"),
-        pytest.param(b'{"x": "\xff", "a": "b"}', id="no UTF-8"),
-    ],
+    {
+        "junk behind it": b'{"a": "b"} x',
+        "white space": b' \n{"a": "b"}',
+        "BOM": b'\xef\xbb\xbf{"a": "b"}',
+        "NaN": b'{"x": NaN, "a": "b"}',
+        "no UTF-8": b'{"x": "\xff", "a": "b"}',
+    },
 )
 def test_lenient_json(document: bytes) -> None:
     assert ("a", "b") in parse_json_leniently(document)

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import cases
 from hublet_router.regex_bounds.graph import Graph, SlowError, literal_start
 from hublet_router.regex_bounds.tree import ANY
 
@@ -29,16 +30,12 @@ END = ("", dict[int, int]())
 SEARCH = ("search", {0: 1, 1: 1})
 
 
-@pytest.mark.parametrize(
+@cases(
     ("pattern", "expected"),
-    [
-        pytest.param("ab", [SEARCH, ("a", {2: 1}), ("b", {3: 1}), END], id="in a row"),
-        pytest.param(
-            "a?b",
-            [("search", {0: 1, 1: 1, 2: 1}), ("a", {2: 1}), ("b", {3: 1}), END],
-            id="optional",
-        ),
-        pytest.param(
+    {
+        "in a row": ("ab", [SEARCH, ("a", {2: 1}), ("b", {3: 1}), END]),
+        "optional": ("a?b", [("search", {0: 1, 1: 1, 2: 1}), ("a", {2: 1}), ("b", {3: 1}), END]),
+        "choice": (
             "ab|cd",
             [
                 ("search", {0: 1, 1: 1, 3: 1}),
@@ -48,74 +45,48 @@ SEARCH = ("search", {0: 1, 1: 1})
                 ("d", {5: 1}),
                 END,
             ],
-            id="choice",
         ),
-        pytest.param(
-            "a(?:|b|)", [SEARCH, ("a", {2: 1, 3: 2}), ("b", {3: 1}), END], id="empty in two ways"
-        ),
-        pytest.param(
-            "(?:a?)?", [("search", {0: 1, 1: 1, 2: 2}), ("a", {2: 1}), END], id="optional twice"
-        ),
-        pytest.param("a+", [SEARCH, ("a", {1: 1, 2: 1}), END], id="endless"),
-        pytest.param(
-            "a*?", [("search", {0: 1, 1: 1, 2: 1}), ("a", {1: 1, 2: 1}), END], id="endless or none"
-        ),
-        pytest.param(
+        "empty in two ways": ("a(?:|b|)", [SEARCH, ("a", {2: 1, 3: 2}), ("b", {3: 1}), END]),
+        "optional twice": ("(?:a?)?", [("search", {0: 1, 1: 1, 2: 2}), ("a", {2: 1}), END]),
+        "endless": ("a+", [SEARCH, ("a", {1: 1, 2: 1}), END]),
+        "endless or none": ("a*?", [("search", {0: 1, 1: 1, 2: 1}), ("a", {1: 1, 2: 1}), END]),
+        "copies": (
             "a{0,2}",
             [("search", {0: 1, 1: 1, 3: 1}), ("a", {2: 1, 3: 1}), ("a", {3: 1}), END],
-            id="copies",
         ),
-        pytest.param(
+        "at least two copies": (
             "a{2,4}",
-            [
-                SEARCH,
-                ("a", {2: 1}),
-                ("a", {3: 1, 5: 1}),
-                ("a", {4: 1, 5: 1}),
-                ("a", {5: 1}),
-                END,
-            ],
-            id="at least two copies",
+            [SEARCH, ("a", {2: 1}), ("a", {3: 1, 5: 1}), ("a", {4: 1, 5: 1}), ("a", {5: 1}), END],
         ),
-        pytest.param("a{0}b", [SEARCH, ("b", {2: 1}), END], id="no copy"),
-        pytest.param("a{201}", [SEARCH, ("a", {1: 1, 2: 1}), END], id="many copies"),
-        pytest.param(
+        "no copy": ("a{0}b", [SEARCH, ("b", {2: 1}), END]),
+        "many copies": ("a{201}", [SEARCH, ("a", {1: 1, 2: 1}), END]),
+        "endless in endless": (
             "(?:a+b)++",
             [SEARCH, ("a", {1: 1, 2: 1}), ("b", {1: 1, 3: 1}), END],
-            id="endless in endless",
         ),
-        pytest.param(
-            "(?:a+)+", [SEARCH, ("a", {1: 2, 2: 1}), END], id="two ways to one more round"
-        ),
-        pytest.param(
+        "two ways to one more round": ("(?:a+)+", [SEARCH, ("a", {1: 2, 2: 1}), END]),
+        "look ahead": (
             "(?=a)b",
             [("search", {0: 1, 1: 1, 3: 1}), ("a", {2: 1}), END, ("b", {4: 1}), END],
-            id="look ahead",
         ),
-        pytest.param(
-            "(?!a)", [("search", {0: 1, 1: 1, 3: 1}), ("a", {2: 1}), END, END], id="not ahead"
-        ),
+        "not ahead": ("(?!a)", [("search", {0: 1, 1: 1, 3: 1}), ("a", {2: 1}), END, END]),
         # The parser makes a(?:|) of a|a, so each round ends in two ways.
-        pytest.param(
-            "(?:a|a)*", [("search", {0: 1, 1: 1, 2: 1}), ("a", {1: 2, 2: 2}), END], id="twice"
-        ),
-        pytest.param("(?>(a))", [SEARCH, ("a", {2: 1}), END], id="atomic"),
-        pytest.param("^a", [SEARCH, ("<", {2: 1}), ("a", {3: 1}), END], id="anchor"),
-        pytest.param(r"(?m)\Aa", [SEARCH, ("<", {2: 1}), ("a", {3: 1}), END], id="beginning"),
-        pytest.param("(?m)^a", [SEARCH, ("\n<", {2: 1}), ("a", {3: 1}), END], id="of a line"),
-        pytest.param(
+        "twice": ("(?:a|a)*", [("search", {0: 1, 1: 1, 2: 1}), ("a", {1: 2, 2: 2}), END]),
+        "atomic": ("(?>(a))", [SEARCH, ("a", {2: 1}), END]),
+        "anchor": ("^a", [SEARCH, ("<", {2: 1}), ("a", {3: 1}), END]),
+        "beginning": (r"(?m)\Aa", [SEARCH, ("<", {2: 1}), ("a", {3: 1}), END]),
+        "of a line": ("(?m)^a", [SEARCH, ("\n<", {2: 1}), ("a", {3: 1}), END]),
+        "anchor in a choice": (
             "(?:^|-)a",
             [("search", {0: 1, 1: 1, 2: 1}), ("<", {3: 1}), ("-", {3: 1}), ("a", {4: 1}), END],
-            id="anchor in a choice",
         ),
-        pytest.param(
+        "an anchor that is repeated is none": (
             "(?:^a){1,2}",
             [SEARCH, ("a", {2: 1, 3: 1}), ("a", {3: 1}), END],
-            id="an anchor that is repeated is none",
         ),
-        pytest.param("a^b", [SEARCH, ("a", {2: 1}), ("b", {3: 1}), END], id="an anchor too late"),
-        pytest.param(r"\ba$", [SEARCH, ("a", {2: 1}), END], id="borders are thought to hold"),
-    ],
+        "an anchor too late": ("a^b", [SEARCH, ("a", {2: 1}), ("b", {3: 1}), END]),
+        "borders are thought to hold": (r"\ba$", [SEARCH, ("a", {2: 1}), END]),
+    },
 )
 def test_drawing(pattern: str, expected: list[tuple[str, dict[int, int]]]) -> None:
     assert drawn(pattern) == expected

@@ -10,6 +10,7 @@ from types import FrameType
 
 import pytest
 
+from cases import cases
 from hublet_router import core
 from hublet_router.core.judge import decide
 from hublet_router.core.request import Request
@@ -104,7 +105,7 @@ def work_of(request: Request) -> int:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("piece", PIECES.values(), ids=PIECES)
+@cases("piece", PIECES)
 def test_work_grows_with_the_size_of_a_request(shape: str, piece: str) -> None:
     half, whole = [request_of(shape, text_of(piece, size * KIB)) for size in (16, 32)]
     assert work_of(whole) <= 2 * work_of(half) + ONCE

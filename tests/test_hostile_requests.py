@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from cases import cases
 from harness import Client, Stage, bearer, request, wait_for
 from synthetic import access_token, api_key, base64url, bytes_field, personal_access_key
 
@@ -150,7 +151,7 @@ def answered(client: Client, raw: bytes) -> tuple[str, str]:
     return str(answer.status), answer.body.decode()
 
 
-@pytest.mark.parametrize(("raw", "status", "said"), CONTROLS.values(), ids=CONTROLS)
+@cases(("raw", "status", "said"), CONTROLS)
 def test_control_characters_are_refused_before_anything_is_forwarded(
     closed: Stage, raw: bytes, status: str, said: str
 ) -> None:
@@ -175,21 +176,21 @@ def assert_refused(closed: Stage, raw: bytes, status: str, said: str) -> None:
     assert said in text
 
 
-@pytest.mark.parametrize(("raw", "status", "said"), HOSTS.values(), ids=HOSTS)
+@cases(("raw", "status", "said"), HOSTS)
 def test_a_host_that_is_not_served_is_refused(
     closed: Stage, raw: bytes, status: str, said: str
 ) -> None:
     assert_refused(closed, raw, status, said)
 
 
-@pytest.mark.parametrize(("raw", "status", "said"), TARGETS.values(), ids=TARGETS)
+@cases(("raw", "status", "said"), TARGETS)
 def test_a_target_that_is_not_served_is_refused(
     closed: Stage, raw: bytes, status: str, said: str
 ) -> None:
     assert_refused(closed, raw, status, said)
 
 
-@pytest.mark.parametrize(("raw", "status", "said"), FRAMING.values(), ids=FRAMING)
+@cases(("raw", "status", "said"), FRAMING)
 def test_framing_that_could_be_read_in_two_ways_is_refused(
     closed: Stage, raw: bytes, status: str, said: str
 ) -> None:
@@ -312,7 +313,7 @@ def explicit(stage: Stage, caplog: pytest.LogCaptureFixture) -> Iterator[Stage]:
     assert "pat-eu1" not in caplog.text
 
 
-@pytest.mark.parametrize(("raw", "status", "said"), EXPLICIT.values(), ids=EXPLICIT)
+@cases(("raw", "status", "said"), EXPLICIT)
 def test_an_explicit_proxy_refuses_the_same(
     explicit: Stage, raw: bytes, status: str, said: str
 ) -> None:
@@ -483,7 +484,7 @@ STRICT = "policy: {legacy: refuse, anonymous: refuse}"
 
 
 @pytest.mark.parametrize("beside", ["", bearer("na1")], ids=["alone", "beside na1's"])
-@pytest.mark.parametrize(("sent", "status"), STRANGE.values(), ids=STRANGE)
+@cases(("sent", "status"), STRANGE)
 def test_another_regions_credential_does_not_arrive(
     stage: Stage, sent: Sent, status: int, beside: str
 ) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from cases import cases
 from harness import Stage, Upstream, bearer, read_request
 from test_http2 import API, Http2Client, token
 
@@ -83,14 +84,14 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield stage
 
 
-@pytest.mark.parametrize("raw", BAD.values(), ids=BAD)
+@cases("raw", BAD)
 def test_what_must_be_400_is(shared: Stage, eu1: Upstream, raw: str) -> None:
     with shared.client() as client:
         assert client.send(raw.encode("latin-1")).status == 400
     assert eu1.requests == []
 
 
-@pytest.mark.parametrize("raw", GOOD.values(), ids=GOOD)
+@cases("raw", GOOD)
 def test_what_is_right_arrives(shared: Stage, eu1: Upstream, raw: str) -> None:
     with shared.client() as client:
         assert client.send(raw.encode("latin-1")).hublet == "eu1"
@@ -114,7 +115,7 @@ EXPECT = {
 }
 
 
-@pytest.mark.parametrize("field", EXPECT.values(), ids=EXPECT)
+@cases("field", EXPECT)
 @pytest.mark.parametrize("size", [1, 70_000])
 def test_100_is_sent_however_it_is_asked_for(
     shared: Stage, eu1: Upstream, field: str, size: int

@@ -11,6 +11,7 @@ from asyncio import StreamReader, StreamWriter
 import pytest
 from mitmproxy.http import HTTPFlow
 
+from cases import cases
 from harness import Stage, bearer, free_port, read_request, wait_for
 from hublet_router.core.judge import decide
 from hublet_router.core.request import Request
@@ -39,41 +40,35 @@ def a_rule(where: str, how: str) -> str:
     return f"{DOMAINS}{HUBLETS}{DEFAULT}credentials: [{{name: a, in: {where}, hublet: {how}}}]\n"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("text", "sentence"),
-    [
-        # haproxy-unofficial-obsolete-mirrors/haproxy, issue 36
-        pytest.param(
+    {
+        "dangling-target": (
             WHOLE.replace(DEFAULT, "default: na\n"),
             "3:10: default names Hublet 'na', but 'hublets' lists na1, eu1; add it or fix the name",
-            id="dangling-target",
         ),
         # getsentry/synapse, proxy: RouteActions and Upstreams
-        pytest.param(
+        "dangling-target-2": (
             WHOLE + ACCOUNTS.replace("eu1", "eul"),
             "9:83: 'eul' is not listed in 'hublets'; add it or fix the name",
-            id="dangling-target-2",
         ),
         # getsentry/synapse, example_config_proxy.yaml and resolvers.rs
-        pytest.param(
+        "resolver-param-name": (
             a_rule("{path: '^/api/0/cell/[^/]+/'}", "{regex: '^(.+)$'}"),
             "4:36: 'path' must have exactly one group, not 0: put ( ) around the part that is"
             " wanted, and write (?: ) for every other group",
-            id="resolver-param-name",
         ),
         # apache/apisix, issue 3359
-        pytest.param(
+        "duplicate-json-key": (
             a_rule("{query: a, query: b}", "{regex: '^(.+)$'}"),
             "4:40: 'query' is defined twice in 'in'; keep one",
-            id="duplicate-json-key",
         ),
         # apache/apisix, issue 3306
-        pytest.param(
+        "header-name-never-matches": (
             a_rule("{header: 'x-strategy:token'}", "{regex: '^(.+)$'}"),
             "4:38: 'header' of 'in' must be the name of a header, without spaces and colon",
-            id="header-name-never-matches",
         ),
-    ],
+    },
 )
 def test_a_table_that_would_lead_there_is_not_taken(text: str, sentence: str) -> None:
     with pytest.raises(TableError) as caught:
@@ -111,7 +106,7 @@ REQUESTS = {
 }
 
 
-@pytest.mark.parametrize(("asked", "expected"), REQUESTS.values(), ids=REQUESTS)
+@cases(("asked", "expected"), REQUESTS)
 def test_a_request_is_decided_without_a_guess(asked: Request, expected: str) -> None:
     decision = decide(TABLE, asked)
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from mitmproxy import http
 
+from cases import cases
 from harness import Answer, Stage, bearer, request, wait_for
 from hublet_router.core.request import Request
 
@@ -66,14 +67,14 @@ def regions(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("fast", [True, False], ids=["fast", "plain"])
-@pytest.mark.parametrize(
+@cases(
     ("hook", "edit", "expected"),
-    [
-        pytest.param(hook, edit, expected, id=f"{name} at {hook}")
+    {
+        f"{name} at {hook}": (hook, edit, expected)
         for hook in ("requestheaders", "request")
         for name, (edit, expected) in EDITS.items()
         if (hook, edit) != ("requestheaders", fill)  # there is no body yet
-    ],
+    },
 )
 def test_law_1_an_edit_of_another_addon_is_decided(
     stage: Stage, edit: Callable[[http.HTTPFlow], None], expected: str, hook: str, *, fast: bool
@@ -130,7 +131,7 @@ class Person:
         self.updated += [flow.intercepted for flow in flows]
 
 
-@pytest.mark.parametrize(("edit", "expected"), EDITS.values(), ids=EDITS)
+@cases(("edit", "expected"), EDITS)
 def test_law_1_an_edit_of_a_held_request_is_decided_when_it_is_resumed(
     stage: Stage, edit: Callable[[http.HTTPFlow], None], expected: str
 ) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from cases import cases
 from hublet_router.analysis.lint import lint
 from hublet_router.core.findings import MAX_CREDENTIAL
 from hublet_router.tablefile import load, loads
@@ -70,23 +71,23 @@ def test_a_table_without_examples_is_asked_for_them() -> None:
     ]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("examples", "paths"),
-    [
-        pytest.param("", None, id="none"),
-        pytest.param(example("k=0000", "hublet: na1"), None, id="one that names none"),
-        pytest.param(example("other=pat-eu1-", "hublet: na1"), None, id="another place"),
-        pytest.param(example("k=pat-eu1-", "hublet: na1"), "^/oauth/", id="another path"),
-        pytest.param(
-            example("k=pat-eu1-", "refused: foreign-host", host="foreign.example"), None,
-            id="a foreign host",
+    {
+        "none": ("", None),
+        "one that names none": (example("k=0000", "hublet: na1"), None),
+        "another place": (example("other=pat-eu1-", "hublet: na1"), None),
+        "another path": (example("k=pat-eu1-", "hublet: na1"), "^/oauth/"),
+        "a foreign host": (
+            example("k=pat-eu1-", "refused: foreign-host", host="foreign.example"),
+            None,
         ),
-        pytest.param(
-            example(f"k=pat-eu1-{'x' * MAX_CREDENTIAL}", "refused: too-large"), None,
-            id="too long to be read",
+        "too long to be read": (
+            example(f"k=pat-eu1-{'x' * MAX_CREDENTIAL}", "refused: too-large"),
+            None,
         ),
-    ],
-)  # fmt: skip
+    },
+)
 def test_a_rule_that_no_example_shows(examples: str, paths: str | None) -> None:
     found = about_rules(rule("it", "{query: k}", PAT, paths), examples=examples)
     assert found == [f"7:5: rule 'it' {NO_EXAMPLE}"]
@@ -157,23 +158,20 @@ def test_rules_for_other_places_or_paths_are_not_compared() -> None:
 UNREACHED = ["4:8: no example leads to Hublet 'eu1'; add one, or remove the Hublet"]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("examples", "more", "found"),
-    [
-        pytest.param("", "", UNREACHED, id="no example"),
-        pytest.param(example("k=pat-eu1-"), "", [], id="an example"),
-        pytest.param(
-            example("k=pat-eu1-&k=pat-na1-", "refused: conflict"), "", [], id="a conflict"
+    {
+        "no example": ("", "", UNREACHED),
+        "an example": (example("k=pat-eu1-"), "", []),
+        "a conflict": (example("k=pat-eu1-&k=pat-na1-", "refused: conflict"), "", []),
+        "an account has moved": ("", "accounts: {ids: [{query: id}], moved: {1: eu1}}\n", []),
+        "an account has moved elsewhere": (
+            "",
+            "accounts: {ids: [{query: id}], moved: {1: na1}}\n",
+            UNREACHED,
         ),
-        pytest.param(
-            "", "accounts: {ids: [{query: id}], moved: {1: eu1}}\n", [], id="an account has moved"
-        ),
-        pytest.param(
-            "", "accounts: {ids: [{query: id}], moved: {1: na1}}\n", UNREACHED,
-            id="an account has moved elsewhere",
-        ),
-    ],
-)  # fmt: skip
+    },
+)
 def test_a_hublet_that_no_example_leads_to(examples: str, more: str, found: list[str]) -> None:
     every = remarks(rule("it", "{query: k}", PAT), examples=examples, more=more)
     assert [text for text in every if "Hublet 'eu1'" in text] == found

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import cases
 from hublet_router import tablefile
 from hublet_router.core.judge import decide
 from hublet_router.core.table import Move
@@ -169,52 +170,45 @@ def test_examples_that_hold(example: str, policy: str) -> None:
     assert len(loads(with_example(example, policy)).examples) == 1
 
 
-@pytest.mark.parametrize(
+@cases(
     ("example", "policy", "wrong"),
-    [
-        pytest.param(
+    {
+        "another Hublet": (
             "{request: {url: 'https://api.test/?k=eu1-x'}, hublet: na1}",
             "{}",
             "must go to na1, but it goes to eu1 (credential)",
-            id="another Hublet",
         ),
-        pytest.param(
+        "the default": (
             "{request: {url: 'https://api.test/?k=x'}, hublet: eu1}",
             "{}",
             "must go to eu1, but it goes to na1 (legacy)",
-            id="the default",
         ),
-        pytest.param(
+        "refused": (
             "{request: {url: 'https://api.test/?k=zz9-x'}, hublet: eu1}",
             "{}",
             "must go to eu1, but it is refused (unknown-hublet)",
-            id="refused",
         ),
-        pytest.param(
+        "not refused": (
             "{request: {url: https://api.test/}, refused: anonymous}",
             "{}",
             "must be refused (anonymous), but it goes to na1 (anonymous)",
-            id="not refused",
         ),
-        pytest.param(
+        "refused for another reason": (
             "{request: {url: 'https://api.test/?k=zz9-x'}, refused: conflict}",
             "{}",
             "must be refused (conflict), but it is refused (unknown-hublet)",
-            id="refused for another reason",
         ),
-        pytest.param(
+        "passed, not routed": (
             "{request: {url: https://other.test/}, hublet: eu1}",
             "{foreign: pass}",
             "must go to eu1, but it goes to the host that it names (foreign-host)",
-            id="passed, not routed",
         ),
-        pytest.param(
+        "passed, not refused": (
             "{request: {url: https://other.test/}, refused: foreign-host}",
             "{foreign: pass}",
             "must be refused (foreign-host), but it goes to the host that it names (foreign-host)",
-            id="passed, not refused",
         ),
-    ],
+    },
 )
 def test_examples_that_fail(example: str, policy: str, wrong: str) -> None:
     with pytest.raises(TableError) as caught:

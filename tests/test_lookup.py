@@ -7,6 +7,7 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
+from cases import cases
 from hublet_router.core import lookup
 from hublet_router.core.lookup import (
     MAX_INDEXED,
@@ -35,14 +36,14 @@ def rule(name: str, *places: Place, paths: str, prefix: str = "") -> Rule:
     return Rule(name, places, PREFIX, re.compile(paths), prefix)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("paths", "path", "applies"),
-    [
-        pytest.param(None, "/anything", True, id="no paths"),
-        pytest.param("^/oauth/", "/oauth/v1/token", True, id="a path that matches"),
-        pytest.param("^/oauth/", "/crm/oauth/", False, id="a path that does not"),
-        pytest.param("/token$", "/oauth/v1/token", True, id="a pattern is searched"),
-    ],
+    {
+        "no paths": (None, "/anything", True),
+        "a path that matches": ("^/oauth/", "/oauth/v1/token", True),
+        "a path that does not": ("^/oauth/", "/crm/oauth/", False),
+        "a pattern is searched": ("/token$", "/oauth/v1/token", True),
+    },
 )
 def test_rule_applies_to(paths: str | None, path: str, applies: bool) -> None:
     limited = Rule("key", (Query("key"),), PREFIX, re.compile(paths) if paths else None)
@@ -56,34 +57,28 @@ def test_a_rule_is_frozen_and_the_same_wherever_it_stands() -> None:
     assert Rule("pat", (BEARER,), PREFIX, None, "/x", (9, 9)) == PAT
 
 
-@pytest.mark.parametrize(
+@cases(
     ("rules", "credential", "found"),
-    [
-        pytest.param((KEY,), "eu1-x", (KEY, ("eu1",), ()), id="one pattern"),
-        pytest.param((KEY,), "x", (KEY, (), ()), id="one pattern, no name"),
-        pytest.param((PAT, OAUTH), "eu1-x", (PAT, ("eu1",), ()), id="the first"),
-        pytest.param(
-            (PAT, OAUTH), access_token("eu1"), (OAUTH, ("eu1",), ("62515",)), id="the second"
-        ),
-        pytest.param(
-            (PAT, OAUTH), access_token(None), (OAUTH, (), ("62515",)), id="none, but of a kind"
-        ),
-        pytest.param((PAT, OAUTH), "x", (PAT, (), ()), id="of no kind: the first"),
-        pytest.param((OAUTH, PAT), "x", (OAUTH, (), ()), id="of no kind: the first, a message"),
-        pytest.param((BASIC,), base64url(b"eu1:x"), (BASIC, ("eu1",), ()), id="base64"),
-        pytest.param(
+    {
+        "one pattern": ((KEY,), "eu1-x", (KEY, ("eu1",), ())),
+        "one pattern, no name": ((KEY,), "x", (KEY, (), ())),
+        "the first": ((PAT, OAUTH), "eu1-x", (PAT, ("eu1",), ())),
+        "the second": ((PAT, OAUTH), access_token("eu1"), (OAUTH, ("eu1",), ("62515",))),
+        "none, but of a kind": ((PAT, OAUTH), access_token(None), (OAUTH, (), ("62515",))),
+        "of no kind: the first": ((PAT, OAUTH), "x", (PAT, (), ())),
+        "of no kind: the first, a message": ((OAUTH, PAT), "x", (OAUTH, (), ())),
+        "base64": ((BASIC,), base64url(b"eu1:x"), (BASIC, ("eu1",), ())),
+        "two accounts": (
             (OAUTH,),
             base64url(varint_field(1, 1) + varint_field(3, 7) + varint_field(3, 8)),
             (OAUTH, (), ("7", "8")),
-            id="two accounts",
         ),
-        pytest.param(
+        "the account of another kind's credential": (
             (Rule("any", (BEARER,), Regex(re.compile("^(C)"))), OAUTH),
             access_token("eu1"),
             (Rule("any", (BEARER,), Regex(re.compile("^(C)"))), ("C",), ()),
-            id="the account of another kind's credential",
         ),
-    ],
+    },
 )
 def test_read(rules: tuple[Rule, ...], credential: str, found: lookup.Reading) -> None:
     look = Lookup(BEARER, rules, (ACCOUNT,))
@@ -97,17 +92,15 @@ TOKENS = Rule("tokens", (BEARER,), Jwt("region"))
 NUMBER, CLAIM = Regex(re.compile("^k_[a-z0-9]+_([0-9]+)")), Jwt("account")
 
 
-@pytest.mark.parametrize(
+@cases(
     ("rules", "credential", "hublets", "accounts"),
-    [
-        pytest.param((KEYS,), "k_eu1_62515_x", ("eu1",), ("62515",), id="a pattern"),
-        pytest.param((KEYS,), "k_eu1_x", ("eu1",), (), id="none"),
-        pytest.param((KEYS,), "k_eu_7", ("eu1",), ("7",), id="an alias, with an account"),
-        pytest.param(
-            (TOKENS,), jwt({"region": "eu", "account": 7}), ("eu1",), ("7",), id="a claim"
-        ),
-        pytest.param((OAUTH,), jwt({"account": 7}), (), (), id="a claim of another kind"),
-    ],
+    {
+        "a pattern": ((KEYS,), "k_eu1_62515_x", ("eu1",), ("62515",)),
+        "none": ((KEYS,), "k_eu1_x", ("eu1",), ()),
+        "an alias, with an account": ((KEYS,), "k_eu_7", ("eu1",), ("7",)),
+        "a claim": ((TOKENS,), jwt({"region": "eu", "account": 7}), ("eu1",), ("7",)),
+        "a claim of another kind": ((OAUTH,), jwt({"account": 7}), (), ()),
+    },
 )
 def test_accounts_are_read_in_credentials_of_their_kind(
     rules: tuple[Rule, ...], credential: str, hublets: tuple[str, ...], accounts: tuple[str, ...]
@@ -213,25 +206,24 @@ ANYWHERE = rule("anywhere", Query("token"), paths="/token$")
 IN_PATH = Rule("in path", (Path(re.compile("^/keys/([^/]+)"), "/keys/"),), PREFIX)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("rules", "path", "looks"),
-    [
-        pytest.param((), "/", [], id="no rules"),
-        pytest.param((PAT, OAUTH, KEY), "/", [["pat", "oauth"], ["key"]], id="one look a place"),
-        pytest.param((KEY, REFRESH), "/crm", [["key"]], id="another path"),
-        pytest.param((KEY, REFRESH), "/oauth/x", [["key", "refresh"], ["refresh"]], id="its path"),
-        pytest.param((REFRESH,), "/crm", [], id="nothing there"),
-        pytest.param((KEY, ANYWHERE), "/x/token", [["key"], ["anywhere"]], id="no literal prefix"),
-        pytest.param((KEY, ANYWHERE), "/x", [["key"]], id="no literal prefix, another path"),
-        pytest.param((KEY, IN_PATH), "/keys/eu1-x", [["key"], ["in path"]], id="in the path"),
-        pytest.param((KEY, IN_PATH), "/crm", [["key"]], id="not in the path"),
-        pytest.param(
+    {
+        "no rules": ((), "/", []),
+        "one look a place": ((PAT, OAUTH, KEY), "/", [["pat", "oauth"], ["key"]]),
+        "another path": ((KEY, REFRESH), "/crm", [["key"]]),
+        "its path": ((KEY, REFRESH), "/oauth/x", [["key", "refresh"], ["refresh"]]),
+        "nothing there": ((REFRESH,), "/crm", []),
+        "no literal prefix": ((KEY, ANYWHERE), "/x/token", [["key"], ["anywhere"]]),
+        "no literal prefix, another path": ((KEY, ANYWHERE), "/x", [["key"]]),
+        "in the path": ((KEY, IN_PATH), "/keys/eu1-x", [["key"], ["in path"]]),
+        "not in the path": ((KEY, IN_PATH), "/crm", [["key"]]),
+        "the order of the table": (
             (IN_PATH, REFRESH, KEY),
             "/oauth/x",
             [["in path"], ["refresh"], ["refresh", "key"]],
-            id="the order of the table",
         ),
-    ],
+    },
 )
 def test_looks(rules: tuple[Rule, ...], path: str, looks: list[list[str]]) -> None:
     it = RuleIndex(rules)

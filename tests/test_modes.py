@@ -8,6 +8,7 @@ import pytest
 from mitmproxy.exceptions import OptionsError
 from mitmproxy.test import taddons
 
+from cases import cases
 from harness import REVERSE, Client, Stage, bearer, free_port, request, wait_for
 from hublet_router.proxy.engine.modes import UNTESTED, check_modes
 
@@ -64,7 +65,7 @@ WAYS: dict[str, tuple[str, Callable[[int, str], Client], str]] = {
 }
 
 
-@pytest.mark.parametrize(("mode", "open_", "prefix"), WAYS.values(), ids=WAYS)
+@cases(("mode", "open_", "prefix"), WAYS)
 def test_a_mode_routes_and_refuses(
     stage: Stage, mode: str, open_: Callable[[int, str], Client], prefix: str
 ) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from cases import cases
 from hublet_router.core.table import Move
 from hublet_router.tablefile.errors import Faults, TableError
 from hublet_router.tablefile.moved_file import Moved, read_moved
@@ -17,30 +18,30 @@ def read(rows: bytes) -> Moved:
     return moved
 
 
-@pytest.mark.parametrize(
+@cases(
     ("rows", "moved"),
-    [
-        pytest.param("", {}, id="empty"),
-        pytest.param("2,na1\n", {"2": "na1"}, id="a line"),
-        pytest.param("2,na1", {"2": "na1"}, id="no newline at the end"),
-        pytest.param("2,na1\r\n\r\n3,eu1\r\n", {"2": "na1", "3": "eu1"}, id="CRLF, an empty line"),
-        pytest.param("account,hublet\n2,na1\n", {"2": "na1"}, id="a head"),
-        pytest.param("\nPortal ID, TO \n2,na1\n", {"2": "na1"}, id="a head of Excel"),
-        pytest.param("2,na1\n,\n , \n3,eu1\n", {"2": "na1", "3": "eu1"}, id="blank rows"),
-        pytest.param("2, na1 \n", {"2": "na1"}, id="blanks around a Hublet"),
-        pytest.param("2,europe,na1\n", {"2": Move("na1", "eu1")}, id="an alias"),
-        pytest.param("\ufeff2,na1\n", {"2": "na1"}, id="a byte order mark"),
-        pytest.param("\ufeffid,hublet\n2,na1\n", {"2": "na1"}, id="a mark and a head"),
-        pytest.param('"2","na1"\n', {"2": "na1"}, id="quotes"),
-        pytest.param(" 2,na1\n\t03 ,eu1\n", {"2": "na1", "3": "eu1"}, id="white space"),
-        pytest.param("002,na1\n2,na1\n", {"2": "na1"}, id="twice the same"),
-        pytest.param("+2,na1\n2,na1\n", {"2": "na1"}, id="a plus"),
-        pytest.param("\uff15\uff18,na1\n58,na1\n", {"58": "na1"}, id="full-width digits"),
-        pytest.param("1,eu1\n", {}, id="the same as in the table"),
-        pytest.param("acmé,na1\n", {"acmé": "na1"}, id="no number"),
-        pytest.param("2,na1,eu1\n", {"2": Move("eu1", "na1")}, id="from and to"),
-        pytest.param("account,from,to\n2,eu1,na1\n", {"2": Move("na1", "eu1")}, id="their head"),
-    ],
+    {
+        "empty": ("", {}),
+        "a line": ("2,na1\n", {"2": "na1"}),
+        "no newline at the end": ("2,na1", {"2": "na1"}),
+        "CRLF, an empty line": ("2,na1\r\n\r\n3,eu1\r\n", {"2": "na1", "3": "eu1"}),
+        "a head": ("account,hublet\n2,na1\n", {"2": "na1"}),
+        "a head of Excel": ("\nPortal ID, TO \n2,na1\n", {"2": "na1"}),
+        "blank rows": ("2,na1\n,\n , \n3,eu1\n", {"2": "na1", "3": "eu1"}),
+        "blanks around a Hublet": ("2, na1 \n", {"2": "na1"}),
+        "an alias": ("2,europe,na1\n", {"2": Move("na1", "eu1")}),
+        "a byte order mark": ("\ufeff2,na1\n", {"2": "na1"}),
+        "a mark and a head": ("\ufeffid,hublet\n2,na1\n", {"2": "na1"}),
+        "quotes": ('"2","na1"\n', {"2": "na1"}),
+        "white space": (" 2,na1\n\t03 ,eu1\n", {"2": "na1", "3": "eu1"}),
+        "twice the same": ("002,na1\n2,na1\n", {"2": "na1"}),
+        "a plus": ("+2,na1\n2,na1\n", {"2": "na1"}),
+        "full-width digits": ("\uff15\uff18,na1\n58,na1\n", {"58": "na1"}),
+        "the same as in the table": ("1,eu1\n", {}),
+        "no number": ("acmé,na1\n", {"acmé": "na1"}),
+        "from and to": ("2,na1,eu1\n", {"2": Move("eu1", "na1")}),
+        "their head": ("account,from,to\n2,eu1,na1\n", {"2": Move("na1", "eu1")}),
+    },
 )
 def test_a_file_of_accounts(rows: str, moved: dict[str, str | Move]) -> None:
     moves = {account: Move(it) if isinstance(it, str) else it for account, it in moved.items()}
@@ -74,31 +75,33 @@ def between(separator: str) -> str:
     return f"the columns stand between {separator}; write commas between them"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("cell", "sentence"),
-    [
-        pytest.param("5.86577E+06", odd("5.86577E+06", LOST), id="an exponent"),
-        pytest.param("5,86577e6", odd("5,86577e6", LOST), id="a German exponent"),
-        pytest.param('="5865761"', odd('="5865761"', SIGN), id="a formula"),
-        pytest.param("'5865761", odd("'5865761", SIGN), id="a quote of a spreadsheet"),
-        pytest.param("\u20185865761", odd("\u20185865761", SIGN), id="a typographic quote"),
-        pytest.param("+5,865,761", odd("+5,865,761", SIGN), id="a plus and thousands"),
-        pytest.param("5,865,761", odd("5,865,761", SEPARATORS), id="thousands"),
-        pytest.param("5.865.761", odd("5.865.761", SEPARATORS), id="German thousands"),
-        pytest.param("5'865'761", odd("5'865'761", SEPARATORS), id="Swiss thousands"),
-        pytest.param("5\u202f865\xa0761", odd("5\u202f865\xa0761", SEPARATORS), id="blanks"),
-        pytest.param("5865761.0", odd("5865761.0", "write it without a fraction"), id="a fraction"),
-        pytest.param("-5865761", odd("-5865761", SIGN), id="a minus"),
-        pytest.param("\u20ac 5865761", odd("\u20ac 5865761", MONEY), id="an amount of money"),
-        pytest.param("5865761%", odd("5865761%", MONEY), id="a percentage"),
-        pytest.param("2024-01-05", odd("2024-01-05", LOST), id="a date"),
-        pytest.param("5.1.2024", odd("5.1.2024", LOST), id="a German date"),
-        pytest.param("#####", odd("#####", LOST), id="a column that is too narrow"),
-        pytest.param("58\x0057", odd("58\\x0057", "it holds a control character; remove it"),
-                     id="a control character"),
-        pytest.param("acme corp", odd("acme corp", "remove the white space"), id="white space"),
-    ],
-)  # fmt: skip
+    {
+        "an exponent": ("5.86577E+06", odd("5.86577E+06", LOST)),
+        "a German exponent": ("5,86577e6", odd("5,86577e6", LOST)),
+        "a formula": ('="5865761"', odd('="5865761"', SIGN)),
+        "a quote of a spreadsheet": ("'5865761", odd("'5865761", SIGN)),
+        "a typographic quote": ("\u20185865761", odd("\u20185865761", SIGN)),
+        "a plus and thousands": ("+5,865,761", odd("+5,865,761", SIGN)),
+        "thousands": ("5,865,761", odd("5,865,761", SEPARATORS)),
+        "German thousands": ("5.865.761", odd("5.865.761", SEPARATORS)),
+        "Swiss thousands": ("5'865'761", odd("5'865'761", SEPARATORS)),
+        "blanks": ("5\u202f865\xa0761", odd("5\u202f865\xa0761", SEPARATORS)),
+        "a fraction": ("5865761.0", odd("5865761.0", "write it without a fraction")),
+        "a minus": ("-5865761", odd("-5865761", SIGN)),
+        "an amount of money": ("\u20ac 5865761", odd("\u20ac 5865761", MONEY)),
+        "a percentage": ("5865761%", odd("5865761%", MONEY)),
+        "a date": ("2024-01-05", odd("2024-01-05", LOST)),
+        "a German date": ("5.1.2024", odd("5.1.2024", LOST)),
+        "a column that is too narrow": ("#####", odd("#####", LOST)),
+        "a control character": (
+            "58\x0057",
+            odd("58\\x0057", "it holds a control character; remove it"),
+        ),
+        "white space": ("acme corp", odd("acme corp", "remove the white space")),
+    },
+)
 def test_what_a_spreadsheet_makes_of_a_number(cell: str, sentence: str) -> None:
     quoted = '"' + cell.replace('"', '""') + '"'
     with pytest.raises(TableError) as caught:
@@ -107,65 +110,58 @@ def test_what_a_spreadsheet_makes_of_a_number(cell: str, sentence: str) -> None:
     assert caught.value.messages == [f"moved.csv:3:1: {sentence}"]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("rows", "sentences"),
-    [
-        pytest.param("2\n", [f"1:1: {NO_ROW}"], id="one column"),
-        pytest.param("2;na1\n3;na1\n", [f"1:1: {between('semicolons')}"], id="semicolons"),
-        pytest.param("2\tna1\n3\tna1\n", [f"1:1: {between('tabs')}"], id="tabs"),
-        pytest.param("2|na1\n", [f"1:1: {between('bars')}"], id="bars"),
-        pytest.param("\ufeffaccount;to\n2;na1\n", [f"1:1: {between('semicolons')}"],
-                     id="a mark, headings and semicolons"),
-        pytest.param("to,account\nna1,2\n", [f"1:1: {HEADS}", f"2:5: {unlisted('2')}"],
-                     id="headings in another order"),
-        pytest.param("Account,To,From\n2,na1,eu1\n", [f"1:1: {HEADS}"], id="from after to"),
-        pytest.param(
+    {
+        "one column": ("2\n", [f"1:1: {NO_ROW}"]),
+        "semicolons": ("2;na1\n3;na1\n", [f"1:1: {between('semicolons')}"]),
+        "tabs": ("2\tna1\n3\tna1\n", [f"1:1: {between('tabs')}"]),
+        "bars": ("2|na1\n", [f"1:1: {between('bars')}"]),
+        "a mark, headings and semicolons": (
+            "\ufeffaccount;to\n2;na1\n",
+            [f"1:1: {between('semicolons')}"],
+        ),
+        "headings in another order": (
+            "to,account\nna1,2\n",
+            [f"1:1: {HEADS}", f"2:5: {unlisted('2')}"],
+        ),
+        "from after to": ("Account,To,From\n2,na1,eu1\n", [f"1:1: {HEADS}"]),
+        "an empty column": (
             "2,na1,\n",
             ["1:7: the Hublet is missing; fill it in, or remove the comma before it"],
-            id="an empty column",
         ),
-        pytest.param("2,na1,eu1,na1\n", [f"1:1: {NO_ROW}"], id="four columns"),
-        pytest.param("5,865,761,eu1\n",
-                     ["1:1: the account has separators; write it as 5865761"],
-                     id="thousands without quotes"),
-        pytest.param("2,xx,eu1\n", [f"1:3: {unlisted('xx')}"], id="from nowhere"),
-        pytest.param('"2,""3",eu1,xx\n', [f"1:13: {unlisted('xx')}"], id="commas in quotes"),
-        pytest.param("2,EU1\n", [f"1:3: {unlisted('EU1', "did you mean 'eu1'?")}"], id="case"),
-        pytest.param(
+        "four columns": ("2,na1,eu1,na1\n", [f"1:1: {NO_ROW}"]),
+        "thousands without quotes": (
+            "5,865,761,eu1\n",
+            ["1:1: the account has separators; write it as 5865761"],
+        ),
+        "from nowhere": ("2,xx,eu1\n", [f"1:3: {unlisted('xx')}"]),
+        "commas in quotes": ('"2,""3",eu1,xx\n', [f"1:13: {unlisted('xx')}"]),
+        "case": ("2,EU1\n", [f"1:3: {unlisted('EU1', "did you mean 'eu1'?")}"]),
+        "with and without from": (
             "2,na1,eu1\n2,eu1\n",
             ["2:1: account 2 is there twice, with different Hublets; keep one"],
-            id="with and without from",
         ),
-        pytest.param(",na1\n", [f"1:1: {NO_ROW}"], id="no account"),
-        pytest.param("2,na1\nid,hublet\n", [f"2:4: {unlisted('hublet')}"], id="a late head"),
-        pytest.param(
+        "no account": (",na1\n", [f"1:1: {NO_ROW}"]),
+        "a late head": ("2,na1\nid,hublet\n", [f"2:4: {unlisted('hublet')}"]),
+        "twice, and different": (
             "2,na1\n02,eu1\n",
             ["2:1: account 02 is there twice, with different Hublets; keep one"],
-            id="twice, and different",
         ),
-        pytest.param(
+        "not as in the table": (
             "1,na1\n",
             ["1:1: account 1 is there twice, with different Hublets; keep one"],
-            id="not as in the table",
         ),
-        pytest.param(
-            "2,na1\n\n3\n4,xx\n", [f"3:1: {NO_ROW}", f"4:3: {unlisted('xx')}"], id="each line"
-        ),
-        pytest.param("x\n" * 99, [f"{at}:1: {NO_ROW}" for at in range(1, 21)], id="the first 20"),
-        pytest.param(
-            b"2,na1\n3,\xff\n", ["2:3: not UTF-8; save the file as CSV in UTF-8"], id="no UTF-8"
-        ),
-        pytest.param(
-            "2,na1\n".encode("utf-16"), ["1:1: not UTF-8; save the file as CSV in UTF-8"],
-            id="UTF-16",
-        ),
-        pytest.param(
+        "each line": ("2,na1\n\n3\n4,xx\n", [f"3:1: {NO_ROW}", f"4:3: {unlisted('xx')}"]),
+        "the first 20": ("x\n" * 99, [f"{at}:1: {NO_ROW}" for at in range(1, 21)]),
+        "no UTF-8": (b"2,na1\n3,\xff\n", ["2:3: not UTF-8; save the file as CSV in UTF-8"]),
+        "UTF-16": ("2,na1\n".encode("utf-16"), ["1:1: not UTF-8; save the file as CSV in UTF-8"]),
+        "no CSV": (
             "2,na1\n3," + "x" * 131073,
             ["2:1: not CSV: field larger than field limit (131072); fix the line"],
-            id="no CSV",
         ),
-    ],
-)  # fmt: skip
+    },
+)
 def test_faults_of_a_file(rows: str | bytes, sentences: list[str]) -> None:
     with pytest.raises(TableError) as caught:
         read(rows.encode() if isinstance(rows, str) else rows)

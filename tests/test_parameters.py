@@ -2,6 +2,7 @@
 
 import pytest
 
+from cases import cases
 from hublet_router.core.parameters import decode_value, fold_name, pairs_of, parameters_of
 
 SPELLINGS = (
@@ -15,17 +16,17 @@ def test_a_name_in_each_spelling_is_the_same(name: str) -> None:
     assert fold_name(name) == "refresh_token"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("text", "parameters"),
-    [
-        pytest.param("", {}, id="nothing"),
-        pytest.param("a=1&a=2&b", {"a": ["1", "2"], "b": [""]}, id="several"),
-        pytest.param("a=1;b=2", {"a": ["1"], "b": ["2"]}, id="parted by semicolons"),
-        pytest.param("%61=%62+c", {"a": ["%62+c"]}, id="a value stays as sent"),
-        pytest.param("+a+=1", {"a": ["1"]}, id="blanks around a name"),
-        pytest.param("a%26b=1&c=2", {"a\0b": ["1"], "c": ["2"]}, id="an escaped separator"),
-        pytest.param("a==1", {"a": ["=1"]}, id="two equals signs"),
-    ],
+    {
+        "nothing": ("", {}),
+        "several": ("a=1&a=2&b", {"a": ["1", "2"], "b": [""]}),
+        "parted by semicolons": ("a=1;b=2", {"a": ["1"], "b": ["2"]}),
+        "a value stays as sent": ("%61=%62+c", {"a": ["%62+c"]}),
+        "blanks around a name": ("+a+=1", {"a": ["1"]}),
+        "an escaped separator": ("a%26b=1&c=2", {"a\0b": ["1"], "c": ["2"]}),
+        "two equals signs": ("a==1", {"a": ["=1"]}),
+    },
 )
 def test_parameters(text: str, parameters: dict[str, list[str]]) -> None:
     assert parameters_of(text) == parameters

@@ -3,6 +3,7 @@ from ipaddress import ip_address
 
 import pytest
 
+from cases import cases
 from hublet_router.core.places import Form, Query
 from hublet_router.core.request import Request
 from hublet_router.core.table import Misdirected, Policy, Table, Upstream
@@ -193,65 +194,50 @@ def test_rules_of_one_place_are_kept_together_in_order() -> None:
     ]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("text", "request_"),
-    [
-        pytest.param(
+    {
+        "fragment": (
             "{url: 'https://api.test/x?a=%41#part'}",
             Request("GET", ("api.test",), "/x?a=%41"),
-            id="fragment",
         ),
-        pytest.param("{url: http://api.test}", Request("GET", ("api.test",), "/"), id="no path"),
-        pytest.param(
-            "{url: 'https://api.test?a=b'}",
-            Request("GET", ("api.test",), "/?a=b"),
-            id="only a query",
-        ),
-        pytest.param(
+        "no path": ("{url: http://api.test}", Request("GET", ("api.test",), "/")),
+        "only a query": ("{url: 'https://api.test?a=b'}", Request("GET", ("api.test",), "/?a=b")),
+        "as the client would send it": (
             "{url: HTTPS://API.Test:8443//x/../y}",
             Request("GET", ("API.Test:8443",), "//x/../y"),
-            id="as the client would send it",
         ),
-        pytest.param(
-            "{url: https://user@api.test/}", Request("GET", ("user@api.test",), "/"), id="userinfo"
-        ),
-        pytest.param("{url: https://api.test/é}", Request("GET", ("api.test",), "/Ã©"), id="UTF-8"),
-        pytest.param(
+        "userinfo": ("{url: https://user@api.test/}", Request("GET", ("user@api.test",), "/")),
+        "UTF-8": ("{url: https://api.test/é}", Request("GET", ("api.test",), "/Ã©")),
+        "method": (
             "{url: https://api.test/, method: DELETE}",
             Request("DELETE", ("api.test",), "/"),
-            id="method",
         ),
-        pytest.param(
+        "body": (
             "{url: https://api.test/, body: a=é}",
             Request("POST", ("api.test",), "/", (), "a=é".encode()),
-            id="body",
         ),
-        pytest.param(
+        "body and method": (
             "{url: https://api.test/, method: PUT, body: a=b}",
             Request("PUT", ("api.test",), "/", (), b"a=b"),
-            id="body and method",
         ),
-        pytest.param(
+        "64 KiB": (
             f"{{url: https://api.test/, body: {'x' * 65536}}}",
             Request("POST", ("api.test",), "/", (), b"x" * 65536),
-            id="64 KiB",
         ),
-        pytest.param(
+        "a body that the proxy would not read either": (
             f"{{url: https://api.test/, body: {'x' * 65537}}}",
             Request("POST", ("api.test",), "/", (), None),
-            id="a body that the proxy would not read either",
         ),
-        pytest.param(
+        "headers": (
             "{url: https://api.test/, headers: {X-Key: [a, é], y: b}}",
             Request("GET", ("api.test",), "/", (("x-key", "a"), ("x-key", "Ã©"), ("y", "b"))),
-            id="headers",
         ),
-        pytest.param(
+        "Host": (
             "{url: https://api.test/, headers: {Host: [b.test, c.test]}}",
             Request("GET", ("b.test", "c.test"), "/", (("host", "b.test"), ("host", "c.test"))),
-            id="Host",
         ),
-    ],
+    },
 )
 def test_requests_of_examples(text: str, request_: Request) -> None:
     (found,) = read(example(f"{{request: {text}, hublet: eu1}}")).examples
@@ -316,14 +302,14 @@ NO_DOMAIN = (
 )
 
 
-@pytest.mark.parametrize(
+@cases(
     ("text", "sentences"),
-    [
-        pytest.param("", ["1:1: the file is empty; it must hold a table"], id="empty file"),
-        pytest.param("[a]", [f"1:1: {NO_MAPPING}"], id="a list"),
-        pytest.param("a", [f"1:1: {NO_MAPPING}"], id="text"),
-        pytest.param("---\n", [f"2:1: {NO_MAPPING}"], id="only a marker"),
-        pytest.param(
+    {
+        "empty file": ("", ["1:1: the file is empty; it must hold a table"]),
+        "a list": ("[a]", [f"1:1: {NO_MAPPING}"]),
+        "text": ("a", [f"1:1: {NO_MAPPING}"]),
+        "only a marker": ("---\n", [f"2:1: {NO_MAPPING}"]),
+        "an empty mapping": (
             "{}",
             [
                 "1:1: the table has no 'domains'; add it",
@@ -331,43 +317,37 @@ NO_DOMAIN = (
                 "1:1: the table has no 'credentials'; add it",
                 f"1:1: {NO_DEFAULT}",
             ],
-            id="an empty mapping",
         ),
-        pytest.param(
+        "unknown key, nearly right": (
             f"{WHOLE}domain: [a.test]\n",
             ["5:1: unknown key 'domain' in the table; did you mean 'domains'?"],
-            id="unknown key, nearly right",
         ),
-        pytest.param(
+        "unknown key": (
             f"{WHOLE}upstreams: {{}}\n",
             [
                 "5:1: unknown key 'upstreams' in the table; known are domains, hublets,"
                 " default, policy, credentials, accounts, misdirected, examples"
             ],
-            id="unknown key",
         ),
-        pytest.param(
+        "key twice": (
             f"{WHOLE}{DEFAULT}",
             ["5:1: 'default' is defined twice in the table; keep one"],
-            id="key twice",
         ),
-    ],
+    },
 )
 def test_faults_of_the_whole(text: str, sentences: list[str]) -> None:
     assert faults(text) == sentences
 
 
-@pytest.mark.parametrize(
+@cases(
     ("text", "sentences"),
-    [
-        pytest.param("a.test", ["1:10: 'domains' must be a list"], id="text"),
-        pytest.param("[]", ["1:10: 'domains' is an empty list; name at least one"], id="empty"),
-        pytest.param(
-            "[a.test, on]", [f"1:19: {misread('a domain', 'on', 'a truth value')}"], id="on"
-        ),
-        pytest.param("[[a]]", ["1:11: a domain must be text"], id="list of lists"),
-        *(
-            pytest.param(f"[{text!r}]", [f"1:11: {NO_DOMAIN}"], id=text)
+    {
+        "text": ("a.test", ["1:10: 'domains' must be a list"]),
+        "empty": ("[]", ["1:10: 'domains' is an empty list; name at least one"]),
+        "on": ("[a.test, on]", [f"1:19: {misread('a domain', 'on', 'a truth value')}"]),
+        "list of lists": ("[[a]]", ["1:11: a domain must be text"]),
+        **{
+            text: (f"[{text!r}]", [f"1:11: {NO_DOMAIN}"])
             for text in (
                 "https://api.test",
                 "api.test:443",
@@ -387,79 +367,63 @@ def test_faults_of_the_whole(text: str, sentences: list[str]) -> None:
                 "[1.2.3.4]",
                 "x" * 64,
             )
-        ),
-        pytest.param(
+        },
+        "no address": (
             "['[::1::2]', '[12]']",
             [
                 "1:11: domain '[::1::2]' is no IPv6 address; fix it",
                 "1:23: domain '[12]' is no IPv6 address; fix it",
             ],
-            id="no address",
         ),
-        pytest.param(
+        "an address twice": (
             "['[::1]', '[0:0::1]']",
             ["1:20: domain '[0:0::1]' is defined twice; keep one"],
-            id="an address twice",
         ),
-        pytest.param(
-            "[a.test, A.Test.]", ["1:19: domain 'A.Test.' is defined twice; keep one"], id="twice"
-        ),
-    ],
+        "twice": ("[a.test, A.Test.]", ["1:19: domain 'A.Test.' is defined twice; keep one"]),
+    },
 )
 def test_faults_of_domains(text: str, sentences: list[str]) -> None:
     assert faults(f"domains: {text}\n{HUBLETS}{RULES}{DEFAULT}") == sentences
 
 
-@pytest.mark.parametrize(
+@cases(
     ("text", "sentences"),
-    [
-        pytest.param("{}", ["2:16: Hublet 'eu1' has no 'upstream'; add it"], id="no upstream"),
-        pytest.param(
+    {
+        "no upstream": ("{}", ["2:16: Hublet 'eu1' has no 'upstream'; add it"]),
+        "no mapping": (
             "https://eu1.test",
             ["2:16: Hublet 'eu1' must be a mapping of keys to values"],
-            id="no mapping",
         ),
-        pytest.param(
+        "a number": (
             "{upstream: 9}",
             [f"2:27: {misread("'upstream' of Hublet 'eu1'", '9', 'a number')}"],
-            id="a number",
         ),
-        pytest.param(
-            "{upstream: ''}", ["2:27: 'upstream' of Hublet 'eu1' is empty; fill it in"], id="empty"
-        ),
-        pytest.param(
+        "empty": ("{upstream: ''}", ["2:27: 'upstream' of Hublet 'eu1' is empty; fill it in"]),
+        "unknown key": (
             "{upstream: https://a.test, snl: b}",
             ["2:43: unknown key 'snl' in Hublet 'eu1'; did you mean 'sni'?"],
-            id="unknown key",
         ),
-        pytest.param(
+        "key twice": (
             "{upstream: https://a.test, upstream: https://b.test}",
             ["2:43: 'upstream' is defined twice in Hublet 'eu1'; keep one"],
-            id="key twice",
         ),
-        pytest.param(
+        "sni is a truth value": (
             "{upstream: https://a.test, sni: no}",
             [f"2:48: {misread("'sni' of Hublet 'eu1'", 'no', 'a truth value')}"],
-            id="sni is a truth value",
         ),
-        *(
-            pytest.param(
+        **{
+            f"http2 {written}": (
                 f"{{upstream: https://a.test, http2: {written}}}",
                 ["2:50: 'http2' of Hublet 'eu1' must be true or false"],
-                id=f"http2 {written}",
             )
             for written in ("no", '"false"', "1", "[false]")
-        ),
-        *(
-            pytest.param(
-                f"{{upstream: https://a.test, sni: {sni!r}}}",
-                [f"2:48: {NO_SNI}"],
-                id=f"sni {sni}",
-            )
+        },
+        **{
+            f"sni {sni}": (f"{{upstream: https://a.test, sni: {sni!r}}}", [f"2:48: {NO_SNI}"])
             for sni in ("a b", "https://a.test", "a.test:443", "*.a.test", "é.test")
-        ),
-        *(
-            pytest.param(f"{{upstream: {text!r}}}", [f"2:27: {NO_HOST}"], id=text)
+        },
+        **{
+            text: (f"{{upstream: {text!r}}}", [f"2:27: {NO_HOST}"])
             for text in (
                 "https://eu1.test:0",
                 "https://eu1.test:65536",
@@ -474,9 +438,9 @@ def test_faults_of_domains(text: str, sentences: list[str]) -> None:
                 "https://[abc]",
                 "https://[10.20.0.4]",
             )
-        ),
-        *(
-            pytest.param(f"{{upstream: {text!r}}}", [f"2:27: {NO_UPSTREAM}"], id=text)
+        },
+        **{
+            text: (f"{{upstream: {text!r}}}", [f"2:27: {NO_UPSTREAM}"])
             for text in (
                 "eu1.test",
                 "eu1.test:443",
@@ -508,28 +472,26 @@ def test_faults_of_domains(text: str, sentences: list[str]) -> None:
                 "https://[::1",
                 "https://[fe80::1%eth0]",
             )
-        ),
-    ],
+        },
+    },
 )
 def test_faults_of_one_hublet(text: str, sentences: list[str]) -> None:
     assert faults(hublets(text)) == sentences
 
 
-@pytest.mark.parametrize(
+@cases(
     ("text", "sentences"),
-    [
-        pytest.param("{}", ["1:10: 'hublets' is empty; name at least one"], id="none"),
-        pytest.param("[]", ["1:10: 'hublets' must be a mapping of keys to values"], id="a list"),
-        pytest.param(
+    {
+        "none": ("{}", ["1:10: 'hublets' is empty; name at least one"]),
+        "a list": ("[]", ["1:10: 'hublets' must be a mapping of keys to values"]),
+        "twice": (
             '{na1: {upstream: "https://a.test"}, na1: {upstream: "https://b.test"}}',
             ["1:46: 'na1' is defined twice in 'hublets'; keep one"],
-            id="twice",
         ),
-        *(
-            pytest.param(
+        **{
+            name: (
                 f'{{na1: {{upstream: "https://a.test"}}, {name}: {{upstream: "https://b.test"}}}}',
                 [f"1:46: {misread("a key of 'hublets'", name, kind)}"],
-                id=name,
             )
             for name, kind in (
                 ("no", "a truth value"),
@@ -538,31 +500,29 @@ def test_faults_of_one_hublet(text: str, sentences: list[str]) -> None:
                 ("null", "nothing"),
                 ("2026-11-23", "a date"),
             )
-        ),
-        pytest.param(
+        },
+        "a name with a slash": (
             '{na1: {upstream: "https://a.test"}, eu/1: {upstream: "https://b.test"}}',
             [
                 "1:46: a key of 'hublets' must be a letter or digit, then up to 62 letters, digits,"
                 " '-', '_' or '.'"
             ],
-            id="a name with a slash",
         ),
-        *(
-            pytest.param(
+        **{
+            other: (
                 f'{{na1: {{upstream: "https://a.test"}}, eu1: {other}}}',
                 [
                     "1:51: Hublets 'na1' and 'eu1' have one address with different scheme, sni,"
                     " ca or http2; give each an address of its own, or both the same"
                 ],
-                id=other,
             )
             for other in (
                 '{upstream: "https://a.test", sni: eu1.test}',
                 '{upstream: "https://A.test:443", sni: upstream}',
                 '{upstream: "http://a.test:443"}',
             )
-        ),
-    ],
+        },
+    },
 )
 def test_faults_of_hublets(text: str, sentences: list[str]) -> None:
     # A default that names 'na1' would be a second fault where the table has none.
@@ -590,20 +550,20 @@ def test_aliases() -> None:
     ]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("first", "sentences"),
-    [
-        pytest.param("us", ["1:54: 'aliases' of Hublet 'na1' must be a list"], id="no list"),
-        pytest.param(
-            "[no]", [f"1:55: {misread("'aliases' of Hublet 'na1'", 'no', 'a truth value')}"],
-            id="a word of YAML",
+    {
+        "no list": ("us", ["1:54: 'aliases' of Hublet 'na1' must be a list"]),
+        "a word of YAML": (
+            "[no]",
+            [f"1:55: {misread("'aliases' of Hublet 'na1'", 'no', 'a truth value')}"],
         ),
-        pytest.param("[na1]", ["1:55: 'na1' is a name of Hublet 'na1'; keep one"], id="its own"),
-        pytest.param("[eu1]", ["1:55: 'eu1' is a name of Hublet 'eu1'; keep one"], id="another's"),
-        pytest.param("[us, us]", ["1:59: 'us' is a name of Hublet 'na1'; keep one"], id="twice"),
-        pytest.param("[eu]", ["1:105: 'eu' is a name of Hublet 'na1'; keep one"], id="of two"),
-    ],
-)  # fmt: skip
+        "its own": ("[na1]", ["1:55: 'na1' is a name of Hublet 'na1'; keep one"]),
+        "another's": ("[eu1]", ["1:55: 'eu1' is a name of Hublet 'eu1'; keep one"]),
+        "twice": ("[us, us]", ["1:59: 'us' is a name of Hublet 'na1'; keep one"]),
+        "of two": ("[eu]", ["1:105: 'eu' is a name of Hublet 'na1'; keep one"]),
+    },
+)
 def test_faults_of_aliases(first: str, sentences: list[str]) -> None:
     assert faults(aliased(first)) == sentences
 
@@ -621,81 +581,67 @@ def dangling(what: str, listed: str = "na1, eu1") -> str:
 MANY = ", ".join(f"h{n}: {{upstream: 'https://h{n}.test'}}" for n in range(12))
 
 
-@pytest.mark.parametrize(
+@cases(
     ("text", "sentences"),
-    [
-        pytest.param(
-            f"{DOMAINS}{HUBLETS}{RULES}default: eu2\n",
-            [f"4:10: {dangling('default')}"],
-            id="default",
-        ),
-        pytest.param(
+    {
+        "default": (f"{DOMAINS}{HUBLETS}{RULES}default: eu2\n", [f"4:10: {dangling('default')}"]),
+        "only the first Hublets are listed": (
             f"{DOMAINS}hublets: {{{MANY}}}\n{RULES}default: eu2\n",
             [f"4:10: {dangling('default', 'h0, h1, h2, h3, h4, h5, h6, h7')}"],
-            id="only the first Hublets are listed",
         ),
-        pytest.param(
+        "default is a truth value": (
             f"{DOMAINS}{HUBLETS}{RULES}default: no\n",
             [f"4:10: {misread("'default'", 'no', 'a truth value')}"],
-            id="default is a truth value",
         ),
-        pytest.param(
+        "default is nothing": (
             f"{DOMAINS}{HUBLETS}{RULES}default:\n",
             ["4:9: 'default' must be text, but YAML reads '' as nothing; write it in quotes"],
-            id="default is nothing",
         ),
-        pytest.param(DOMAINS + HUBLETS + RULES, [f"1:1: {NO_DEFAULT}"], id="no default"),
-        pytest.param(
+        "no default": (DOMAINS + HUBLETS + RULES, [f"1:1: {NO_DEFAULT}"]),
+        "no default for anonymous": (
             f"{DOMAINS}{HUBLETS}{RULES}policy: {{legacy: refuse}}\n",
             [f"1:1: {NO_DEFAULT}"],
-            id="no default for anonymous",
         ),
-        pytest.param(
+        "no default for unknown": (
             f"{DOMAINS}{HUBLETS}{RULES}"
             "policy: {legacy: refuse, anonymous: refuse, unknown: default}\n",
             [f"1:1: {NO_DEFAULT}"],
-            id="no default for unknown",
         ),
-        pytest.param(
+        "example": (
             example("{request: {url: https://api.test/}, hublet: eu2}"),
             [f"5:56: {dangling('an example')}"],
-            id="example",
         ),
         # getsentry/synapse, haproxy #36: the target is misspelled, and nothing says so
-        pytest.param(
+        "one letter is missing": (
             f"{DOMAINS}hublets: {{be_example: {{upstream: 'https://a.test'}}}}\n{RULES}"
             "default: be_eample\n",
             [
                 "4:10: default names Hublet 'be_eample', but 'hublets' lists be_example;"
                 " add it or fix the name"
             ],
-            id="one letter is missing",
         ),
-    ],
+    },
 )
 def test_faults_of_names(text: str, sentences: list[str]) -> None:
     assert faults(text) == sentences
 
 
-@pytest.mark.parametrize(
+@cases(
     ("text", "sentences"),
-    [
-        pytest.param("[]", ["5:9: 'policy' must be a mapping of keys to values"], id="a list"),
-        pytest.param(
+    {
+        "a list": ("[]", ["5:9: 'policy' must be a mapping of keys to values"]),
+        "unknown key": (
             "{legcy: refuse}",
             ["5:10: unknown key 'legcy' in 'policy'; did you mean 'legacy'?"],
-            id="unknown key",
         ),
-        pytest.param(
+        "key twice": (
             "{legacy: refuse, legacy: default}",
             ["5:26: 'legacy' is defined twice in 'policy'; keep one"],
-            id="key twice",
         ),
-        *(
-            pytest.param(
+        **{
+            key: (
                 f"{{{key}: maybe}}",
                 [f"5:{12 + len(key)}: '{key}' of 'policy' is 'maybe'; write {words}"],
-                id=key,
             )
             for key, words in (
                 ("legacy", "default or refuse"),
@@ -704,78 +650,61 @@ def test_faults_of_names(text: str, sentences: list[str]) -> None:
                 ("conflict", "refuse or first"),
                 ("foreign", "refuse or pass"),
             )
-        ),
-        pytest.param(
+        },
+        "a truth value": (
             "{foreign: off}",
             [f"5:19: {misread("'foreign' of 'policy'", 'off', 'a truth value')}"],
-            id="a truth value",
         ),
-    ],
+    },
 )
 def test_faults_of_policy(text: str, sentences: list[str]) -> None:
     assert faults(f"{WHOLE}policy: {text}\n") == sentences
 
 
-@pytest.mark.parametrize(
+@cases(
     ("text", "sentences"),
-    [
-        pytest.param("a", ["5:12: an example must be a mapping of keys to values"], id="text"),
-        pytest.param(
-            "{}", ["5:12: an example has no 'request'; add it", f"5:12: {EITHER}"], id="nothing"
-        ),
-        pytest.param(
-            "{request: {url: https://api.test/}}", [f"5:12: {EITHER}"], id="neither of two"
-        ),
-        pytest.param(
+    {
+        "text": ("a", ["5:12: an example must be a mapping of keys to values"]),
+        "nothing": ("{}", ["5:12: an example has no 'request'; add it", f"5:12: {EITHER}"]),
+        "neither of two": ("{request: {url: https://api.test/}}", [f"5:12: {EITHER}"]),
+        "both of two": (
             "{request: {url: https://api.test/}, hublet: eu1, refused: conflict}",
             [f"5:12: {EITHER}"],
-            id="both of two",
         ),
-        pytest.param(
+        "unknown key": (
             "{request: {url: https://api.test/}, hublet: eu1, reason: x}",
             ["5:61: unknown key 'reason' in an example; known are request, hublet, refused"],
-            id="unknown key",
         ),
-        pytest.param(
+        "key twice": (
             "{request: {url: https://api.test/}, hublet: eu1, hublet: na1}",
             ["5:61: 'hublet' is defined twice in an example; keep one"],
-            id="key twice",
         ),
-        pytest.param(
+        "no such reason": (
             "{request: {url: https://api.test/}, refused: unknown}",
             [
                 "5:57: 'refused' of an example is 'unknown'; write unknown-hublet or conflict or"
                 " unreadable or stray or foreign-host or too-large or legacy or anonymous"
             ],
-            id="no such reason",
         ),
-        pytest.param(
+        "request is text": (
             "{request: x, hublet: eu1}",
             ["5:22: a request must be a mapping of keys to values"],
-            id="request is text",
         ),
-        pytest.param(
-            "{request: {}, hublet: eu1}", ["5:22: a request has no 'url'; add it"], id="no url"
-        ),
-        pytest.param(
+        "no url": ("{request: {}, hublet: eu1}", ["5:22: a request has no 'url'; add it"]),
+        "unknown key of the request": (
             "{request: {url: https://api.test/, header: x}, hublet: eu1}",
             ["5:47: unknown key 'header' in a request; did you mean 'headers'?"],
-            id="unknown key of the request",
         ),
-        pytest.param(
+        "key of the request twice": (
             "{request: {url: https://api.test/, url: https://api.test/}, hublet: eu1}",
             ["5:47: 'url' is defined twice in a request; keep one"],
-            id="key of the request twice",
         ),
-        pytest.param(
+        "url is a number": (
             "{request: {url: 9}, hublet: eu1}",
             [f"5:28: {misread("'url' of a request", '9', 'a number')}"],
-            id="url is a number",
         ),
-        *(
-            pytest.param(
-                f"{{request: {{url: {url!r}}}, hublet: eu1}}", [f"5:28: {WHOLE_URL}"], id=url
-            )
+        **{
+            url: (f"{{request: {{url: {url!r}}}, hublet: eu1}}", [f"5:28: {WHOLE_URL}"])
             for url in (
                 "api.test/x",
                 "/x",
@@ -784,48 +713,40 @@ def test_faults_of_policy(text: str, sentences: list[str]) -> None:
                 "https:/api.test/x",
                 "https:///x",
             )
-        ),
-        pytest.param(
+        },
+        "an address that does not end": (
             "{request: {url: 'http://[::1'}, hublet: eu1}",
             ["5:28: 'url' is not a whole URL; write it like https://api.hubapi.com/crm/v3"],
-            id="an address that does not end",
         ),
-        pytest.param(
+        "method": (
             "{request: {url: https://api.test/, method: on}, hublet: eu1}",
             [f"5:55: {misread("'method' of a request", 'on', 'a truth value')}"],
-            id="method",
         ),
-        pytest.param(
+        "body": (
             "{request: {url: https://api.test/, body: {a: b}}, hublet: eu1}",
             ["5:53: 'body' of a request must be text"],
-            id="body",
         ),
-        pytest.param(
+        "headers": (
             "{request: {url: https://api.test/, headers: [a]}, hublet: eu1}",
             ["5:56: 'headers' must be a mapping of keys to values"],
-            id="headers",
         ),
-        pytest.param(
+        "a header that is a number": (
             "{request: {url: https://api.test/, headers: {a: 1}}, hublet: eu1}",
             [f"5:60: {misread("header 'a'", '1', 'a number')}"],
-            id="a header that is a number",
         ),
-        pytest.param(
+        "a header without value": (
             "{request: {url: https://api.test/, headers: {a: []}}, hublet: eu1}",
             ["5:60: header 'a' is an empty list; name at least one"],
-            id="a header without value",
         ),
-        pytest.param(
+        "a header that is a mapping": (
             "{request: {url: https://api.test/, headers: {a: {b: c}}}, hublet: eu1}",
             ["5:60: header 'a' must be a list"],
-            id="a header that is a mapping",
         ),
-        pytest.param(
+        "a header twice": (
             "{request: {url: https://api.test/, headers: {a: b, a: c}}, hublet: eu1}",
             ["5:63: 'a' is defined twice in 'headers'; keep one"],
-            id="a header twice",
         ),
-    ],
+    },
 )
 def test_faults_of_examples(text: str, sentences: list[str]) -> None:
     assert faults(example(text)) == sentences

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from cases import cases
 from hublet_router.core.paths import readings
 
 TOKEN = "/oauth/v1/token"
@@ -45,7 +46,7 @@ TOKEN_PATHS = {
 }
 
 
-@pytest.mark.parametrize("path", TOKEN_PATHS.values(), ids=TOKEN_PATHS)
+@cases("path", TOKEN_PATHS)
 def test_each_spelling_is_read_as_the_path_that_some_server_finds(path: str) -> None:
     assert TOKEN in readings(path)
 

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import cases
 from hublet_router.core.places import Cookie, Form, Header, Host, Json, Path, Place, Query
 from hublet_router.core.request import MAX_BODY, Request, host_name, ip_address
 from synthetic import UUID, private_app_token
@@ -58,14 +59,14 @@ def test_host_name(host: str, name: str) -> None:
     assert host_name(host) == name
 
 
-@pytest.mark.parametrize(
+@cases(
     ("hosts", "host"),
-    [
-        pytest.param(("api.hubapi.com",), "api.hubapi.com", id="one"),
-        pytest.param(("api.hubapi.com", "API.hubapi.com.:443"), "api.hubapi.com", id="one, twice"),
-        pytest.param(("api.hubapi.com", "api.hubspot.com"), None, id="two"),
-        pytest.param((), None, id="none"),
-    ],
+    {
+        "one": (("api.hubapi.com",), "api.hubapi.com"),
+        "one, twice": (("api.hubapi.com", "API.hubapi.com.:443"), "api.hubapi.com"),
+        "two": (("api.hubapi.com", "api.hubspot.com"), None),
+        "none": ((), None),
+    },
 )
 def test_host(hosts: tuple[str, ...], host: str | None) -> None:
     assert request(hosts=hosts).host == host
@@ -117,107 +118,62 @@ BEARER = Header("authorization", "bearer")
 TOKEN_PATH = Path(re.compile("^/oauth/v1/refresh-tokens/([^/]+)"))
 
 
-@pytest.mark.parametrize(
+@cases(
     ("place", "seen", "values"),
-    [
-        pytest.param(
-            Header("x-key"), request(headers=(("x-key", " a b "),)), ["a b"], id="header, trimmed"
-        ),
-        pytest.param(
+    {
+        "header, trimmed": (Header("x-key"), request(headers=(("x-key", " a b "),)), ["a b"]),
+        "header twice": (
             Header("x-key"),
             request(headers=(("x-key", "a"), ("other", "b"), ("x-key", "c"))),
             ["a", "c"],
-            id="header twice",
         ),
-        pytest.param(Header("x-key"), request(headers=(("x-key", " "),)), [], id="header, empty"),
-        pytest.param(Header("x-key"), request(), [], id="header, absent"),
-        pytest.param(BEARER, request(headers=(("authorization", "Bearer t"),)), ["t"], id="bearer"),
-        pytest.param(
-            BEARER,
-            request(headers=(("authorization", "bEARER t"),)),
-            ["t"],
-            id="scheme in any case",
-        ),
-        pytest.param(
-            BEARER, request(headers=(("authorization", " Bearer \t t "),)), ["t"], id="white space"
-        ),
-        pytest.param(
-            BEARER,
-            request(headers=(("authorization", "Bearer \xa0t"),)),
-            ["t"],
-            id="odd white space",
-        ),
-        pytest.param(
-            BEARER, request(headers=(("authorization", "Basic t"),)), [], id="another scheme"
-        ),
-        pytest.param(
-            BEARER, request(headers=(("authorization", "Bearer"),)), [], id="only the scheme"
-        ),
-        pytest.param(BEARER, request(headers=(("authorization", ""),)), [], id="empty"),
-        pytest.param(
+        "header, empty": (Header("x-key"), request(headers=(("x-key", " "),)), []),
+        "header, absent": (Header("x-key"), request(), []),
+        "bearer": (BEARER, request(headers=(("authorization", "Bearer t"),)), ["t"]),
+        "scheme in any case": (BEARER, request(headers=(("authorization", "bEARER t"),)), ["t"]),
+        "white space": (BEARER, request(headers=(("authorization", " Bearer \t t "),)), ["t"]),
+        "odd white space": (BEARER, request(headers=(("authorization", "Bearer \xa0t"),)), ["t"]),
+        "another scheme": (BEARER, request(headers=(("authorization", "Basic t"),)), []),
+        "only the scheme": (BEARER, request(headers=(("authorization", "Bearer"),)), []),
+        "empty": (BEARER, request(headers=(("authorization", ""),)), []),
+        "two Authorization headers": (
             BEARER,
             request(headers=(("authorization", "Bearer a"), ("authorization", "Bearer b"))),
             ["a", "b"],
-            id="two Authorization headers",
         ),
-        pytest.param(Query("key"), request("/?key=a"), ["a"], id="query"),
-        pytest.param(Query("key"), request("/?key=a&x=b&key=c"), ["a", "c"], id="query twice"),
-        pytest.param(Query("key"), request("/?k%65y=a%2Db+c"), ["a-b c"], id="query, encoded"),
-        pytest.param(Query("key"), request("/?key="), [], id="query, empty"),
-        pytest.param(Query("key"), request("/?key"), [], id="query, no value"),
-        pytest.param(Query("key"), request("/?KEY=a"), ["a"], id="query, another case"),
-        pytest.param(Query("key"), request("/key=a"), [], id="no query"),
-        pytest.param(Query("key"), request("/?a=1?key=b"), [], id="a second question mark"),
-        pytest.param(
-            Cookie("sid"), request(headers=(("cookie", "a=1; sid=x; b=2"),)), ["x"], id="cookie"
-        ),
-        pytest.param(
-            Cookie("sid"), request(headers=(("cookie", 'sid="x"'),)), ["x"], id="cookie, quoted"
-        ),
-        pytest.param(
+        "query": (Query("key"), request("/?key=a"), ["a"]),
+        "query twice": (Query("key"), request("/?key=a&x=b&key=c"), ["a", "c"]),
+        "query, encoded": (Query("key"), request("/?k%65y=a%2Db+c"), ["a-b c"]),
+        "query, empty": (Query("key"), request("/?key="), []),
+        "query, no value": (Query("key"), request("/?key"), []),
+        "query, another case": (Query("key"), request("/?KEY=a"), ["a"]),
+        "no query": (Query("key"), request("/key=a"), []),
+        "a second question mark": (Query("key"), request("/?a=1?key=b"), []),
+        "cookie": (Cookie("sid"), request(headers=(("cookie", "a=1; sid=x; b=2"),)), ["x"]),
+        "cookie, quoted": (Cookie("sid"), request(headers=(("cookie", 'sid="x"'),)), ["x"]),
+        "cookie, three times": (
             Cookie("sid"),
             request(headers=(("cookie", "sid=x;sid=y"), ("cookie", " sid = z "))),
             ["x", "y", "z"],
-            id="cookie, three times",
         ),
-        pytest.param(
-            Cookie("sid"), request(headers=(("cookie", "sid=a=b"),)), ["a=b"], id="cookie with ="
-        ),
-        pytest.param(
-            Cookie("sid"),
-            request(headers=(("cookie", 'sid=; sid=""; sid'),)),
-            [],
-            id="cookie, empty",
-        ),
-        pytest.param(
-            Cookie("sid"), request(headers=(("cookie", "xsid=y"),)), [], id="cookie, others"
-        ),
-        pytest.param(
-            Cookie("sid"), request(headers=(("set-cookie", "sid=x"),)), [], id="another header"
-        ),
-        pytest.param(
-            Form("code"), request(body=b"a=1&code=x%2Dy&code=z"), ["x-y", "z"], id="form, twice"
-        ),
-        pytest.param(Form("code"), request(body=b"code=&code"), [], id="form, empty"),
-        pytest.param(Form("code"), request(body=b"code=\xe9"), ["é"], id="form, raw bytes"),
-        pytest.param(Form("code"), request(body=None), [], id="form, too long to be read"),
-        pytest.param(Json("a.b"), request(body=b'{"a": {"b": "x"}}'), ["x"], id="json"),
-        pytest.param(
-            Json("key"), request(body=b'{"key": "x", "key": "y"}'), ["x", "y"], id="duplicate keys"
-        ),
-        pytest.param(Json("key"), request(body=b'{"key": 1}'), ["1"], id="json, a number"),
-        pytest.param(Json("key"), request(body=None), [], id="json, too long to be read"),
-        pytest.param(TOKEN_PATH, request("/oauth/v1/refresh-tokens/x?y"), ["x"], id="path"),
-        pytest.param(
-            TOKEN_PATH,
-            request("/%6Fauth/v1//refresh-tokens/x/y"),
-            ["x"],
-            id="path, as a server may",
-        ),
-        pytest.param(TOKEN_PATH, request("/oauth/v1/refresh-tokens/"), [], id="path without it"),
-        pytest.param(Path(re.compile("^/a(b*)")), request("/a"), [], id="path, empty group"),
-        pytest.param(Path(re.compile("^/a(b)?")), request("/a"), [], id="path, group took no part"),
-    ],
+        "cookie with =": (Cookie("sid"), request(headers=(("cookie", "sid=a=b"),)), ["a=b"]),
+        "cookie, empty": (Cookie("sid"), request(headers=(("cookie", 'sid=; sid=""; sid'),)), []),
+        "cookie, others": (Cookie("sid"), request(headers=(("cookie", "xsid=y"),)), []),
+        "another header": (Cookie("sid"), request(headers=(("set-cookie", "sid=x"),)), []),
+        "form, twice": (Form("code"), request(body=b"a=1&code=x%2Dy&code=z"), ["x-y", "z"]),
+        "form, empty": (Form("code"), request(body=b"code=&code"), []),
+        "form, raw bytes": (Form("code"), request(body=b"code=\xe9"), ["é"]),
+        "form, too long to be read": (Form("code"), request(body=None), []),
+        "json": (Json("a.b"), request(body=b'{"a": {"b": "x"}}'), ["x"]),
+        "duplicate keys": (Json("key"), request(body=b'{"key": "x", "key": "y"}'), ["x", "y"]),
+        "json, a number": (Json("key"), request(body=b'{"key": 1}'), ["1"]),
+        "json, too long to be read": (Json("key"), request(body=None), []),
+        "path": (TOKEN_PATH, request("/oauth/v1/refresh-tokens/x?y"), ["x"]),
+        "path, as a server may": (TOKEN_PATH, request("/%6Fauth/v1//refresh-tokens/x/y"), ["x"]),
+        "path without it": (TOKEN_PATH, request("/oauth/v1/refresh-tokens/"), []),
+        "path, empty group": (Path(re.compile("^/a(b*)")), request("/a"), []),
+        "path, group took no part": (Path(re.compile("^/a(b)?")), request("/a"), []),
+    },
 )
 def test_values(place: Place, seen: Request, values: list[str]) -> None:
     found = place.values(seen)
@@ -229,18 +185,18 @@ def test_values(place: Place, seen: Request, values: list[str]) -> None:
 REGION = Host(re.compile(r"^api(?:-([a-z0-9]*))?\."))
 
 
-@pytest.mark.parametrize(
+@cases(
     ("hosts", "values"),
-    [
-        pytest.param(("api-eu1.test",), ["eu1"], id="a region"),
-        pytest.param(("API-EU1.Test.:443",), ["eu1"], id="case, trailing dot, port"),
-        pytest.param(("api-eu1.test", "api-EU1.test:443"), ["eu1"], id="Host and :authority"),
-        pytest.param(("api.test",), [], id="the group is not there"),
-        pytest.param(("api-.test",), [], id="the group is empty"),
-        pytest.param(("www.test",), [], id="no match"),
-        pytest.param(("api-eu1.test", "api-na1.test"), [], id="hosts that differ"),
-        pytest.param((), [], id="no host"),
-    ],
+    {
+        "a region": (("api-eu1.test",), ["eu1"]),
+        "case, trailing dot, port": (("API-EU1.Test.:443",), ["eu1"]),
+        "Host and :authority": (("api-eu1.test", "api-EU1.test:443"), ["eu1"]),
+        "the group is not there": (("api.test",), []),
+        "the group is empty": (("api-.test",), []),
+        "no match": (("www.test",), []),
+        "hosts that differ": (("api-eu1.test", "api-na1.test"), []),
+        "no host": ((), []),
+    },
 )
 def test_the_host_is_the_same_whatever_the_protocol(
     hosts: tuple[str, ...], values: list[str]
@@ -264,54 +220,54 @@ URLENCODED = "application/x-www-form-urlencoded"
 CODE, KEY, SID = Form("code"), Json("key"), Cookie("sid")
 
 
-@pytest.mark.parametrize(
+@cases(
     ("place", "seen"),
-    [
-        pytest.param(BEARER, authorization("Bearer t u"), id="two words"),
-        pytest.param(BEARER, authorization('Bearer "t"'), id="quoted"),
-        pytest.param(BEARER, authorization("Bearer token=t"), id="a parameter"),
-        pytest.param(BEARER, authorization("Bearer t, Bearer u"), id="a list"),
-        pytest.param(BEARER, authorization("Bearer: t"), id="a colon"),
-        pytest.param(BEARER, authorization("Bearert"), id="no white space"),
-        pytest.param(BEARER, authorization("bearer=t"), id="an equals sign"),
-        pytest.param(Query("key"), request("/?key=%2565"), id="query, encoded twice"),
-        pytest.param(Query("key"), request("/?key=%u0065"), id="query, %u"),
-        pytest.param(Query("key"), request("/?key=%C1%A5"), id="query, overlong UTF-8"),
-        pytest.param(SID, request(headers=(("cookie", "sid=%65"),)), id="cookie, encoded"),
-        pytest.param(SID, request(headers=(("cookie", 'sid="a\\145"'),)), id="cookie, escaped"),
-        pytest.param(CODE, form(b"code=%zz"), id="form, no escape"),
-        pytest.param(CODE, form(b"code=%2565"), id="form, encoded twice"),
-        pytest.param(CODE, typed("multipart/form-data; boundary=b", b"--b"), id="multipart"),
-        pytest.param(CODE, typed("application/json", b"{}"), id="form, but JSON"),
-        pytest.param(CODE, typed(f"{URLENCODED}; charset=utf-16", b"c"), id="form, charset"),
-        pytest.param(CODE, typed(f"{URLENCODED}; a=b; charset=utf-7", b"c"), id="form, charset 2"),
-        pytest.param(CODE, typed(f"{URLENCODED}; charset*=utf-7", b"c"), id="form, charset*"),
-        pytest.param(CODE, form(b"c", ("content-encoding", "gzip")), id="compressed"),
-        pytest.param(CODE, form(b"c", ("transfer-encoding", "gzip, chunked")), id="on the way"),
-        pytest.param(KEY, form(b"key=x"), id="json, but a form"),
-        pytest.param(KEY, typed("text/plain", b"{}"), id="json, but another type"),
-        pytest.param(KEY, form(b'{"key": "x"} x'), id="json, and more"),
-        pytest.param(KEY, form(b'{"key": NaN}'), id="json, NaN"),
-        pytest.param(KEY, form('{"key": "x"}'.encode("utf-16")), id="json, UTF-16"),
-    ],
+    {
+        "two words": (BEARER, authorization("Bearer t u")),
+        "quoted": (BEARER, authorization('Bearer "t"')),
+        "a parameter": (BEARER, authorization("Bearer token=t")),
+        "a list": (BEARER, authorization("Bearer t, Bearer u")),
+        "a colon": (BEARER, authorization("Bearer: t")),
+        "no white space": (BEARER, authorization("Bearert")),
+        "an equals sign": (BEARER, authorization("bearer=t")),
+        "query, encoded twice": (Query("key"), request("/?key=%2565")),
+        "query, %u": (Query("key"), request("/?key=%u0065")),
+        "query, overlong UTF-8": (Query("key"), request("/?key=%C1%A5")),
+        "cookie, encoded": (SID, request(headers=(("cookie", "sid=%65"),))),
+        "cookie, escaped": (SID, request(headers=(("cookie", 'sid="a\\145"'),))),
+        "form, no escape": (CODE, form(b"code=%zz")),
+        "form, encoded twice": (CODE, form(b"code=%2565")),
+        "multipart": (CODE, typed("multipart/form-data; boundary=b", b"--b")),
+        "form, but JSON": (CODE, typed("application/json", b"{}")),
+        "form, charset": (CODE, typed(f"{URLENCODED}; charset=utf-16", b"c")),
+        "form, charset 2": (CODE, typed(f"{URLENCODED}; a=b; charset=utf-7", b"c")),
+        "form, charset*": (CODE, typed(f"{URLENCODED}; charset*=utf-7", b"c")),
+        "compressed": (CODE, form(b"c", ("content-encoding", "gzip"))),
+        "on the way": (CODE, form(b"c", ("transfer-encoding", "gzip, chunked"))),
+        "json, but a form": (KEY, form(b"key=x")),
+        "json, but another type": (KEY, typed("text/plain", b"{}")),
+        "json, and more": (KEY, form(b'{"key": "x"} x')),
+        "json, NaN": (KEY, form(b'{"key": NaN}')),
+        "json, UTF-16": (KEY, form('{"key": "x"}'.encode("utf-16"))),
+    },
 )
 def test_what_cannot_be_read_is_none(place: Place, seen: Request) -> None:
     assert place.values(seen) is None
 
 
-@pytest.mark.parametrize(
+@cases(
     ("place", "seen"),
-    [
-        pytest.param(BEARER, authorization("Bearer x=="), id="padding"),
-        pytest.param(Query("a_key"), request("/?A-Key%5B%5D=x=="), id="query, folded"),
-        pytest.param(Query("key"), request("/?a=1;key=%20x==%0A"), id="query, semicolon"),
-        pytest.param(Cookie("a-key"), request(headers=(("cookie", "A_KEY=x=="),)), id="cookie"),
-        pytest.param(CODE, typed(f'{URLENCODED};charset="UTF-8"', b"Code[]=x=="), id="form"),
-        pytest.param(CODE, form(b"code=x==", ("content-encoding", "identity")), id="identity"),
-        pytest.param(CODE, form(b"code=x==", ("transfer-encoding", "chunked")), id="chunked"),
-        pytest.param(KEY, typed("application/x+json", b'{"KEY": " x==\\n"}'), id="json"),
-        pytest.param(KEY, form(b'\xef\xbb\xbf{"key": "x=="}'), id="json, byte order mark"),
-    ],
+    {
+        "padding": (BEARER, authorization("Bearer x==")),
+        "query, folded": (Query("a_key"), request("/?A-Key%5B%5D=x==")),
+        "query, semicolon": (Query("key"), request("/?a=1;key=%20x==%0A")),
+        "cookie": (Cookie("a-key"), request(headers=(("cookie", "A_KEY=x=="),))),
+        "form": (CODE, typed(f'{URLENCODED};charset="UTF-8"', b"Code[]=x==")),
+        "identity": (CODE, form(b"code=x==", ("content-encoding", "identity"))),
+        "chunked": (CODE, form(b"code=x==", ("transfer-encoding", "chunked"))),
+        "json": (KEY, typed("application/x+json", b'{"KEY": " x==\\n"}')),
+        "json, byte order mark": (KEY, form(b'\xef\xbb\xbf{"key": "x=="}')),
+    },
 )
 def test_what_lenient_servers_read_is_read(place: Place, seen: Request) -> None:
     assert [*(place.values(seen) or ())] == ["x=="]
@@ -372,15 +328,15 @@ def test_only_forms_and_json_are_in_the_body(place: Place, in_body: bool) -> Non
     assert place.in_body is in_body
 
 
-@pytest.mark.parametrize(
+@cases(
     ("one", "other", "equal"),
-    [
-        pytest.param(Header("a", "bearer"), Header("a", "bearer"), True, id="header"),
-        pytest.param(Header("a", "bearer"), Header("a"), False, id="another scheme"),
-        pytest.param(Query("a"), Query("a"), True, id="query"),
-        pytest.param(Query("a"), Form("a"), False, id="another kind"),
-        pytest.param(Path(re.compile("(a)")), Path(re.compile("(a)")), True, id="path"),
-    ],
+    {
+        "header": (Header("a", "bearer"), Header("a", "bearer"), True),
+        "another scheme": (Header("a", "bearer"), Header("a"), False),
+        "query": (Query("a"), Query("a"), True),
+        "another kind": (Query("a"), Form("a"), False),
+        "path": (Path(re.compile("(a)")), Path(re.compile("(a)")), True),
+    },
 )
 def test_equal_places_are_one_key(one: Place, other: Place, equal: bool) -> None:
     assert len({one, other}) == (1 if equal else 2)

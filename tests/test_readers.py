@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import cases
 from hublet_router.core.formats import (
     LEN,
     VARINT,
@@ -34,96 +35,88 @@ F1 = varint_field(1, 7)
 EU1 = bytes_field(9, b"eu1")
 
 
-@pytest.mark.parametrize(
+@cases(
     ("reader", "credential", "names"),
-    [
-        pytest.param(PAT, private_app_token("eu1"), ("eu1",), id="private app token"),
-        pytest.param(PAT, "pat-na1-xxxxxxxx-xxxx", ("na1",), id="official placeholder, not hex"),
-        pytest.param(PAT, "PAT-EU1-x", (), id="upper case is another text"),
-        pytest.param(PAT, " pat-eu1-x", (), id="anchored"),
-        pytest.param(PAT, "pat-eu1", (), id="cut short"),
-        pytest.param(PAT, "pat-eu1234-x", (), id="too long for a Hublet"),
-        pytest.param(PAT, "", (), id="empty"),
-        pytest.param(KEY, api_key("ap1"), ("ap1",), id="api key"),
-        pytest.param(KEY, UUID, (), id="plain uuid"),
-        pytest.param(KEY, "demo", (), id="demo"),
-        pytest.param(Regex(re.compile("^x(.*)")), "x", (), id="an empty group names none"),
-        pytest.param(Regex(re.compile("^x(y)?")), "x", (), id="a group that took no part"),
-        pytest.param(Regex(re.compile("([a-z]+)")), "one two", ("one",), id="first match only"),
-        pytest.param(
-            Regex(re.compile("^sk_([a-z0-9]+)_")), "sk_eu1_x", ("eu1",), id="Stripe-like key"
-        ),
-    ],
+    {
+        "private app token": (PAT, private_app_token("eu1"), ("eu1",)),
+        "official placeholder, not hex": (PAT, "pat-na1-xxxxxxxx-xxxx", ("na1",)),
+        "upper case is another text": (PAT, "PAT-EU1-x", ()),
+        "anchored": (PAT, " pat-eu1-x", ()),
+        "cut short": (PAT, "pat-eu1", ()),
+        "too long for a Hublet": (PAT, "pat-eu1234-x", ()),
+        "empty": (PAT, "", ()),
+        "api key": (KEY, api_key("ap1"), ("ap1",)),
+        "plain uuid": (KEY, UUID, ()),
+        "demo": (KEY, "demo", ()),
+        "an empty group names none": (Regex(re.compile("^x(.*)")), "x", ()),
+        "a group that took no part": (Regex(re.compile("^x(y)?")), "x", ()),
+        "first match only": (Regex(re.compile("([a-z]+)")), "one two", ("one",)),
+        "Stripe-like key": (Regex(re.compile("^sk_([a-z0-9]+)_")), "sk_eu1_x", ("eu1",)),
+    },
 )
 def test_regex(reader: Regex, credential: str, names: tuple[str, ...]) -> None:
     assert reader.names(credential) == names
 
 
-@pytest.mark.parametrize(
+@cases(
     ("credential", "names"),
-    [
-        pytest.param(access_token("eu1"), ("eu1",), id="field 9 in the middle"),
-        pytest.param(access_token("eu1", scopes=bytes(5)), ("eu1",), id="alignment 1"),
-        pytest.param(access_token("eu1", scopes=bytes(6)), ("eu1",), id="alignment 2"),
-        pytest.param(access_token("eu1", signature=bytes(25)), ("eu1",), id="signature of 25"),
-        pytest.param(access_token(None), (), id="before 2021"),
-        pytest.param(access_token(None, signature=b"sig" + EU1 + b"n"), (), id="in a signature"),
-        pytest.param(
-            access_token("na1", signature=b"s" + EU1), ("na1",), id="in a signature, and a real one"
-        ),
-        pytest.param(personal_access_key("eu1"), ("eu1",), id="personal access key"),
-        pytest.param(base64url(F1 + EU1), ("eu1",), id="field 9 last"),
-        pytest.param(base64url(EU1 + F1), ("eu1",), id="field 9 before field 1"),
-        pytest.param(base64url(F1 + EU1) + "=", ("eu1",), id="padded"),
-        pytest.param(base64url(F1 + EU1) + "=====", ("eu1",), id="padded too much"),
-        pytest.param(access_token("eu1") + "\n", ("eu1",), id="a newline"),
-        pytest.param(access_token("eu1") + ".", (), id="junk behind it is not dropped"),
-        pytest.param("=" + access_token("eu1"), (), id="padding in front"),
-        pytest.param(base64url(F1) + "==" + base64url(EU1), (), id="padding inside"),
-        pytest.param(base64url(F1 + EU1 + EU1), ("eu1", "eu1"), id="twice the same"),
-        pytest.param(
-            base64url(F1 + EU1 + bytes_field(9, b"na1")), ("eu1", "na1"), id="contradicts itself"
-        ),
-        pytest.param(base64url(EU1), (), id="no field 1"),
-        pytest.param(base64url(F1), (), id="no field 9"),
-        pytest.param(base64url(F1 + bytes_field(9, b"")), (), id="field 9 is empty"),
-        pytest.param(base64url(F1 + varint_field(9, 1)), (), id="field 9 is a varint"),
-        pytest.param(base64url(F1 + b"\x4d" + b"eu12"), (), id="field 9 is a fixed32"),
-        pytest.param(base64url(F1 + b"\x49" + b"eu123456"), (), id="field 9 is a fixed64"),
-        pytest.param(base64url(F1 + bytes_field(9, b"\xff\xfe")), (), id="not UTF-8"),
-        pytest.param(base64url(F1 + bytes_field(9, "éu1".encode())), ("éu1",), id="UTF-8"),
-        pytest.param(base64url(F1 + b"\xca\x00\x03eu1"), ("eu1",), id="overlong tag"),
-        pytest.param(base64url(F1 + b"\x4a\x83\x80\x00eu1"), ("eu1",), id="overlong length"),
-        pytest.param(base64url(b"\x08" + b"\x80" * 9 + b"\x01" + EU1), ("eu1",), id="ten bytes"),
-        pytest.param(base64url(b"\x08" + b"\x80" * 10 + b"\x01" + EU1), (), id="eleven bytes"),
-        pytest.param(base64url(F1 + b"\x15abcd" + EU1), ("eu1",), id="a fixed32 is skipped"),
-        pytest.param(base64url(F1 + b"\x11abcdefgh" + EU1), ("eu1",), id="a fixed64 is skipped"),
-        pytest.param(base64url(F1 + EU1 + b"\x15abc"), (), id="a fixed32 cut short"),
-        pytest.param(base64url(F1 + EU1 + b"\x11abcdefg"), (), id="a fixed64 cut short"),
-        pytest.param(base64url(F1 + EU1 + b"\x13\x14"), ("eu1",), id="a group is skipped"),
-        pytest.param(base64url(F1 + b"\x4b" + EU1 + b"\x4c"), (), id="in a group"),
-        pytest.param(base64url(F1 + EU1 + b"\x13\x1b\x14\x1c"), (), id="groups that cross"),
-        pytest.param(base64url(F1 + EU1 + b"\x14"), (), id="an end of no group"),
-        pytest.param(base64url(F1 + EU1 + b"\x13"), (), id="a group without end"),
-        pytest.param(base64url(F1 + bytes_field(9, b"") + EU1), ("eu1",), id="an empty one first"),
-        pytest.param(base64url(F1 + EU1 + bytes_field(9, b"")), (), id="an empty one last"),
-        pytest.param(base64url(F1 + EU1 + b"\x16"), (), id="wire type 6"),
-        pytest.param(base64url(F1 + EU1 + b"\x17"), (), id="wire type 7"),
-        pytest.param(base64url(F1 + EU1 + b"\x02\x00"), (), id="field number 0"),
-        pytest.param(
-            base64url(F1 + EU1 + varint_field((1 << 29) - 1, 0)), ("eu1",), id="highest number"
-        ),
-        pytest.param(base64url(F1 + EU1 + varint_field(1 << 29, 0)), (), id="number too high"),
-        pytest.param(base64url(F1 + b"\x4a\xff\xff\xff\xff\xff\xff\x7feu1"), (), id="huge length"),
-        pytest.param(base64url(F1 + b"\x4a\x04eu1"), (), id="length one too many"),
-        pytest.param(base64url(F1 + EU1 + b"\x80"), (), id="ends inside a tag"),
-        pytest.param("demo", (), id="demo"),
-        pytest.param(UUID, (), id="uuid"),
-        pytest.param(private_app_token("eu1"), (), id="private app token"),
-        pytest.param("", (), id="empty"),
-        pytest.param("A", (), id="no whole byte"),
-        pytest.param("é" + access_token("eu1"), (), id="not ASCII"),
-    ],
+    {
+        "field 9 in the middle": (access_token("eu1"), ("eu1",)),
+        "alignment 1": (access_token("eu1", scopes=bytes(5)), ("eu1",)),
+        "alignment 2": (access_token("eu1", scopes=bytes(6)), ("eu1",)),
+        "signature of 25": (access_token("eu1", signature=bytes(25)), ("eu1",)),
+        "before 2021": (access_token(None), ()),
+        "in a signature": (access_token(None, signature=b"sig" + EU1 + b"n"), ()),
+        "in a signature, and a real one": (access_token("na1", signature=b"s" + EU1), ("na1",)),
+        "personal access key": (personal_access_key("eu1"), ("eu1",)),
+        "field 9 last": (base64url(F1 + EU1), ("eu1",)),
+        "field 9 before field 1": (base64url(EU1 + F1), ("eu1",)),
+        "padded": (base64url(F1 + EU1) + "=", ("eu1",)),
+        "padded too much": (base64url(F1 + EU1) + "=====", ("eu1",)),
+        "a newline": (access_token("eu1") + "\n", ("eu1",)),
+        "junk behind it is not dropped": (access_token("eu1") + ".", ()),
+        "padding in front": ("=" + access_token("eu1"), ()),
+        "padding inside": (base64url(F1) + "==" + base64url(EU1), ()),
+        "twice the same": (base64url(F1 + EU1 + EU1), ("eu1", "eu1")),
+        "contradicts itself": (base64url(F1 + EU1 + bytes_field(9, b"na1")), ("eu1", "na1")),
+        "no field 1": (base64url(EU1), ()),
+        "no field 9": (base64url(F1), ()),
+        "field 9 is empty": (base64url(F1 + bytes_field(9, b"")), ()),
+        "field 9 is a varint": (base64url(F1 + varint_field(9, 1)), ()),
+        "field 9 is a fixed32": (base64url(F1 + b"\x4d" + b"eu12"), ()),
+        "field 9 is a fixed64": (base64url(F1 + b"\x49" + b"eu123456"), ()),
+        "not UTF-8": (base64url(F1 + bytes_field(9, b"\xff\xfe")), ()),
+        "UTF-8": (base64url(F1 + bytes_field(9, "éu1".encode())), ("éu1",)),
+        "overlong tag": (base64url(F1 + b"\xca\x00\x03eu1"), ("eu1",)),
+        "overlong length": (base64url(F1 + b"\x4a\x83\x80\x00eu1"), ("eu1",)),
+        "ten bytes": (base64url(b"\x08" + b"\x80" * 9 + b"\x01" + EU1), ("eu1",)),
+        "eleven bytes": (base64url(b"\x08" + b"\x80" * 10 + b"\x01" + EU1), ()),
+        "a fixed32 is skipped": (base64url(F1 + b"\x15abcd" + EU1), ("eu1",)),
+        "a fixed64 is skipped": (base64url(F1 + b"\x11abcdefgh" + EU1), ("eu1",)),
+        "a fixed32 cut short": (base64url(F1 + EU1 + b"\x15abc"), ()),
+        "a fixed64 cut short": (base64url(F1 + EU1 + b"\x11abcdefg"), ()),
+        "a group is skipped": (base64url(F1 + EU1 + b"\x13\x14"), ("eu1",)),
+        "in a group": (base64url(F1 + b"\x4b" + EU1 + b"\x4c"), ()),
+        "groups that cross": (base64url(F1 + EU1 + b"\x13\x1b\x14\x1c"), ()),
+        "an end of no group": (base64url(F1 + EU1 + b"\x14"), ()),
+        "a group without end": (base64url(F1 + EU1 + b"\x13"), ()),
+        "an empty one first": (base64url(F1 + bytes_field(9, b"") + EU1), ("eu1",)),
+        "an empty one last": (base64url(F1 + EU1 + bytes_field(9, b"")), ()),
+        "wire type 6": (base64url(F1 + EU1 + b"\x16"), ()),
+        "wire type 7": (base64url(F1 + EU1 + b"\x17"), ()),
+        "field number 0": (base64url(F1 + EU1 + b"\x02\x00"), ()),
+        "highest number": (base64url(F1 + EU1 + varint_field((1 << 29) - 1, 0)), ("eu1",)),
+        "number too high": (base64url(F1 + EU1 + varint_field(1 << 29, 0)), ()),
+        "huge length": (base64url(F1 + b"\x4a\xff\xff\xff\xff\xff\xff\x7feu1"), ()),
+        "length one too many": (base64url(F1 + b"\x4a\x04eu1"), ()),
+        "ends inside a tag": (base64url(F1 + EU1 + b"\x80"), ()),
+        "demo": ("demo", ()),
+        "uuid": (UUID, ()),
+        "private app token": (private_app_token("eu1"), ()),
+        "empty": ("", ()),
+        "no whole byte": ("A", ()),
+        "not ASCII": ("é" + access_token("eu1"), ()),
+    },
 )
 def test_protobuf(credential: str, names: tuple[str, ...]) -> None:
     assert Protobuf(9).names(credential) == names
@@ -200,103 +193,93 @@ NESTED = Jwt("customer.region")
 LINK = Jwt("https://example.com/region")
 
 
-@pytest.mark.parametrize(
+@cases(
     ("reader", "credential", "names"),
-    [
-        pytest.param(REGION, jwt({"region": "eu1"}), ("eu1",), id="a claim"),
-        pytest.param(NESTED, jwt({"customer": {"region": "eu1"}}), ("eu1",), id="dotted"),
-        pytest.param(NESTED, jwt({"customer.region": "eu1"}), ("eu1",), id="a key with a dot"),
-        pytest.param(
+    {
+        "a claim": (REGION, jwt({"region": "eu1"}), ("eu1",)),
+        "dotted": (NESTED, jwt({"customer": {"region": "eu1"}}), ("eu1",)),
+        "a key with a dot": (NESTED, jwt({"customer.region": "eu1"}), ("eu1",)),
+        "both spellings are read": (
             NESTED,
             jwt('{"customer.region": "eu1", "customer": {"region": "na1"}}'),
             ("eu1", "na1"),
-            id="both spellings are read",
         ),
-        pytest.param(LINK, jwt({"https://example.com/region": "eu1"}), ("eu1",), id="a URL"),
-        pytest.param(
+        "a URL": (LINK, jwt({"https://example.com/region": "eu1"}), ("eu1",)),
+        "a URL below a key": (
             Jwt("app.https://example.com/region"),
             jwt({"app": {"https://example.com/region": "eu1"}}),
             ("eu1",),
-            id="a URL below a key",
         ),
-        pytest.param(REGION, jwt({"region": ["eu1", "na1"]}), ("eu1", "na1"), id="a list"),
-        pytest.param(
+        "a list": (REGION, jwt({"region": ["eu1", "na1"]}), ("eu1", "na1")),
+        "a list on the way": (
             NESTED,
             jwt({"customer": [{"region": "eu1"}, {"x": 1}, {"region": "na1"}]}),
             ("eu1", "na1"),
-            id="a list on the way",
         ),
-        pytest.param(
-            REGION, jwt('{"region": "eu1", "region": "na1"}'), ("eu1", "na1"), id="duplicate"
-        ),
-        pytest.param(
+        "duplicate": (REGION, jwt('{"region": "eu1", "region": "na1"}'), ("eu1", "na1")),
+        "duplicate on the way": (
             NESTED,
             jwt('{"customer": {"region": "eu1"}, "customer": {"region": "na1"}}'),
             ("eu1", "na1"),
-            id="duplicate on the way",
         ),
-        pytest.param(REGION, jwt({"other": "eu1"}), (), id="absent"),
-        pytest.param(REGION, jwt({"region": ""}), (), id="empty"),
-        pytest.param(REGION, jwt({"region": None}), (), id="null"),
-        pytest.param(REGION, jwt({"region": True}), (), id="a truth value"),
-        pytest.param(REGION, jwt({"region": 1}), ("1",), id="a number"),
-        pytest.param(REGION, jwt({"region": 1.5}), ("1.5",), id="a fraction"),
-        pytest.param(REGION, jwt({"region": {"region": "eu1"}}), (), id="an object"),
-        pytest.param(NESTED, jwt({"customer": "region"}), (), id="a string on the way"),
-        pytest.param(
-            REGION, jwt('{"n": ' + "9" * 5000 + ', "region": "eu1"}'), ("eu1",), id="huge"
-        ),
-        pytest.param(REGION, jwt('{"n": NaN, "region": "eu1"}'), (), id="NaN"),
-        pytest.param(REGION, jwt('["region", "eu1"]'), (), id="no object"),
-        pytest.param(REGION, jwt('"region"'), (), id="only text"),
-        pytest.param(REGION, jwt('{"region": "eu1"'), (), id="cut short"),
-        pytest.param(REGION, jwt(b'{"region": "\xff"}'), (), id="not UTF-8"),
-        pytest.param(REGION, jwt(b"[" * 30000), (), id="nested too deep"),
-        pytest.param(REGION, jwt(""), (), id="no payload"),
-        pytest.param(REGION, "a.b", (), id="two parts"),
-        pytest.param(REGION, jwt({"region": "eu1"}) + ".d.e", (), id="five parts, encrypted"),
-        pytest.param(REGION, "..", (), id="three empty parts"),
-        pytest.param(REGION, "a.A.c", (), id="no whole byte"),
-        pytest.param(REGION, "a.é.c", (), id="not ASCII"),
-        pytest.param(REGION, "", (), id="empty text"),
-        pytest.param(
-            REGION, f".{base64url(b'{"region": "eu1"} ')}==.", ("eu1",), id="padded, unsigned"
-        ),
-        pytest.param(REGION, ".eyJyZWdpb24iOiJldTE/In0.", ("eu1?",), id="standard alphabet"),
-    ],
+        "absent": (REGION, jwt({"other": "eu1"}), ()),
+        "empty": (REGION, jwt({"region": ""}), ()),
+        "null": (REGION, jwt({"region": None}), ()),
+        "a truth value": (REGION, jwt({"region": True}), ()),
+        "a number": (REGION, jwt({"region": 1}), ("1",)),
+        "a fraction": (REGION, jwt({"region": 1.5}), ("1.5",)),
+        "an object": (REGION, jwt({"region": {"region": "eu1"}}), ()),
+        "a string on the way": (NESTED, jwt({"customer": "region"}), ()),
+        "huge": (REGION, jwt('{"n": ' + "9" * 5000 + ', "region": "eu1"}'), ("eu1",)),
+        "NaN": (REGION, jwt('{"n": NaN, "region": "eu1"}'), ()),
+        "no object": (REGION, jwt('["region", "eu1"]'), ()),
+        "only text": (REGION, jwt('"region"'), ()),
+        "cut short": (REGION, jwt('{"region": "eu1"'), ()),
+        "not UTF-8": (REGION, jwt(b'{"region": "\xff"}'), ()),
+        "nested too deep": (REGION, jwt(b"[" * 30000), ()),
+        "no payload": (REGION, jwt(""), ()),
+        "two parts": (REGION, "a.b", ()),
+        "five parts, encrypted": (REGION, jwt({"region": "eu1"}) + ".d.e", ()),
+        "three empty parts": (REGION, "..", ()),
+        "no whole byte": (REGION, "a.A.c", ()),
+        "not ASCII": (REGION, "a.é.c", ()),
+        "empty text": (REGION, "", ()),
+        "padded, unsigned": (REGION, f".{base64url(b'{"region": "eu1"} ')}==.", ("eu1",)),
+        "standard alphabet": (REGION, ".eyJyZWdpb24iOiJldTE/In0.", ("eu1?",)),
+    },
 )
 def test_jwt(reader: Jwt, credential: str, names: tuple[str, ...]) -> None:
     assert reader.names(credential) == names
 
 
-@pytest.mark.parametrize(
+@cases(
     ("pattern", "credential", "names"),
-    [
-        pytest.param("^([a-z0-9]+):", base64url(b"eu1:secret"), ("eu1",), id="user and password"),
-        pytest.param("^([a-z0-9]+):", "ZXUxOnNlY3JldA==", ("eu1",), id="padded"),
-        pytest.param("^\xfb\xff([a-z0-9]+)", "-_9ldTE", ("eu1",), id="url alphabet"),
-        pytest.param("^\xfb\xff([a-z0-9]+)", "+/9ldTE", ("eu1",), id="standard alphabet"),
-        pytest.param("^([a-z0-9]+):", base64url(b"eu1"), (), id="the pattern does not match"),
-        pytest.param("^([a-z0-9]+):", "eu1:secret", (), id="not base64"),
-        pytest.param("^([a-z0-9]+):", "ZXUx\nOnNlY3JldA", ("eu1",), id="a newline inside"),
-        pytest.param("^([a-z0-9]+):", "ZXUxO", (), id="no whole byte"),
-        pytest.param("(.)", "", (), id="empty"),
-        pytest.param("(.)", "é", (), id="not ASCII"),
-    ],
+    {
+        "user and password": ("^([a-z0-9]+):", base64url(b"eu1:secret"), ("eu1",)),
+        "padded": ("^([a-z0-9]+):", "ZXUxOnNlY3JldA==", ("eu1",)),
+        "url alphabet": ("^\xfb\xff([a-z0-9]+)", "-_9ldTE", ("eu1",)),
+        "standard alphabet": ("^\xfb\xff([a-z0-9]+)", "+/9ldTE", ("eu1",)),
+        "the pattern does not match": ("^([a-z0-9]+):", base64url(b"eu1"), ()),
+        "not base64": ("^([a-z0-9]+):", "eu1:secret", ()),
+        "a newline inside": ("^([a-z0-9]+):", "ZXUx\nOnNlY3JldA", ("eu1",)),
+        "no whole byte": ("^([a-z0-9]+):", "ZXUxO", ()),
+        "empty": ("(.)", "", ()),
+        "not ASCII": ("(.)", "é", ()),
+    },
 )
 def test_base64(pattern: str, credential: str, names: tuple[str, ...]) -> None:
     assert Base64(re.compile(pattern)).names(credential) == names
 
 
-@pytest.mark.parametrize(
+@cases(
     ("credential", "names"),
-    [
-        pytest.param(f"key-{base64url(b'eu1:x')}.01", ("eu1",), id="a part"),
-        pytest.param(f"key-{base64url(b'eu2')}.01", (), id="a part that names none"),
-        pytest.param(base64url(b"eu1:x"), (), id="no such part"),
-        pytest.param("key-A.01", (), id="a part that is no base64"),
-        pytest.param("key-.01", (), id="an empty part"),
-    ],
+    {
+        "a part": (f"key-{base64url(b'eu1:x')}.01", ("eu1",)),
+        "a part that names none": (f"key-{base64url(b'eu2')}.01", ()),
+        "no such part": (base64url(b"eu1:x"), ()),
+        "a part that is no base64": ("key-A.01", ()),
+        "an empty part": ("key-.01", ()),
+    },
 )
 def test_base64_of_a_part(credential: str, names: tuple[str, ...]) -> None:
     reader = Base64(re.compile("^([a-z]{2}[0-9]):"), re.compile(r"^key-([^.]*)\.01$"))
@@ -305,41 +288,40 @@ def test_base64_of_a_part(credential: str, names: tuple[str, ...]) -> None:
     assert reader.recognises(credential) is bool(names)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("credential", "ids"),
-    [
-        pytest.param(access_token("eu1"), ("62515",), id="a number"),
-        pytest.param(base64url(varint_field(1, 1) + b"\x1d\x07\0\0\0"), ("7",), id="fixed width"),
-        pytest.param(
+    {
+        "a number": (access_token("eu1"), ("62515",)),
+        "fixed width": (base64url(varint_field(1, 1) + b"\x1d\x07\0\0\0"), ("7",)),
+        "two": (
             base64url(varint_field(1, 1) + varint_field(3, 7) + varint_field(3, 8)),
             ("7", "8"),
-            id="two",
         ),
-        pytest.param(base64url(varint_field(1, 1) + bytes_field(3, b"7")), (), id="no number"),
-        pytest.param(base64url(varint_field(1, 1)), (), id="no such field"),
-        pytest.param(base64url(varint_field(3, 7)), (), id="no field 1"),
-        pytest.param("demo", (), id="no message"),
-    ],
+        "no number": (base64url(varint_field(1, 1) + bytes_field(3, b"7")), ()),
+        "no such field": (base64url(varint_field(1, 1)), ()),
+        "no field 1": (base64url(varint_field(3, 7)), ()),
+        "no message": ("demo", ()),
+    },
 )
 def test_protobuf_ids(credential: str, ids: tuple[str, ...]) -> None:
     assert Protobuf(3).ids(credential) == ids
 
 
-@pytest.mark.parametrize(
+@cases(
     ("document", "path", "found"),
-    [
-        pytest.param(b'{"a": "x"}', "a", ["x"], id="a key"),
-        pytest.param(b'{"a": {"b": {"c": "x"}}}', "a.b.c", ["x"], id="three keys"),
-        pytest.param(b'{"a": {"b.c": "x"}}', "a.b.c", ["x"], id="the rest is one key"),
-        pytest.param(b'{"a.b": {"c": "x"}}', "a.b.c", [], id="only the whole rest is one key"),
-        pytest.param(b'[{"a": "x"}, [{"a": "y"}]]', "a", ["x", "y"], id="lists"),
-        pytest.param(b'{"a": ["x", ["y"], {"a": "z"}]}', "a", ["x", "y"], id="a list at the end"),
-        pytest.param(b'{"": "x"}', "", ["x"], id="an empty key"),
-        pytest.param(b'{"a": "x"} y', "a", [], id="something behind it"),
-        pytest.param(b"", "a", [], id="empty"),
-        pytest.param('{"a": "é"}'.encode("utf-16"), "a", [], id="UTF-16, as RFC 4627 had it"),
-        pytest.param(b'\xef\xbb\xbf{"a": "x"}', "a", ["x"], id="a byte order mark"),
-    ],
+    {
+        "a key": (b'{"a": "x"}', "a", ["x"]),
+        "three keys": (b'{"a": {"b": {"c": "x"}}}', "a.b.c", ["x"]),
+        "the rest is one key": (b'{"a": {"b.c": "x"}}', "a.b.c", ["x"]),
+        "only the whole rest is one key": (b'{"a.b": {"c": "x"}}', "a.b.c", []),
+        "lists": (b'[{"a": "x"}, [{"a": "y"}]]', "a", ["x", "y"]),
+        "a list at the end": (b'{"a": ["x", ["y"], {"a": "z"}]}', "a", ["x", "y"]),
+        "an empty key": (b'{"": "x"}', "", ["x"]),
+        "something behind it": (b'{"a": "x"} y', "a", []),
+        "empty": (b"", "a", []),
+        "UTF-16, as RFC 4627 had it": ('{"a": "é"}'.encode("utf-16"), "a", []),
+        "a byte order mark": (b'\xef\xbb\xbf{"a": "x"}', "a", ["x"]),
+    },
 )
 def test_json_strings(document: bytes, path: str, found: list[str]) -> None:
     assert list(json_strings(document, path)) == found
@@ -350,15 +332,13 @@ def call_deep[T](frames: int, call: Callable[[], T]) -> T:
     return call() if frames == 0 else call_deep(frames - 1, call)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("document", "found"),
-    [
-        pytest.param(b"[" * 1001 + b'{"a": "eu1"}' + b"]" * 1001, [], id="too deep"),
-        pytest.param(
-            b'{"b": [' + b"{}, " * 1500 + b'{}], "a": "eu1"}', ["eu1"], id="long, not deep"
-        ),
-        pytest.param(b'{"b": "' + b"[" * 1500 + b'\\"[", "a": "eu1"}', ["eu1"], id="in a string"),
-    ],
+    {
+        "too deep": (b"[" * 1001 + b'{"a": "eu1"}' + b"]" * 1001, []),
+        "long, not deep": (b'{"b": [' + b"{}, " * 1500 + b'{}], "a": "eu1"}', ["eu1"]),
+        "in a string": (b'{"b": "' + b"[" * 1500 + b'\\"[", "a": "eu1"}', ["eu1"]),
+    },
 )
 def test_json_is_read_to_a_depth_that_no_real_document_has(
     document: bytes, found: list[str]
@@ -366,21 +346,21 @@ def test_json_is_read_to_a_depth_that_no_real_document_has(
     assert list(json_strings(document, "a")) == found
 
 
-@pytest.mark.parametrize(
+@cases(
     ("reader", "credential", "known"),
-    [
-        pytest.param(PAT, private_app_token("eu1"), True, id="regex"),
-        pytest.param(PAT, access_token(None), False, id="regex of another kind"),
-        pytest.param(Protobuf(9), access_token("eu1"), True, id="protobuf"),
-        pytest.param(Protobuf(9), access_token(None), True, id="protobuf that names none"),
-        pytest.param(Protobuf(9), private_app_token("eu1"), False, id="no protobuf"),
-        pytest.param(Protobuf(9), "demo", False, id="protobuf by accident"),
-        pytest.param(Jwt("region"), jwt({"a": 1}), True, id="jwt that names none"),
-        pytest.param(Jwt("region"), "a.b.c", False, id="no jwt"),
-        pytest.param(Jwt("region"), "eyJhbGciOiJub25lIn0", False, id="a part of a jwt"),
-        pytest.param(Base64(re.compile("^(eu1):")), base64url(b"eu1:x"), True, id="base64"),
-        pytest.param(Base64(re.compile("^(eu1):")), base64url(b"x"), False, id="other base64"),
-    ],
+    {
+        "regex": (PAT, private_app_token("eu1"), True),
+        "regex of another kind": (PAT, access_token(None), False),
+        "protobuf": (Protobuf(9), access_token("eu1"), True),
+        "protobuf that names none": (Protobuf(9), access_token(None), True),
+        "no protobuf": (Protobuf(9), private_app_token("eu1"), False),
+        "protobuf by accident": (Protobuf(9), "demo", False),
+        "jwt that names none": (Jwt("region"), jwt({"a": 1}), True),
+        "no jwt": (Jwt("region"), "a.b.c", False),
+        "a part of a jwt": (Jwt("region"), "eyJhbGciOiJub25lIn0", False),
+        "base64": (Base64(re.compile("^(eu1):")), base64url(b"eu1:x"), True),
+        "other base64": (Base64(re.compile("^(eu1):")), base64url(b"x"), False),
+    },
 )
 def test_a_reader_recognises_its_kind(reader: Reader, credential: str, known: bool) -> None:
     assert reader.recognises(credential) is known
@@ -472,7 +452,7 @@ SEEN: dict[str, tuple[Reader, str]] = {
 }
 
 
-@pytest.mark.parametrize(("reader", "text"), SEEN.values(), ids=SEEN)
+@cases(("reader", "text"), SEEN)
 def test_a_name_is_seen_in_a_text_or_in_what_is_decoded_of_it(reader: Reader, text: str) -> None:
     coded = [(it, decode_leniently(it.encode())) for it in (text, "a.b.c", "nothing")]
     assert [*reader.sightings([it for it, _ in coded], coded)] == [(text, "eu1")]

@@ -3,8 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
+from cases import cases
 from hublet_router import Request, Table
 from hublet_router.analysis.residency import Residency
 from shipped_table import SHIPPED
@@ -25,51 +24,50 @@ def request(authorization: str | None = None, query: str = "", **headers: str) -
     return Request.of("GET", f"{URL}{query}", headers)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("seen", "went", "sentence"),
-    [
-        pytest.param(request(EU), "eu1", None, id="where it says"),
-        pytest.param(request(EU), None, None, id="not recorded"),
-        pytest.param(
-            request(EU), "na1", "went to na1; by its credentials: eu1 ← private-app-token",
-            id="astray",
-        ),
-        pytest.param(
-            request(EU), "pat-secret",
+    {
+        "where it says": (request(EU), "eu1", None),
+        "not recorded": (request(EU), None, None),
+        "astray": (request(EU), "na1", "went to na1; by its credentials: eu1 ← private-app-token"),
+        "recorded nonsense": (
+            request(EU),
+            "pat-secret",
             "went to a name that is not listed; by its credentials: eu1 ← private-app-token",
-            id="recorded nonsense",
         ),
-        pytest.param(request(), "na1", None, id="anonymous"),
-        pytest.param(request(), "eu1", None, id="anonymous, to any"),
-        pytest.param(request(NAMES_NONE), "ap1", None, id="names none"),
-        pytest.param(
-            request(EU, f"?hapikey={api_key('na1')}"), "eu1",
+        "anonymous": (request(), "na1", None),
+        "anonymous, to any": (request(), "eu1", None),
+        "names none": (request(NAMES_NONE), "ap1", None),
+        "conflict": (
+            request(EU, f"?hapikey={api_key('na1')}"),
+            "eu1",
             "went to eu1; by its credentials: refused: conflict (private-app-token)",
-            id="conflict",
         ),
-        pytest.param(
-            request(UNLISTED), "na1",
+        "unlisted": (
+            request(UNLISTED),
+            "na1",
             "went to na1; by its credentials: refused: unknown-hublet (private-app-token)",
-            id="unlisted",
         ),
-        pytest.param(
-            request(**{"x-token": private_app_token("eu1")}), "na1",
+        "stray": (
+            request(**{"x-token": private_app_token("eu1")}),
+            "na1",
             "went to na1; by its credentials: refused: stray (private-app-token)",
-            id="stray",
         ),
-        pytest.param(
-            request(**{"x-token": private_app_token("na1")}), "eu1",
-            "went to eu1; by its credentials: na1 ← anonymous", id="stray of the default",
+        "stray of the default": (
+            request(**{"x-token": private_app_token("na1")}),
+            "eu1",
+            "went to eu1; by its credentials: na1 ← anonymous",
         ),
-        pytest.param(request(NA, "?portalId=5865761"), "eu1", None, id="moved"),
-        pytest.param(
-            request(NA, "?portalId=5865761"), "na1",
-            "went to na1; by its credentials: eu1 ← moved (private-app-token)", id="moved since",
+        "moved": (request(NA, "?portalId=5865761"), "eu1", None),
+        "moved since": (
+            request(NA, "?portalId=5865761"),
+            "na1",
+            "went to na1; by its credentials: eu1 ← moved (private-app-token)",
         ),
-        pytest.param(request(host="elsewhere.example"), "na1", None, id="foreign"),
-        pytest.param(request(EU + "\0"), "na1", None, id="unreadable"),
-    ],
-)  # fmt: skip
+        "foreign": (request(host="elsewhere.example"), "na1", None),
+        "unreadable": (request(EU + "\0"), "na1", None),
+    },
+)
 def test_a_recorded_hublet_is_held_against_the_credentials(
     seen: Request, went: str | None, sentence: str | None
 ) -> None:
@@ -80,26 +78,26 @@ def test_a_recorded_hublet_is_held_against_the_credentials(
     assert residency.unread == seen.has_control_characters
 
 
-@pytest.mark.parametrize(
+@cases(
     ("policy", "seen", "sentence"),
-    [
-        pytest.param(
-            {"conflict": "first"}, request(EU, f"?hapikey={api_key('na1')}"),
+    {
+        "conflict": (
+            {"conflict": "first"},
+            request(EU, f"?hapikey={api_key('na1')}"),
             "would go to eu1; by its credentials: refused: conflict (private-app-token)",
-            id="conflict",
         ),
-        pytest.param(
-            {"unknown": "default"}, request(UNLISTED),
+        "unknown": (
+            {"unknown": "default"},
+            request(UNLISTED),
             "would go to na1; by its credentials: refused: unknown-hublet (private-app-token)",
-            id="unknown",
         ),
-        pytest.param(
-            {"stray": "ignore"}, request(**{"x-token": private_app_token("eu1")}),
+        "stray": (
+            {"stray": "ignore"},
+            request(**{"x-token": private_app_token("eu1")}),
             "would go to na1; by its credentials: refused: stray (private-app-token)",
-            id="stray",
         ),
-    ],
-)  # fmt: skip
+    },
+)
 def test_a_lenient_policy_is_held_against_them_too(
     policy: dict[str, str], seen: Request, sentence: str
 ) -> None:

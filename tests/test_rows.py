@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cases import cases
 from hublet_router.analysis.explanation import explain
 from hublet_router.analysis.masking import describe_shape
 from hublet_router.analysis.rows import NOT_LISTED
@@ -87,160 +88,144 @@ def test_each_rule_and_place_has_a_row_in_the_order_of_the_table(
         assert known <= {one.named for one in mine}
 
 
-@pytest.mark.parametrize(
-    ("table", "seen", "first", "whys", "policy"),
-    [
-        pytest.param(
-            TABLE, seen_with(EU1), "eu1 ← private-app-token",
+@cases(
+    ("table", "seen", "first", "policy", "whys"),
+    {
+        "credential": (
+            TABLE, seen_with(EU1), "eu1 ← private-app-token", None,
             ["private-app-token: names eu1: decided",
              "access-token: named by private-app-token already"],
-            None, id="credential",
         ),
-        pytest.param(
-            TABLE, seen_with(token("ap1", 6)), "ap1 ← access-token",
+        "the second rule that reads it": (
+            TABLE, seen_with(token("ap1", 6)), "ap1 ← access-token", None,
             ["private-app-token: not of its kind", "access-token: names ap1: decided",
              "accounts: not among those that moved"],
-            None, id="the second rule that reads it",
         ),
-        pytest.param(
-            TABLE, seen_with(EU1, target=f"/?hapikey={api_key('eu1')}"), "eu1 ← private-app-token",
+        "two that agree": (
+            TABLE, seen_with(EU1, target=f"/?hapikey={api_key('eu1')}"),
+            "eu1 ← private-app-token", None,
             ["private-app-token: names eu1: decided",
              "access-token: named by private-app-token already",
              "api-key: names eu1 too"],
-            None, id="two that agree",
         ),
-        pytest.param(
-            TABLE, seen_with(EU1, NA1), "refused: conflict (private-app-token)",
+        "two headers in conflict": (
+            TABLE, seen_with(EU1, NA1), "refused: conflict (private-app-token)", "conflict: refuse",
             ["private-app-token: names eu1: in conflict",
              "private-app-token: names na1: in conflict",
              "access-token: named by private-app-token already",
              "access-token: named by private-app-token already"],
-            "conflict: refuse", id="two headers in conflict",
         ),
-        pytest.param(
-            FIRST, seen_with(EU1, NA1), "eu1 ← private-app-token",
+        "the first of a conflict": (
+            FIRST, seen_with(EU1, NA1), "eu1 ← private-app-token", "conflict: first",
             ["private-app-token: names eu1: decided",
              "private-app-token: names na1, but private-app-token came first",
              "access-token: named by private-app-token already",
              "access-token: named by private-app-token already"],
-            "conflict: first", id="the first of a conflict",
         ),
-        pytest.param(
-            FIRST, seen_with(CONTRADICTION), "eu1 ← access-token",
+        "a credential that contradicts itself": (
+            FIRST, seen_with(CONTRADICTION), "eu1 ← access-token", "conflict: first",
             ["private-app-token: not of its kind", "access-token: names eu1: decided",
              "access-token: names ap1, but access-token came first"],
-            "conflict: first", id="a credential that contradicts itself",
         ),
-        pytest.param(
-            FIRST, seen_with(EU1), "eu1 ← private-app-token",
+        "no conflict": (
+            FIRST, seen_with(EU1), "eu1 ← private-app-token", None,
             ["private-app-token: names eu1: decided",
              "access-token: named by private-app-token already"],
-            None, id="no conflict",
         ),
-        pytest.param(
-            TABLE, seen_with(ZZ9), "refused: unknown-hublet (private-app-token)",
+        "unknown": (
+            TABLE, seen_with(ZZ9), "refused: unknown-hublet (private-app-token)", "unknown: refuse",
             ["private-app-token: names zz9, which is not listed: decided",
              "access-token: named by private-app-token already"],
-            "unknown: refuse", id="unknown",
         ),
-        pytest.param(
+        "a secret in the place of a name": (
             with_policy(unknown="default"), seen_with(key=SECRET),
-            "na1 ← unknown-hublet (any-key)",
+            "na1 ← unknown-hublet (any-key)", "unknown: default",
             ["any-key: names one that is not listed: decided"],
-            "unknown: default", id="a secret in the place of a name",
         ),
-        pytest.param(
-            TABLE, seen_with(token("zz9", 7)[:-8] + "!"), "na1 ← legacy (private-app-token)",
+        "of no kind at all": (
+            TABLE, seen_with(token("zz9", 7)[:-8] + "!"),
+            "na1 ← legacy (private-app-token)", "legacy: default",
             ["private-app-token: it names none: decided", "access-token: not of its kind"],
-            "legacy: default", id="of no kind at all",
         ),
-        pytest.param(
-            TABLE, seen_with(OLD), "na1 ← legacy (access-token)",
+        "older than Hublets": (
+            TABLE, seen_with(OLD), "na1 ← legacy (access-token)", "legacy: default",
             ["private-app-token: not of its kind", "access-token: it names none: decided"],
-            "legacy: default", id="older than Hublets",
         ),
-        pytest.param(
-            with_policy(anonymous="refuse"), seen_with(), "refused: anonymous", [],
-            "anonymous: refuse", id="anonymous",
+        "anonymous": (
+            with_policy(anonymous="refuse"), seen_with(), "refused: anonymous", "anonymous: refuse",
+            []
         ),
-        pytest.param(
+        "a long credential": (
             TABLE, seen_with(LONG, target=f"/?hapikey={api_key('eu1')}"),
-            "refused: too-large (private-app-token)",
+            "refused: too-large (private-app-token)", None,
             ["private-app-token: not read: a credential over 16 KiB: decided",
              "access-token: not read: a credential over 16 KiB",
              "api-key: names eu1, but something else cannot be read"],
-            None, id="a long credential",
         ),
-        pytest.param(
+        "a body that cannot be read": (
             TABLE, seen_with(OLD, target="/oauth/", body=None),
-            "refused: too-large (refresh-token)",
+            "refused: too-large (refresh-token)", None,
             ["private-app-token: not of its kind", "access-token: it names none",
              "refresh-token: not read: a body over 64 KiB: decided",
              "refresh-token: not read: a body over 64 KiB"],
-            None, id="a body that cannot be read",
         ),
-        pytest.param(
-            TABLE, seen_with(EU1, target="/?portalId=8"),
-            "ap1 ← moved (private-app-token)",
+        "an account has moved": (
+            TABLE, seen_with(EU1, target="/?portalId=8"), "ap1 ← moved (private-app-token)", None,
             ["private-app-token: names eu1, but an account has moved",
              "access-token: named by private-app-token already",
              "accounts: moved to ap1: decided"],
-            None, id="an account has moved",
         ),
-        pytest.param(
-            TABLE, seen_with(token("na1", 7), target="/?portalId=7"), "eu1 ← moved (access-token)",
+        "its own account has moved": (
+            TABLE, seen_with(token("na1", 7), target="/?portalId=7"),
+            "eu1 ← moved (access-token)", None,
             ["private-app-token: not of its kind",
              "access-token: names na1, but its account has moved",
              "accounts: moved to eu1: decided", "accounts: moved to eu1 too"],
-            None, id="its own account has moved",
         ),
-        pytest.param(
-            TABLE, seen_with(EU1, target="/?portalId=7"), "eu1 ← moved (private-app-token)",
+        "an account and a credential agree": (
+            TABLE, seen_with(EU1, target="/?portalId=7"), "eu1 ← moved (private-app-token)", None,
             ["private-app-token: names eu1 too",
              "access-token: named by private-app-token already",
              "accounts: moved to eu1: decided"],
-            None, id="an account and a credential agree",
         ),
-        pytest.param(
-            FIRST, seen_with(target="/?portalId=9&portalId=7"), "na1 ← anonymous",
+        "an account that has not moved came first": (
+            FIRST, seen_with(target="/?portalId=9&portalId=7"),
+            "na1 ← anonymous", "anonymous: default",
             ["accounts: not among those that moved",
              "accounts: moved to eu1, but another account came first"],
-            "anonymous: default", id="an account that has not moved came first",
         ),
-        pytest.param(
-            FIRST, seen_with(token("na1", 7), target="/?portalId=8"), "eu1 ← moved (access-token)",
+        "the account of a credential came first": (
+            FIRST, seen_with(token("na1", 7), target="/?portalId=8"),
+            "eu1 ← moved (access-token)", "conflict: first",
             ["private-app-token: not of its kind",
              "access-token: names na1, but its account has moved",
              "accounts: moved to ap1, but another account came first",
              "accounts: moved to eu1: decided"],
-            "conflict: first", id="the account of a credential came first",
         ),
-        pytest.param(
-            TABLE, seen_with(TWO_ACCOUNTS), "refused: conflict (access-token)",
+        "a credential of two accounts": (
+            TABLE, seen_with(TWO_ACCOUNTS), "refused: conflict (access-token)", "conflict: refuse",
             ["private-app-token: not of its kind", "access-token: names na1: in conflict",
              "accounts: moved to eu1: in conflict", "accounts: not among those that moved"],
-            "conflict: refuse", id="a credential of two accounts",
         ),
-        pytest.param(
-            TABLE, seen_with(EU1, hosts=("x.example",)), "refused: foreign-host", [],
-            "foreign: refuse", id="foreign",
+        "foreign": (
+            TABLE, seen_with(EU1, hosts=("x.example",)), "refused: foreign-host", "foreign: refuse",
+            []
         ),
-        pytest.param(
+        "a foreign host passes": (
             with_policy(foreign="pass"), seen_with(EU1, hosts=("x.example",)),
-            "passed: foreign-host", [], "foreign: pass", id="a foreign host passes",
+            "passed: foreign-host", "foreign: pass", []
         ),
-        pytest.param(
+        "hosts that differ do not pass": (
             with_policy(foreign="pass"), seen_with(hosts=("x.example", "api.hubapi.com")),
-            "refused: foreign-host", [], None, id="hosts that differ do not pass",
+            "refused: foreign-host", None, []
         ),
-        pytest.param(
-            TABLE, seen_with(EU1, target="/\r"), "refused: unreadable", [], None,
-            id="a control character",
+        "a control character": (
+            TABLE, seen_with(EU1, target="/\r"), "refused: unreadable", None, []
         ),
-    ],
+    },
 )  # fmt: skip
 def test_the_reason_of_each_row(
-    table: Table, seen: Request, first: str, whys: list[str], policy: str | None
+    table: Table, seen: Request, first: str, policy: str | None, whys: list[str]
 ) -> None:
     explanation = explain(table, seen)
     nothing = {"not for this path", "no credential there", "no account there"}

@@ -2,6 +2,7 @@ import re
 
 import pytest
 
+from cases import cases
 from hublet_router.core.lookup import Rule
 from hublet_router.core.places import Cookie, Form, Header, Host, Json, Path, Place, Query
 from hublet_router.core.readers import Base64, Jwt, Protobuf, Reader, Regex
@@ -92,157 +93,111 @@ NAME = "a letter or digit, then up to 62 letters, digits, '-', '_' or '.'"
 GROUPS = "put ( ) around the part that is wanted, and write (?: ) for every other group"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("text", "sentences"),
-    [
-        pytest.param(
-            "[]", ["1:1: 'credentials' is an empty list; name at least one"], id="empty list"
-        ),
-        pytest.param(
+    {
+        "empty list": ("[]", ["1:1: 'credentials' is an empty list; name at least one"]),
+        "duplicate key": (
             rule() + "\n  name: x",
             ["5:3: 'name' is defined twice in a credential rule; keep one"],
-            id="duplicate key",
         ),
-        pytest.param(
+        "duplicate key of in": (
             rule("{query: k, query: k}"),
             ["3:18: 'query' is defined twice in 'in'; keep one"],
-            id="duplicate key of in",
         ),
-        pytest.param(
+        "a name with a space": (
             "- name: a b\n  in: {query: k}\n  hublet: {jwt: r}",
             [f"1:9: 'name' of a credential rule must be {NAME}"],
-            id="a name with a space",
         ),
-        pytest.param(
-            f"{rule()}\n{rule()}", ["5:9: rule 'key' is defined twice; rename one"], id="twice"
-        ),
-        pytest.param(
+        "twice": (f"{rule()}\n{rule()}", ["5:9: rule 'key' is defined twice; rename one"]),
+        "paths": (
             rule(paths="("),
             [
                 "2:10: 'paths' is not a regular expression: missing ), unterminated subpattern"
                 " at position 0"
             ],
-            id="paths",
         ),
-        pytest.param(
+        "form without paths": (
             "- name: key\n  in: {form: code}\n  hublet: {jwt: r}",
             ["2:7: a rule that reads a body needs 'paths'; say which have one"],
-            id="form without paths",
         ),
-        pytest.param(
+        "json without paths": (
             "- name: key\n  in: {json: code}\n  hublet: {jwt: r}",
             ["2:7: a rule that reads a body needs 'paths'; say which have one"],
-            id="json without paths",
         ),
-        pytest.param(rule("{}"), [f"3:7: {ONE_PLACE}"], id="no place"),
-        pytest.param(rule("{header: a, query: b}"), [f"3:7: {ONE_PLACE}"], id="two kinds of place"),
-        pytest.param(rule("{scheme: bearer}"), [f"3:7: {ONE_PLACE}"], id="only a scheme"),
-        pytest.param(
+        "no place": (rule("{}"), [f"3:7: {ONE_PLACE}"]),
+        "two kinds of place": (rule("{header: a, query: b}"), [f"3:7: {ONE_PLACE}"]),
+        "only a scheme": (rule("{scheme: bearer}"), [f"3:7: {ONE_PLACE}"]),
+        "scheme of a query": (
             rule("{query: k, scheme: bearer}"),
             ["3:18: 'scheme' belongs to 'header'; remove it"],
-            id="scheme of a query",
         ),
-        pytest.param(
+        "scheme of a path": (
             rule('{path: "^/(a)", scheme: bearer}'),
             ["3:23: 'scheme' belongs to 'header'; remove it"],
-            id="scheme of a path",
         ),
-        pytest.param(
-            rule("{header: X Key}"),
-            [f"3:16: {HEADER}"],
-            id="header with a space",
-        ),
-        pytest.param(
-            rule('{header: "X-Key:"}'),
-            [f"3:16: {HEADER}"],
-            id="header with its colon",
-        ),
-        pytest.param(
-            rule("{header: [a, A]}"), ["3:20: 'A' is named twice; keep one"], id="header twice"
-        ),
-        pytest.param(
-            rule("{form: [a, b, a]}"), ["3:21: 'a' is named twice; keep one"], id="form twice"
-        ),
-        pytest.param(
+        "header with a space": (rule("{header: X Key}"), [f"3:16: {HEADER}"]),
+        "header with its colon": (rule('{header: "X-Key:"}'), [f"3:16: {HEADER}"]),
+        "header twice": (rule("{header: [a, A]}"), ["3:20: 'A' is named twice; keep one"]),
+        "form twice": (rule("{form: [a, b, a]}"), ["3:21: 'a' is named twice; keep one"]),
+        "no parameter": (
             rule("{query: []}"),
             ["3:15: 'query' of 'in' is an empty list; name at least one"],
-            id="no parameter",
         ),
-        pytest.param(
-            rule("{query: {a: b}}"), ["3:15: 'query' of 'in' must be a list"], id="a mapping"
-        ),
-        pytest.param(
+        "a mapping": (rule("{query: {a: b}}"), ["3:15: 'query' of 'in' must be a list"]),
+        "parameters that are no text": (
             rule("{query: [a, 010, [b]]}"),
             [
                 "3:19: 'query' of 'in' must be text, but YAML reads '010' as a number;"
                 ' write "010" in quotes',
                 "3:24: 'query' of 'in' must be text",
             ],
-            id="parameters that are no text",
         ),
-        pytest.param(
+        "path without group": (
             rule('{path: "^/x/"}'),
             [f"3:14: 'path' must have exactly one group, not 0: {GROUPS}"],
-            id="path without group",
         ),
-        pytest.param(
+        "path with two groups": (
             rule('{path: "^/(x)/(y)"}'),
             [f"3:14: 'path' must have exactly one group, not 2: {GROUPS}"],
-            id="path with two groups",
         ),
-        pytest.param(
-            rule("{path: [a]}"), ["3:14: 'path' of 'in' must be text"], id="list of paths"
-        ),
-        pytest.param(rule(how="{}"), [f"4:11: {ONE_READER}"], id="no reader"),
-        pytest.param(
-            rule(how='{regex: "(a)", protobuf: 9}'), [f"4:11: {ONE_READER}"], id="two readers"
-        ),
-        pytest.param(
+        "list of paths": (rule("{path: [a]}"), ["3:14: 'path' of 'in' must be text"]),
+        "no reader": (rule(how="{}"), [f"4:11: {ONE_READER}"]),
+        "two readers": (rule(how='{regex: "(a)", protobuf: 9}'), [f"4:11: {ONE_READER}"]),
+        "regex without group": (
             rule(how='{regex: "^pat-"}'),
             [f"4:19: 'regex' must have exactly one group, not 0: {GROUPS}"],
-            id="regex without group",
         ),
-        pytest.param(
+        "regex with two groups": (
             rule(how='{regex: "^(pat)-(eu1)"}'),
             [f"4:19: 'regex' must have exactly one group, not 2: {GROUPS}"],
-            id="regex with two groups",
         ),
-        pytest.param(
+        "broken regex": (
             rule(how='{regex: "[a"}'),
             ["4:19: 'regex' is not a regular expression: unterminated character set at position 0"],
-            id="broken regex",
         ),
-        pytest.param(
+        "an escape that YAML reads": (
             rule(how=r'{regex: "\b(eu1)"}'),
             [
                 "4:19: 'regex' holds '\\x08', a control character, which no request has in a"
                 " credential; in double quotes write \\\\ for each \\, or use single quotes"
             ],
-            id="an escape that YAML reads",
         ),
-        pytest.param(
+        "base64 without group": (
             rule(how='{base64: "^a"}'),
             [f"4:20: 'base64' must have exactly one group, not 0: {GROUPS}"],
-            id="base64 without group",
         ),
-        pytest.param(
+        "a part without group": (
             rule(how='{base64: "^(a)", of: "^key-"}'),
             [f"4:32: 'of' must have exactly one group, not 0: {GROUPS}"],
-            id="a part without group",
         ),
-        pytest.param(
-            rule(how='{regex: "^(a)", of: "^(b)"}'), [f"4:27: {PART}"], id="a part of a regex"
-        ),
-        pytest.param(rule(how='{of: "^(b)"}'), [f"4:11: {ONE_READER}"], id="only a part"),
-        *(
-            pytest.param(
-                rule(how=f"{{protobuf: {number}}}"),
-                [f"4:22: {FIELD}"],
-                id=f"protobuf {number}",
-            )
+        "a part of a regex": (rule(how='{regex: "^(a)", of: "^(b)"}'), [f"4:27: {PART}"]),
+        "only a part": (rule(how='{of: "^(b)"}'), [f"4:11: {ONE_READER}"]),
+        **{
+            f"protobuf {number}": (rule(how=f"{{protobuf: {number}}}"), [f"4:22: {FIELD}"])
             for number in ("0", "011", "-9", "nine", "9.0", "~", "536870912")
-        ),
-        pytest.param(
+        },
+        "three faults of one rule": (
             rule("{header: X Key}", '{regex: "a"}', "("),
             [
                 "2:10: 'paths' is not a regular expression: missing ), unterminated subpattern"
@@ -250,41 +205,33 @@ GROUPS = "put ( ) around the part that is wanted, and write (?: ) for every othe
                 f"3:16: {HEADER}",
                 f"4:19: 'regex' must have exactly one group, not 0: {GROUPS}",
             ],
-            id="three faults of one rule",
         ),
-    ],
+    },
 )
 def test_faults(text: str, sentences: list[str]) -> None:
     assert read(text)[1] == sentences
 
 
 # Where the kind is missing because it is misspelled, a second sentence says what is allowed.
-@pytest.mark.parametrize(
+@cases(
     ("text", "sentence"),
-    [
-        pytest.param(
+    {
+        "place nearly right": (
             rule("{headr: authorization}"),
             "3:8: unknown key 'headr' in 'in'; did you mean 'header'?",
-            id="place nearly right",
         ),
-        pytest.param(
+        "no such place": (
             rule("{body: x}"),
             "3:8: unknown key 'body' in 'in'; known are header, query, cookie, form, json, path,"
             " host, scheme",
-            id="no such place",
         ),
-        pytest.param(
-            rule("hapikey"), "3:7: 'in' must be a mapping of keys to values", id="in is text"
-        ),
-        pytest.param(
+        "in is text": (rule("hapikey"), "3:7: 'in' must be a mapping of keys to values"),
+        "reader nearly right": (
             rule(how="{regexp: (a)}"),
             "4:12: unknown key 'regexp' in 'hublet'; did you mean 'regex'?",
-            id="reader nearly right",
         ),
-        pytest.param(
-            rule(how="9"), "4:11: 'hublet' must be a mapping of keys to values", id="hublet is text"
-        ),
-    ],
+        "hublet is text": (rule(how="9"), "4:11: 'hublet' must be a mapping of keys to values"),
+    },
 )
 def test_a_misspelled_kind_is_reported_with_what_is_allowed(text: str, sentence: str) -> None:
     assert sentence in read(text)[1]
@@ -303,17 +250,17 @@ def wrong_groups(count: int) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("text", "groups", "pattern", "sentences"),
-    [
-        pytest.param("^a(b)", 1, "^a(b)", [], id="one group"),
-        pytest.param("^a(?:c|d)(b)", 1, "^a(?:c|d)(b)", [], id="one group that counts"),
-        pytest.param("^a(?P<region>b)", 1, "^a(?P<region>b)", [], id="a named group"),
-        pytest.param("^a", None, "^a", [], id="no group is wanted"),
-        pytest.param("(a)(b)", None, "(a)(b)", [], id="any number of groups"),
-        pytest.param("^ab", 1, None, wrong_groups(0), id="no group"),
-        pytest.param("(a)(b)", 1, None, wrong_groups(2), id="two groups"),
-        pytest.param(
+    {
+        "one group": ("^a(b)", 1, "^a(b)", []),
+        "one group that counts": ("^a(?:c|d)(b)", 1, "^a(?:c|d)(b)", []),
+        "a named group": ("^a(?P<region>b)", 1, "^a(?P<region>b)", []),
+        "no group is wanted": ("^a", None, "^a", []),
+        "any number of groups": ("(a)(b)", None, "(a)(b)", []),
+        "no group": ("^ab", 1, None, wrong_groups(0)),
+        "two groups": ("(a)(b)", 1, None, wrong_groups(2)),
+        "open group": (
             "(a",
             1,
             None,
@@ -321,16 +268,14 @@ def wrong_groups(count: int) -> list[str]:
                 "1:1: 'regex' is not a regular expression: missing ), unterminated subpattern at"
                 " position 0"
             ],
-            id="open group",
         ),
-        pytest.param(
+        "a repetition that no machine can count": (
             "a{99999999999}",
             None,
             None,
             ["1:1: 'regex' is not a regular expression: the repetition number is too large"],
-            id="a repetition that no machine can count",
         ),
-        pytest.param(
+        "a search that can take long": (
             "(a+)-",
             1,
             None,
@@ -338,9 +283,8 @@ def wrong_groups(count: int) -> list[str]:
                 "1:1: 'regex' can take a very long time on hostile text: it can start anywhere, and"
                 " then repeat without end; begin it with ^, or limit the repeat, like {1,20}"
             ],
-            id="a search that can take long",
         ),
-        pytest.param(
+        "a repeat in a repeat": (
             "^(a+)+$",
             None,
             None,
@@ -348,17 +292,15 @@ def wrong_groups(count: int) -> list[str]:
                 "1:1: 'regex' can take a very long time on hostile text: inside a repeat, 'a' can"
                 " be read in more than one way; let the next character decide how to go on"
             ],
-            id="a repeat in a repeat",
         ),
-        pytest.param(
+        "what will mean something else": (
             "[[a]",
             None,
             None,
             ["1:1: 'regex' is not a regular expression: Possible nested set at position 1"],
-            id="what will mean something else",
         ),
-        pytest.param("(a+)-(b)", 1, None, wrong_groups(2), id="slow, and two groups"),
-    ],
+        "slow, and two groups": ("(a+)-(b)", 1, None, wrong_groups(2)),
+    },
 )
 def test_patterns(text: str, groups: int | None, pattern: str | None, sentences: list[str]) -> None:
     faults = Faults()

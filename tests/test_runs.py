@@ -1,7 +1,6 @@
 import base64
 
-import pytest
-
+from cases import cases
 from hublet_router.core.runs import Runs, run_alone, runs_of
 
 KEY = "eu1-0123456789ab"
@@ -11,68 +10,66 @@ def texts_of(text: str, *judged: str) -> set[str]:
     return {run for runs in runs_of(text, judged) for run in runs.texts}
 
 
-@pytest.mark.parametrize(
+@cases(
     "text",
-    [
-        pytest.param(KEY, id="plain"),
-        pytest.param(f"Bearer {KEY}", id="a scheme"),
-        pytest.param(f"a=b; c={KEY}; d", id="cookies"),
-        pytest.param(f'{{"a":"{KEY}"}}', id="JSON"),
-        pytest.param(f"user:{KEY}", id="a password"),
-        pytest.param(f"{KEY}:password", id="a user"),
-        pytest.param(f"https://{KEY}@a.example/", id="the user of a URL"),
-        pytest.param(f"/a/{KEY}/b", id="a path"),
-        pytest.param(f"Bearer+{KEY}", id="a blank in a query"),
-        pytest.param(f"{KEY}.0123456789abcdef", id="a signature"),
-        pytest.param(f"0123456789abcdef.{KEY}", id="before it"),
-        pytest.param(KEY.upper(), id="upper case"),
-        pytest.param("%65" + KEY[1:], id="percent"),
-        pytest.param("%252565" + KEY[1:], id="percent three times"),
-        pytest.param("%u0065" + KEY[1:], id="as ASP.NET"),
-        pytest.param("\\u0065" + KEY[1:], id="JSON escapes"),
-        pytest.param("\\\\\\u0065" + KEY[1:], id="JSON in JSON"),
-        pytest.param("\\x65" + KEY[1:], id="as JavaScript"),
-        pytest.param(f"\\n{KEY}\\t", id="after an escaped line break"),
-        pytest.param(f"https://%65{KEY[1:]}.example.com=", id="in what is no host of a URL"),
-        pytest.param("\0".join(KEY), id="UTF-16"),
-        pytest.param("".join(f"{char}%00" for char in KEY), id="UTF-16, escaped"),
-        pytest.param(base64.b64encode(KEY.encode()).decode(), id="base64"),
-        pytest.param(base64.b64encode(b"\xff\0" + KEY.encode()).decode(), id="in binary data"),
-        pytest.param(
-            base64.b64encode(base64.b64encode(b"x:" + KEY.encode())).decode(), id="base64 of base64"
-        ),
-    ],
+    {
+        "plain": KEY,
+        "a scheme": f"Bearer {KEY}",
+        "cookies": f"a=b; c={KEY}; d",
+        "JSON": f'{{"a":"{KEY}"}}',
+        "a password": f"user:{KEY}",
+        "a user": f"{KEY}:password",
+        "the user of a URL": f"https://{KEY}@a.example/",
+        "a path": f"/a/{KEY}/b",
+        "a blank in a query": f"Bearer+{KEY}",
+        "a signature": f"{KEY}.0123456789abcdef",
+        "before it": f"0123456789abcdef.{KEY}",
+        "upper case": KEY.upper(),
+        "percent": "%65" + KEY[1:],
+        "percent three times": "%252565" + KEY[1:],
+        "as ASP.NET": "%u0065" + KEY[1:],
+        "JSON escapes": "\\u0065" + KEY[1:],
+        "JSON in JSON": "\\\\\\u0065" + KEY[1:],
+        "as JavaScript": "\\x65" + KEY[1:],
+        "after an escaped line break": f"\\n{KEY}\\t",
+        "in what is no host of a URL": f"https://%65{KEY[1:]}.example.com=",
+        "UTF-16": "\0".join(KEY),
+        "UTF-16, escaped": "".join(f"{char}%00" for char in KEY),
+        "base64": base64.b64encode(KEY.encode()).decode(),
+        "in binary data": base64.b64encode(b"\xff\0" + KEY.encode()).decode(),
+        "base64 of base64": base64.b64encode(base64.b64encode(b"x:" + KEY.encode())).decode(),
+    },
 )
 def test_a_run_is_found_in_each_spelling(text: str) -> None:
     assert KEY in texts_of(text)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("text", "run"),
-    [
-        pytest.param("ab/cdefghijk+lmnop", "ab/cdefghijk+lmnop", id="base64"),
-        pytest.param("x:ab/cdefghijk+lmnop", "ab/cdefghijk+lmnop", id="after a mark"),
-        pytest.param("/ab/cdefghijk+lmnop/", "ab/cdefghijk+lmnop", id="between slashes"),
-        pytest.param("Bearer+ab/cdefghijklmnop", "ab/cdefghijklmnop", id="after a plus"),
-        pytest.param("/crm/ab%2Fcdefghijklm%2Bnop/x", "ab/cdefghijklm+nop", id="escaped in a path"),
-        pytest.param("/crm/ab%2Fcdefghijk+lmnop/x", "ab/cdefghijk+lmnop", id="beside a plus"),
-        pytest.param("a=x+ab%2Fcdefghijklm%2Bnop", "ab/cdefghijklm+nop", id="escaped in a query"),
-        pytest.param("eu1:secret/with@marks", "eu1:secret/with@marks", id="with marks"),
-        pytest.param("ab\\/cdefghijk+lmnop", "ab/cdefghijk+lmnop", id="escaped as in JSON"),
-    ],
+    {
+        "base64": ("ab/cdefghijk+lmnop", "ab/cdefghijk+lmnop"),
+        "after a mark": ("x:ab/cdefghijk+lmnop", "ab/cdefghijk+lmnop"),
+        "between slashes": ("/ab/cdefghijk+lmnop/", "ab/cdefghijk+lmnop"),
+        "after a plus": ("Bearer+ab/cdefghijklmnop", "ab/cdefghijklmnop"),
+        "escaped in a path": ("/crm/ab%2Fcdefghijklm%2Bnop/x", "ab/cdefghijklm+nop"),
+        "beside a plus": ("/crm/ab%2Fcdefghijk+lmnop/x", "ab/cdefghijk+lmnop"),
+        "escaped in a query": ("a=x+ab%2Fcdefghijklm%2Bnop", "ab/cdefghijklm+nop"),
+        "with marks": ("eu1:secret/with@marks", "eu1:secret/with@marks"),
+        "escaped as in JSON": ("ab\\/cdefghijk+lmnop", "ab/cdefghijk+lmnop"),
+    },
 )
 def test_a_run_may_hold_what_parts_others(text: str, run: str) -> None:
     assert run in texts_of(text)
 
 
-@pytest.mark.parametrize(
+@cases(
     "text",
-    [
-        pytest.param("https://eu1-application.example.com/x", id="the host of a URL"),
-        pytest.param("eu1-0123456789a", id="fifteen characters"),
-        pytest.param("application/json;charset=utf-8", id="a media type"),
-        pytest.param("%252525" + "65" + KEY[1:], id="escaped four times"),
-    ],
+    {
+        "the host of a URL": "https://eu1-application.example.com/x",
+        "fifteen characters": "eu1-0123456789a",
+        "a media type": "application/json;charset=utf-8",
+        "escaped four times": "%252525" + "65" + KEY[1:],
+    },
 )
 def test_no_such_run_is_found(text: str) -> None:
     assert not [run for run in texts_of(text) if run.startswith("eu1-")]

@@ -23,6 +23,7 @@ from http_message_signatures import (
 )
 from hubspot.utils.signature import Signature
 
+from cases import cases
 from harness import Stage, bearer, request
 
 KEY = "eu1-0000-0000-0000-0000-000000000000"
@@ -174,18 +175,18 @@ def with_token_in_header() -> Message:
 
 
 @pytest.mark.parametrize("front", [None, "api.hubapi.com"], ids=["http", "https"])
-@pytest.mark.parametrize(
+@cases(
     ("scheme", "make"),
-    [
-        pytest.param(RFC9421, with_key_in_query, id="RFC 9421, query"),
-        pytest.param(RFC9421, with_token_in_form, id="RFC 9421, form"),
-        pytest.param(RFC9421, with_token_in_header, id="RFC 9421, header"),
-        pytest.param(SIGV4, with_key_in_query, id="SigV4, query"),
-        pytest.param(SIGV4, with_token_in_form, id="SigV4, form"),
-        pytest.param(HUBSPOT_V3, with_key_in_query, id="HubSpot v3, query"),
-        pytest.param(HUBSPOT_V3, with_token_in_form, id="HubSpot v3, form"),
-        pytest.param(HUBSPOT_V3, with_token_in_header, id="HubSpot v3, header"),
-    ],
+    {
+        "RFC 9421, query": (RFC9421, with_key_in_query),
+        "RFC 9421, form": (RFC9421, with_token_in_form),
+        "RFC 9421, header": (RFC9421, with_token_in_header),
+        "SigV4, query": (SIGV4, with_key_in_query),
+        "SigV4, form": (SIGV4, with_token_in_form),
+        "HubSpot v3, query": (HUBSPOT_V3, with_key_in_query),
+        "HubSpot v3, form": (HUBSPOT_V3, with_token_in_form),
+        "HubSpot v3, header": (HUBSPOT_V3, with_token_in_header),
+    },
 )
 def test_a_signature_verifies_at_the_hublet(
     stage: Stage, scheme: Scheme, make: Callable[[], Message], front: str | None
@@ -204,13 +205,13 @@ def test_a_signature_verifies_at_the_hublet(
 
 
 @pytest.mark.parametrize("scheme", [RFC9421, SIGV4, HUBSPOT_V3], ids=["RFC 9421", "SigV4", "v3"])
-@pytest.mark.parametrize(
+@cases(
     ("sent", "rewritten"),
-    [
-        pytest.param(b"Host: api.hubapi.com", b"Host: api-eu1.hubapi.com", id="Host"),
-        pytest.param(b"caf%c3%a9", b"caf%C3%A9", id="target"),
-        pytest.param(b'":  "', b'": "', id="body"),
-    ],
+    {
+        "Host": (b"Host: api.hubapi.com", b"Host: api-eu1.hubapi.com"),
+        "target": (b"caf%c3%a9", b"caf%C3%A9"),
+        "body": (b'":  "', b'": "'),
+    },
 )
 def test_a_signature_does_not_verify_after_a_rewrite(
     scheme: Scheme, sent: bytes, rewritten: bytes

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from cases import cases
 from harness import authority, confdir
 from hublet_router.tablefile import TableError, load
 from hublet_router.tablefile.errors import Fault, Faults
@@ -31,13 +32,13 @@ def test_a_file_is_looked_for_beside_the_table(tmp_path: Path) -> None:
     assert faults.found == []
 
 
-@pytest.mark.parametrize(
+@cases(
     ("name", "why"),
-    [
-        pytest.param("none.csv", "No such file or directory", id="missing"),
-        pytest.param(".", "Is a directory", id="a directory"),
-        pytest.param("a\0b", "embedded null byte", id="no name at all"),
-    ],
+    {
+        "missing": ("none.csv", "No such file or directory"),
+        "a directory": (".", "Is a directory"),
+        "no name at all": ("a\0b", "embedded null byte"),
+    },
 )
 def test_a_file_that_cannot_be_read_is_a_fault(tmp_path: Path, name: str, why: str) -> None:
     faults, files = Faults(), SourceFiles(str(tmp_path / "t.yaml"), b"")
@@ -70,17 +71,15 @@ def test_it_keeps_certificates_and_nothing_else(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize(
+@cases(
     "content",
-    [
-        pytest.param(b"", id="empty"),
-        pytest.param(b"\x30\x82\x01\x0a", id="DER"),
-        pytest.param(
-            b"-----BEGIN CERTIFICATE-----\neA==\n-----END CERTIFICATE-----", id="no X.509"
-        ),
-        pytest.param(b"-----BEGIN CERTIFICATE-----\n=\n-----END CERTIFICATE-----", id="no base64"),
-        pytest.param(b"-----BEGIN PRIVATE KEY-----\neA==\n-----END PRIVATE KEY-----", id="a key"),
-    ],
+    {
+        "empty": b"",
+        "DER": b"\x30\x82\x01\x0a",
+        "no X.509": b"-----BEGIN CERTIFICATE-----\neA==\n-----END CERTIFICATE-----",
+        "no base64": b"-----BEGIN CERTIFICATE-----\n=\n-----END CERTIFICATE-----",
+        "a key": b"-----BEGIN PRIVATE KEY-----\neA==\n-----END PRIVATE KEY-----",
+    },
 )
 def test_a_file_without_a_certificate_is_a_fault(tmp_path: Path, content: bytes) -> None:
     found, faults = certificates(tmp_path, content)

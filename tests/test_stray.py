@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from cases import cases
 from hublet_router.core.findings import Finding
 from hublet_router.core.places import Host, Query
 from hublet_router.core.readers import Base64, Regex
@@ -35,47 +36,43 @@ def names(target: str, field: str = "", body: str = "", known: str = "") -> str 
     return stray.hublet if stray else None
 
 
-@pytest.mark.parametrize(
+@cases(
     ("target", "field", "body"),
-    [
-        pytest.param(f"/?a[]={KEY}", "", "", id="query"),
-        pytest.param(f"/x&hapikey={KEY}", "", "", id="path"),
-        pytest.param("/", f'Token token="{PAT}"', "", id="field"),
-        pytest.param("/?a=%65" + KEY[1:], "", "", id="escaped"),
-        pytest.param("/?a=%252565" + KEY[1:], "", "", id="escaped three times"),
-        pytest.param("/?a=%u0065" + KEY[1:], "", "", id="escaped as ASP.NET does"),
-        pytest.param("/", "\\x65" + KEY[1:], "", id="escaped as JavaScript does"),
-        pytest.param(
-            "/", "Basic " + base64.b64encode(f"x:{PAT}".encode()).decode(), "", id="Basic"
-        ),
-        pytest.param("/", access_token("eu1").replace("-", "+").replace("_", "/"), "", id="base64"),
-        pytest.param("/", PAT.upper(), "", id="another case"),
-        pytest.param(f"/x/{SLASHES}", "", "", id="escaped slashes in a path"),
-        pytest.param(f"/?u=https://{KEY}@a.example/", "", "", id="user of a URL"),
-        pytest.param(REFRESH, "", f'{{"a": ["{KEY}"]}}', id="body"),
-        pytest.param(REFRESH, "", f'{{"a": "{ESCAPED}"}}', id="escapes in a body"),
-        pytest.param(REFRESH, "", f'{{"{ESCAPED}": 1}}', id="key in a body"),
-    ],
+    {
+        "query": (f"/?a[]={KEY}", "", ""),
+        "path": (f"/x&hapikey={KEY}", "", ""),
+        "field": ("/", f'Token token="{PAT}"', ""),
+        "escaped": ("/?a=%65" + KEY[1:], "", ""),
+        "escaped three times": ("/?a=%252565" + KEY[1:], "", ""),
+        "escaped as ASP.NET does": ("/?a=%u0065" + KEY[1:], "", ""),
+        "escaped as JavaScript does": ("/", "\\x65" + KEY[1:], ""),
+        "Basic": ("/", "Basic " + base64.b64encode(f"x:{PAT}".encode()).decode(), ""),
+        "base64": ("/", access_token("eu1").replace("-", "+").replace("_", "/"), ""),
+        "another case": ("/", PAT.upper(), ""),
+        "escaped slashes in a path": (f"/x/{SLASHES}", "", ""),
+        "user of a URL": (f"/?u=https://{KEY}@a.example/", "", ""),
+        "body": (REFRESH, "", f'{{"a": ["{KEY}"]}}'),
+        "escapes in a body": (REFRESH, "", f'{{"a": "{ESCAPED}"}}'),
+        "key in a body": (REFRESH, "", f'{{"{ESCAPED}": 1}}'),
+    },
 )
 def test_a_credential_is_found_wherever_it_stands(target: str, field: str, body: str) -> None:
     assert names(target, field, body) == "eu1"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("target", "field", "body"),
-    [
-        pytest.param("/", api_key("na1"), "", id="the Hublet decided"),
-        pytest.param("/", api_key("zz9"), "", id="an unlisted Hublet"),
-        pytest.param("/", KEY[:15], "", id="a short run"),
-        pytest.param("/crm/v3", "", KEY, id="a body that no rule reads"),
-        pytest.param("/%25%25", "\\", "", id="escapes of nothing"),
-        pytest.param("/", "https://eu1-application.example.com/x", "", id="a regional host"),
-        pytest.param(
-            "/", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "", id="trace"
-        ),
-        pytest.param("/", "_ga=GA1.2.1234567890.1234567890", "", id="analytics"),
-        pytest.param("/", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36", "", id="browser"),
-    ],
+    {
+        "the Hublet decided": ("/", api_key("na1"), ""),
+        "an unlisted Hublet": ("/", api_key("zz9"), ""),
+        "a short run": ("/", KEY[:15], ""),
+        "a body that no rule reads": ("/crm/v3", "", KEY),
+        "escapes of nothing": ("/%25%25", "\\", ""),
+        "a regional host": ("/", "https://eu1-application.example.com/x", ""),
+        "trace": ("/", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", ""),
+        "analytics": ("/", "_ga=GA1.2.1234567890.1234567890", ""),
+        "browser": ("/", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36", ""),
+    },
 )
 def test_nothing_else_is_found(target: str, field: str, body: str) -> None:
     assert names(target, field, body) is None
@@ -102,14 +99,14 @@ def test_the_own_host_of_a_request_is_no_credential(written: str) -> None:
     assert find_stray(TABLE, replace(seen, hosts=("api.hubapi.com",)), "na1", []) or "/" in written
 
 
-@pytest.mark.parametrize(
+@cases(
     "token",
-    [
-        pytest.param(TOKEN.replace("A", "~A"), id="junk inside"),
-        pytest.param(TOKEN[:20] + "==" + TOKEN[20:], id="padding inside"),
-        pytest.param(TOKEN + "A" * ((1 - len(TOKEN)) % 4), id="a half byte"),
-        pytest.param("eu1-short", id="a short one of another rule"),
-    ],
+    {
+        "junk inside": TOKEN.replace("A", "~A"),
+        "padding inside": TOKEN[:20] + "==" + TOKEN[20:],
+        "a half byte": TOKEN + "A" * ((1 - len(TOKEN)) % 4),
+        "a short one of another rule": "eu1-short",
+    },
 )
 def test_what_its_own_rule_does_not_read_is_read_by_all(token: str) -> None:
     rule = PAT_RULE

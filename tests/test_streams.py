@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from mitmproxy import http
 
+from cases import cases
 from forked import Forked
 from harness import (
     Answer,
@@ -134,7 +135,7 @@ REFUSED: dict[str, tuple[str, tuple[str, ...], str]] = {
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
-@pytest.mark.parametrize(("path", "fields", "host"), REFUSED.values(), ids=REFUSED)
+@cases(("path", "fields", "host"), REFUSED)
 def test_a_refused_upload_ends_at_once_and_leaves_nothing_behind(
     running: Mitmdump, path: str, fields: tuple[str, ...], host: str, *, chunked: bool
 ) -> None:

@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from cases import cases
 from hublet_router.tablefile.errors import Faults
 from hublet_router.tablefile.structure import Section, Text, check, read
 from hublet_router.tablefile.yaml_file import compose
@@ -40,84 +41,74 @@ RULE = {
 NO_MAPPING = "1:1: a rule must be a mapping of keys to values"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("text", "keys", "sentences"),
-    [
-        pytest.param("name: a\nin: b", ["name", "in"], [], id="required"),
-        pytest.param("paths: a\nname: a\nin: b", ["paths", "name", "in"], [], id="optional"),
-        pytest.param("in: b", ["in"], ["1:1: a rule has no 'name'; add it"], id="one is missing"),
-        pytest.param(
+    {
+        "required": ("name: a\nin: b", ["name", "in"], []),
+        "optional": ("paths: a\nname: a\nin: b", ["paths", "name", "in"], []),
+        "one is missing": ("in: b", ["in"], ["1:1: a rule has no 'name'; add it"]),
+        "both are missing": (
             "{}",
             [],
             ["1:1: a rule has no 'name'; add it", "1:1: a rule has no 'in'; add it"],
-            id="both are missing",
         ),
-        pytest.param(
+        "a fault in a value": (
             "name: a\nin: ''",
             ["name", "in"],
             ["2:5: 'in' of a rule is empty; fill it in"],
-            id="a fault in a value",
         ),
-        pytest.param(
+        "a value with a title": (
             "name: a\nin: b\npaths: []",
             ["name", "in", "paths"],
             ["3:8: the paths must be text"],
-            id="a value with a title",
         ),
-        pytest.param(
+        "nearly right": (
             "name: a\nin: b\npath: c",
             ["name", "in"],
             ["3:1: unknown key 'path' in a rule; did you mean 'paths'?"],
-            id="nearly right",
         ),
-        pytest.param(
+        "far off": (
             "name: a\nin: b\ncolour: c",
             ["name", "in"],
             ["3:1: unknown key 'colour' in a rule; known are name, in, paths"],
-            id="far off",
         ),
-        pytest.param(
+        "twice": (
             "name: a\nin: b\nname: c",
             ["name", "in"],
             ["3:1: 'name' is defined twice in a rule; keep one"],
-            id="twice",
         ),
-        pytest.param(
+        "unknown, twice": (
             "name: a\nin: b\nzzz: c\nzzz: c",
             ["name", "in"],
             [
                 "3:1: unknown key 'zzz' in a rule; known are name, in, paths",
                 "4:1: 'zzz' is defined twice in a rule; keep one",
             ],
-            id="unknown, twice",
         ),
-        pytest.param(
+        "a key that is not text": (
             "{name: a, in: b, on: c}",
             ["name", "in"],
             [
                 "1:18: a key of a rule must be text, but YAML reads 'on' as a truth value;"
                 ' write "on" in quotes'
             ],
-            id="a key that is not text",
         ),
-        pytest.param(
+        "a key that is a list": (
             "{name: a, in: b, [c]: d}",
             ["name", "in"],
             ["1:18: a key of a rule must be text"],
-            id="a key that is a list",
         ),
-        pytest.param(
+        "a merge key": (
             "{name: a, in: b, <<: {c: d}}",
             ["name", "in"],
             [
                 "1:18: a key of a rule must be text, but YAML reads '<<' as a"
                 ' tag:yaml.org,2002:merge; write "<<" in quotes'
             ],
-            id="a merge key",
         ),
-        pytest.param("[a]", [], [NO_MAPPING], id="a list"),
-        pytest.param("a", [], [NO_MAPPING], id="text"),
-    ],
+        "a list": ("[a]", [], [NO_MAPPING]),
+        "text": ("a", [], [NO_MAPPING]),
+    },
 )
 def test_mappings_with_fixed_keys(text: str, keys: list[str], sentences: list[str]) -> None:
     section, faults = checked(text, RULE)
@@ -155,28 +146,30 @@ ANY = {
 NUMBERED = {**ANY, "propertyNames": {"type": ["integer", "string"]}}
 
 
-@pytest.mark.parametrize(
+@cases(
     ("text", "part", "values", "sentences"),
-    [
-        pytest.param("{a: b, c: d}", ANY, {"a": "b", "c": "d"}, [], id="any keys"),
-        pytest.param("{}", ANY, {}, ["1:1: entry is empty; name at least one"], id="none"),
-        pytest.param(
-            "{a: b, C: d}", ANY, {"a": "b"}, ["1:8: a key of entry must be letters"], id="pattern"
-        ),
-        pytest.param(
-            "{a: }", ANY, {"a": None},
+    {
+        "any keys": ("{a: b, c: d}", ANY, {"a": "b", "c": "d"}, []),
+        "none": ("{}", ANY, {}, ["1:1: entry is empty; name at least one"]),
+        "pattern": ("{a: b, C: d}", ANY, {"a": "b"}, ["1:8: a key of entry must be letters"]),
+        "a value that is nothing": (
+            "{a: }",
+            ANY,
+            {"a": None},
             ["1:4: entry 'a' must be text, but YAML reads '' as nothing; write it in quotes"],
-            id="a value that is nothing",
         ),
-        pytest.param("{7: b, 007: c}", NUMBERED, {"7": "b", "007": "c"}, [], id="numbers"),
-        pytest.param(
-            "{1_000: b}", NUMBERED, {},
-            ["1:2: a key of entry must be text, but YAML reads '1_000' as a number;"
-             ' write "1_000" in quotes'],
-            id="a number that is not only digits",
+        "numbers": ("{7: b, 007: c}", NUMBERED, {"7": "b", "007": "c"}, []),
+        "a number that is not only digits": (
+            "{1_000: b}",
+            NUMBERED,
+            {},
+            [
+                "1:2: a key of entry must be text, but YAML reads '1_000' as a number;"
+                ' write "1_000" in quotes'
+            ],
         ),
-    ],
-)  # fmt: skip
+    },
+)
 def test_mappings_with_any_keys(
     text: str, part: dict[str, Any], values: dict[str, Any], sentences: list[str]
 ) -> None:
@@ -197,30 +190,28 @@ AT_LEAST = {**CHOICE, "oneOf": [], "anyOf": CHOICE["oneOf"]}
 ONE_OF = "1:1: a place must hold exactly one of header, query"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("text", "part", "is_taken", "sentences"),
-    [
-        pytest.param("{header: a}", CHOICE, True, [], id="one"),
-        pytest.param("{header: a, scheme: b}", CHOICE, True, [], id="one with what it allows"),
-        pytest.param("{}", CHOICE, False, [ONE_OF], id="none"),
-        pytest.param("{header: a, query: b}", CHOICE, False, [ONE_OF], id="two"),
-        pytest.param("{scheme: a}", CHOICE, False, [ONE_OF], id="only what depends on one"),
-        pytest.param(
+    {
+        "one": ("{header: a}", CHOICE, True, []),
+        "one with what it allows": ("{header: a, scheme: b}", CHOICE, True, []),
+        "none": ("{}", CHOICE, False, [ONE_OF]),
+        "two": ("{header: a, query: b}", CHOICE, False, [ONE_OF]),
+        "only what depends on one": ("{scheme: a}", CHOICE, False, [ONE_OF]),
+        "what depends on another": (
             "{query: a, scheme: b}",
             CHOICE,
             True,
             ["1:12: 'scheme' belongs to 'header'; remove it"],
-            id="what depends on another",
         ),
-        pytest.param("{header: a, query: b}", AT_LEAST, True, [], id="both, where one is needed"),
-        pytest.param(
+        "both, where one is needed": ("{header: a, query: b}", AT_LEAST, True, []),
+        "none, where one is needed": (
             "{}",
             AT_LEAST,
             False,
             ["1:1: a place must hold at least one of header, query"],
-            id="none, where one is needed",
         ),
-    ],
+    },
 )
 def test_choices_of_keys(
     text: str, part: dict[str, Any], is_taken: bool, sentences: list[str]
@@ -234,26 +225,25 @@ LIST = {"type": "array", "minItems": 1, "items": TEXT}
 ONE_OR_MORE = {"anyOf": [TEXT, LIST]}
 
 
-@pytest.mark.parametrize(
+@cases(
     ("text", "part", "value", "sentences"),
-    [
-        pytest.param("[a, b]", LIST, ["a", "b"], [], id="list"),
-        pytest.param("[a, b]", ONE_OR_MORE, ["a", "b"], [], id="list where one would do"),
-        pytest.param("a", ONE_OR_MORE, ["a"], [], id="one"),
-        pytest.param("''", ONE_OR_MORE, None, ["1:1: 'x' is empty; fill it in"], id="one, empty"),
-        pytest.param("a", LIST, None, ["1:1: 'x' must be a list"], id="not a list"),
-        pytest.param("{a: b}", LIST, None, ["1:1: 'x' must be a list"], id="a mapping"),
-        pytest.param("{a: b}", ONE_OR_MORE, None, ["1:1: 'x' must be a list"], id="nor is it one"),
-        pytest.param("[]", LIST, [], ["1:1: 'x' is an empty list; name at least one"], id="empty"),
-        pytest.param("[a, [b]]", LIST, ["a"], ["1:5: 'x' must be text"], id="an item with a fault"),
-        pytest.param(
+    {
+        "list": ("[a, b]", LIST, ["a", "b"], []),
+        "list where one would do": ("[a, b]", ONE_OR_MORE, ["a", "b"], []),
+        "one": ("a", ONE_OR_MORE, ["a"], []),
+        "one, empty": ("''", ONE_OR_MORE, None, ["1:1: 'x' is empty; fill it in"]),
+        "not a list": ("a", LIST, None, ["1:1: 'x' must be a list"]),
+        "a mapping": ("{a: b}", LIST, None, ["1:1: 'x' must be a list"]),
+        "nor is it one": ("{a: b}", ONE_OR_MORE, None, ["1:1: 'x' must be a list"]),
+        "empty": ("[]", LIST, [], ["1:1: 'x' is an empty list; name at least one"]),
+        "an item with a fault": ("[a, [b]]", LIST, ["a"], ["1:5: 'x' must be text"]),
+        "items with a title": (
             "[[b]]",
             {**LIST, "items": {"title": "an item", **TEXT}},
             [],
             ["1:2: an item must be text"],
-            id="items with a title",
         ),
-    ],
+    },
 )
 def test_lists(text: str, part: dict[str, Any], value: Any, sentences: list[str]) -> None:
     found, faults = checked(text, part)

@@ -3,6 +3,7 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
+from cases import cases
 from hublet_router.core.lookup import Rule
 from hublet_router.core.places import Form, Header, Query
 from hublet_router.core.readers import Protobuf, Regex
@@ -49,15 +50,15 @@ def test_an_upstream_is_shown_as_a_url(upstream: Upstream, text: str) -> None:
     assert str(upstream) == text
 
 
-@pytest.mark.parametrize(
+@cases(
     ("sni", "client_sni", "name"),
-    [
-        pytest.param("client", "api.hubapi.com", "api.hubapi.com", id="client"),
-        pytest.param("client", None, "host.example", id="client without TLS"),
-        pytest.param("client", "", "host.example", id="client without SNI"),
-        pytest.param("upstream", "api.hubapi.com", "10.20.0.4", id="upstream"),
-        pytest.param("eu1.internal.example", "api.hubapi.com", "eu1.internal.example", id="a name"),
-    ],
+    {
+        "client": ("client", "api.hubapi.com", "api.hubapi.com"),
+        "client without TLS": ("client", None, "host.example"),
+        "client without SNI": ("client", "", "host.example"),
+        "upstream": ("upstream", "api.hubapi.com", "10.20.0.4"),
+        "a name": ("eu1.internal.example", "api.hubapi.com", "eu1.internal.example"),
+    },
 )
 def test_server_name(sni: str, client_sni: str | None, name: str) -> None:
     upstream = Upstream("https", "10.20.0.4", 443, sni)
@@ -126,14 +127,14 @@ BEARER = Rule("token", (Header("authorization", "bearer"),), PREFIX)
 REFRESH = Rule("refresh", (Form("code"), Query("code")), PREFIX, re.compile("^/oauth/"))
 
 
-@pytest.mark.parametrize(
+@cases(
     ("rules", "path", "reads"),
-    [
-        pytest.param((BEARER, REFRESH), "/oauth/v1/token", True, id="a path with a body rule"),
-        pytest.param((BEARER, REFRESH), "/crm/v3/objects", False, id="another path"),
-        pytest.param((BEARER,), "/oauth/v1/token", False, id="no body rule"),
-        pytest.param((), "/", False, id="no rule"),
-    ],
+    {
+        "a path with a body rule": ((BEARER, REFRESH), "/oauth/v1/token", True),
+        "another path": ((BEARER, REFRESH), "/crm/v3/objects", False),
+        "no body rule": ((BEARER,), "/oauth/v1/token", False),
+        "no rule": ((), "/", False),
+    },
 )
 def test_reads_body(rules: tuple[Rule, ...], path: str, reads: bool) -> None:
     assert table("api.hubapi.com", rules=rules).reads_body(Request("GET", (), path)) is reads

@@ -12,6 +12,7 @@ from mitmproxy.connection import Server
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.test import taddons, tflow
 
+from cases import cases
 from harness import Client, Stage, Upstream, bearer, read_request, request, wait_for
 from hublet_router.proxy.addon import HubletRouter
 from hublet_router.proxy.engine.connections import http_layers, layers_of, socket_of
@@ -313,14 +314,14 @@ def test_a_foreign_host_that_leads_to_a_hublet_gets_no_byte(
     assert b"".join(na1.connections) == b""
 
 
-@pytest.mark.parametrize(
+@cases(
     ("peer", "here", "is_one"),
-    [
-        pytest.param("192.0.2.7", "192.0.2.1", True, id="the address of an upstream"),
-        pytest.param("192.0.2.8", "192.0.2.1", False, id="another one"),
-        pytest.param("192.0.2.8", "192.0.2.8", True, id="this machine"),
-        pytest.param("::1", "::1", True, id="loopback"),
-    ],
+    {
+        "the address of an upstream": ("192.0.2.7", "192.0.2.1", True),
+        "another one": ("192.0.2.8", "192.0.2.1", False),
+        "this machine": ("192.0.2.8", "192.0.2.8", True),
+        "loopback": ("::1", "::1", True),
+    },
 )
 @pytest.mark.parametrize("port", [8443, 8444])
 def test_what_was_connected_is_held_against_the_table(

@@ -5,6 +5,7 @@ import time
 import pytest
 from mitmproxy.test import tflow
 
+from cases import cases
 from harness import Stage, bearer, request, wait_for
 from hublet_router.core.decision import Action, Decision, Reason, refuse
 from hublet_router.proxy.observe.usage import Usage
@@ -53,7 +54,7 @@ TWICE_DECIDED = {
 }
 
 
-@pytest.mark.parametrize(("raw", "key"), TWICE_DECIDED.values(), ids=TWICE_DECIDED)
+@cases(("raw", "key"), TWICE_DECIDED)
 def test_request_that_is_decided_twice_is_counted_once(
     stage: Stage, raw: bytes, key: tuple[str | None, str]
 ) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from cases import cases
 from harness import Stage, bearer, request
 
 ODD_HEADS = {
@@ -14,7 +15,7 @@ ODD_HEADS = {
 }
 
 
-@pytest.mark.parametrize("head", ODD_HEADS.values(), ids=ODD_HEADS)
+@cases("head", ODD_HEADS)
 @pytest.mark.parametrize("front", [None, "api.hubapi.com"], ids=["http", "https"])
 def test_law_3_only_the_connection_target_changes(
     stage: Stage, head: bytes, front: str | None

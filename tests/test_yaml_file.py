@@ -8,6 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import cases
 from hublet_router.tablefile.errors import Faults
 from hublet_router.tablefile.yaml_file import compose
 
@@ -19,24 +20,24 @@ def composed(text: bytes) -> tuple[yaml.Node | None, list[str]]:
 
 
 # The sentences after `not YAML:` are PyYAML's, and differ a little with and without libyaml.
-@pytest.mark.parametrize(
+@cases(
     ("text", "expected"),
-    [
-        pytest.param(b"", "1:1: the file is empty; it must hold a table", id="empty"),
-        pytest.param(b"\n# x\n", "1:1: the file is empty; it must hold a table", id="comments"),
-        pytest.param(b"a: b: c", "1:5: not YAML: mapping values are not allowed", id="two colons"),
-        pytest.param(b"a: 1\nb: *x", "2:4: not YAML: found undefined alias", id="alias"),
-        pytest.param(b"\tx: 1", "1:1: not YAML: found character", id="tab"),
-        pytest.param(b"a: @x", "1:4: not YAML: found character", id="reserved character"),
-        pytest.param(b'a: "x', "1:6: not YAML: found unexpected end of stream", id="open quote"),
-        pytest.param(b"a: {b: 1\nc: 2", "2:2: not YAML: ", id="open brace"),
-        pytest.param(b"a: [b\nc: {}", "2:2: not YAML: ", id="open bracket"),
-        pytest.param(b"a:\n  - b\n c: d", "3:2: not YAML: ", id="indentation"),
-        pytest.param(b"- a\nb: c", "2:1: not YAML: ", id="a list and a mapping"),
-        pytest.param(b"a: &x 1\nb: &x 2", "2:4: not YAML: second occurrence", id="anchor"),
-        pytest.param(b"a: 1\n---\nb: 2", "2:1: not YAML: expected a single", id="two documents"),
-        pytest.param(b"%YAML 3.0\n---\na: 1", "1:1: not YAML: found incompatible", id="version"),
-    ],
+    {
+        "empty": (b"", "1:1: the file is empty; it must hold a table"),
+        "comments": (b"\n# x\n", "1:1: the file is empty; it must hold a table"),
+        "two colons": (b"a: b: c", "1:5: not YAML: mapping values are not allowed"),
+        "alias": (b"a: 1\nb: *x", "2:4: not YAML: found undefined alias"),
+        "tab": (b"\tx: 1", "1:1: not YAML: found character"),
+        "reserved character": (b"a: @x", "1:4: not YAML: found character"),
+        "open quote": (b'a: "x', "1:6: not YAML: found unexpected end of stream"),
+        "open brace": (b"a: {b: 1\nc: 2", "2:2: not YAML: "),
+        "open bracket": (b"a: [b\nc: {}", "2:2: not YAML: "),
+        "indentation": (b"a:\n  - b\n c: d", "3:2: not YAML: "),
+        "a list and a mapping": (b"- a\nb: c", "2:1: not YAML: "),
+        "anchor": (b"a: &x 1\nb: &x 2", "2:4: not YAML: second occurrence"),
+        "two documents": (b"a: 1\n---\nb: 2", "2:1: not YAML: expected a single"),
+        "version": (b"%YAML 3.0\n---\na: 1", "1:1: not YAML: found incompatible"),
+    },
 )
 def test_text_that_is_not_yaml_is_reported(text: bytes, expected: str) -> None:
     root, sentences = composed(text)
@@ -46,14 +47,14 @@ def test_text_that_is_not_yaml_is_reported(text: bytes, expected: str) -> None:
     assert sentences[0].startswith(expected)
 
 
-@pytest.mark.parametrize(
+@cases(
     "text",
-    [
-        pytest.param(b"a: caf\xe9", id="Latin-1"),
-        pytest.param(b"\xff\xfe\xfa", id="half of UTF-16"),
-        pytest.param(b"a: \x00", id="a zero byte"),
-        pytest.param(b"a: \x07", id="a control character"),
-    ],
+    {
+        "Latin-1": b"a: caf\xe9",
+        "half of UTF-16": b"\xff\xfe\xfa",
+        "a zero byte": b"a: \x00",
+        "a control character": b"a: \x07",
+    },
 )
 def test_bytes_that_are_not_utf_8_are_reported(text: bytes) -> None:
     root, (sentence,) = composed(text)
