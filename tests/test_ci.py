@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from flows.record import FOLDER
-from test_check import write
+from flows.record import FOLDER, save
 from test_flows import read
 from ui import ROOT
 
@@ -58,7 +57,7 @@ def repository(tmp_path: Path) -> Path:
     (folder / "traffic").mkdir(parents=True)
     shutil.copy(ROOT / "hublets.yaml", folder)
     recorded = [it for it in read(FOLDER / "reverse.mitm") if it.comment == "eu1 ← api-key"]
-    write(folder / "traffic" / "one.mitm", recorded)
+    save(recorded, folder / "traffic" / "one.mitm")
     (folder / "test_it.py").write_text(TEST)
     (folder / ".pre-commit-config.yaml").write_text(HOOKS)
     git(folder, "init", "--quiet", "--initial-branch=main")

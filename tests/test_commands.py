@@ -88,11 +88,6 @@ def test_an_unreadable_recording_is_printed(capsys: pytest.CaptureFixture[str]) 
     assert said.out == ""
 
 
-def test_the_exit_status_is_what_a_command_returns(capsys: pytest.CaptureFixture[str]) -> None:
-    assert command_line(["explain", "--help"]) == 0
-    assert capsys.readouterr().out.startswith("usage: hublet-router explain ")
-
-
 def test_a_closed_pipe_ends_it_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
     reader, writer = os.pipe()
     os.close(reader)

@@ -340,15 +340,6 @@ def test_mistakes(
     assert UUID not in said.err
 
 
-def test_the_checkouts_table_is_used_where_the_working_directory_has_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said
-) -> None:
-    monkeypatch.chdir(tmp_path)
-
-    assert command_line(["explain", "-H", EU1, API]) == 0
-    assert capsys.readouterr().err == ""
-
-
 CREDENTIALS = [
     *(f"{name}-{SECRET}" for name in ("pat-eu1", "pat-zz9", "eu1", "zz9", "", "pat-eu1-00000000")),
     *(access_token(name, signature=SECRET.encode()) for name in ("eu1", "zz9", None, SECRET)),

@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
-from mitmproxy.io import FlowWriter
 
+from flows.record import save
 from hublet_router.cli.commands import command_line
 from hublet_router.core.decision import Decision
 from hublet_router.core.judge import decide
@@ -83,10 +83,7 @@ def test_a_decision_that_would_change_is_reported_and_nothing_is_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bad = flow("/x", ("authorization", "Bearer secretname-1"))
-    recorded, out = tmp_path / "recorded", tmp_path / "out"
-    with recorded.open("wb") as file:
-        for it in (flow(), bad, flow()):
-            FlowWriter(file).add(it)
+    recorded, out = save([flow(), bad, flow()], tmp_path / "recorded"), tmp_path / "out"
     out.write_text("before")
     table = tmp_path / "table.yaml"
     table.write_text(REFUSED)
@@ -125,14 +122,6 @@ def test_errors(
 def test_a_missing_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert redact(RECORDED, tmp_path / "out", "--table", "nothing.yaml") == 2
     assert capsys.readouterr().err.endswith("; name a table with --table FILE\n")
-
-
-def test_the_checkouts_table_is_used_where_the_working_directory_has_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-
-    assert redact(RECORDED, tmp_path / "out") == 0
 
 
 def test_a_bad_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

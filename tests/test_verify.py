@@ -10,9 +10,9 @@ from xml.etree import ElementTree
 
 import pytest
 from mitmproxy import http
-from mitmproxy.io import FlowWriter
 from mitmproxy.test import tflow
 
+from flows.record import save
 from haproxy_stage import AgentInside, HAProxy
 from harness import Stage, authority
 from hublet_router.cli.commands import command_line
@@ -141,14 +141,12 @@ type Recorded = tuple[str, str, dict[str | bytes, str | bytes]]
 
 
 def recording(folder: Path, *requests: Recorded) -> Path:
-    path = folder / "flows"
-    with path.open("wb") as file:
-        writer = FlowWriter(file)
-        for method, url, fields in requests:
-            flow = tflow.tflow(req=http.Request.make(method, url, b"", fields))
-            flow.request.headers.insert(0, "host", "api.hubapi.com")
-            writer.add(flow)
-    return path
+    flows = []
+    for method, url, fields in requests:
+        flow = tflow.tflow(req=http.Request.make(method, url, b"", fields))
+        flow.request.headers.insert(0, "host", "api.hubapi.com")
+        flows.append(flow)
+    return save(flows, folder / "flows")
 
 
 REAL = "pat-eu1-12345678-1234-4abc-9def-123456789abc"
@@ -208,16 +206,7 @@ def test_tls_asks_for_the_hosts_name(stage: Stage, capsys: pytest.CaptureFixture
     stage.upstream("na1")
     stage.upstream("eu1")
     table = stage.table(stage.table_text() + EXAMPLES)
-    words = [
-        "--table",
-        str(table),
-        "--rate",
-        "1000",
-        "--ca",
-        str(authority()),
-        "--header",
-        "Hublet",
-    ]
+    words = ["--table", str(table), "--rate=1000", "--ca", str(authority()), "--header=Hublet"]
     assert command_line(["verify", f"https://127.0.0.1:{edge.port}", *words]) == 1
     assert set(edge.server_names) == {"api.hubapi.com", None}
     assert b"host: other.example\r\n" in b"".join(edge.requests)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from mitmproxy.flow import Flow
 from mitmproxy.http import HTTPFlow
 from mitmproxy.io import FlowWriter
 
@@ -152,7 +153,7 @@ def redacted(flows: Iterable[HTTPFlow]) -> Iterator[HTTPFlow]:
     return filter(None, map(redaction.redacted, flows))
 
 
-def save(flows: Iterable[HTTPFlow], path: Path) -> Path:
+def save(flows: Iterable[Flow], path: Path) -> Path:
     """Write a flow file as mitmproxy writes it."""
     with path.open("wb") as file:
         writer = FlowWriter(file)
