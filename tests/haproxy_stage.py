@@ -7,9 +7,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -125,6 +125,8 @@ RELOADING = "Reloading HAProxy"
 class HAProxy(Process):
     """HAProxy, as the bundle in `folder` has it."""
 
+    agent: Agent
+
     def __init__(
         self, table: Path, agents: Sequence[int], *, tls: Path | None = None, **options: object
     ) -> None:
@@ -159,6 +161,14 @@ class HAProxy(Process):
             **self.options,  # type: ignore[arg-type]
         )
         write(bundle(load(table), setting), self.folder)
+
+
+@contextlib.contextmanager
+def haproxy(stage: Stage, table: Path, **options: Any) -> Iterator[HAProxy]:
+    """HAProxy with an agent inside the stage, its `agent`."""
+    with AgentInside(stage, table) as inside, HAProxy(table, [inside.port], **options) as edge:
+        edge.agent = inside.agent
+        yield edge
 
 
 def _listening[P: Process](process: P, port: int) -> P:

@@ -18,7 +18,7 @@ from hyperframe.frame import (
     SettingsFrame,
 )
 
-from haproxy_stage import AgentInside, HAProxy, certificate
+from haproxy_stage import certificate, haproxy
 from harness import SECONDS, Stage, authority
 from hublet_router.core.judge import decide
 from hublet_router.tablefile import load
@@ -173,10 +173,7 @@ def test_what_arrives_is_where_the_core_sends_it(
 ) -> None:
     path = staged(stage)
     body = KEY if cases is BODIES else None
-    with (
-        AgentInside(stage, path) as agent,
-        HAProxy(path, [agent.port], tls=certificate(stage.folder, API)) as edge,
-    ):
+    with haproxy(stage, path, tls=certificate(stage.folder, API)) as edge:
         said = {
             what: Stream(edge.tls_port).exchange(head, body, None)
             for what, (head, _) in cases.items()
@@ -206,10 +203,7 @@ def test_a_trailer_changes_nothing(stage: Stage, trailer: tuple[str, str]) -> No
 
     stage.upstreams["eu1"].behaviour = reads
     head = [*POST, EU] if trailer == NA else [*GET, EU]
-    with (
-        AgentInside(stage, path) as agent,
-        HAProxy(path, [agent.port], tls=certificate(stage.folder, API)) as edge,
-    ):
+    with haproxy(stage, path, tls=certificate(stage.folder, API)) as edge:
         said = Stream(edge.tls_port).exchange(head, b"x", [trailer])
     assert said == ("204" if trailer == NA else "reset")
     # HAProxy may have sent the head on before it has read the rest.

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
 
-from haproxy_stage import AgentInside, HAProxy, agent_process
+from haproxy_stage import AgentInside, HAProxy, agent_process, haproxy
 from harness import Client, Stage, bearer, free_port, request, wait_for
 from hublet_router.agent import spop
 from hublet_router.agent.connection import Connection
@@ -79,6 +79,13 @@ def get(edge: HAProxy, hublet: str) -> tuple[int, str | None]:
     with Client(edge.port) as client:
         answer = client.get("/x", bearer(hublet))
         return answer.status, answer.hublet
+
+
+def reload_agent(stage: Stage, edge: HAProxy) -> None:
+    async def reload() -> None:
+        edge.agent.live.reload()
+
+    stage.call(reload())
 
 
 def test_an_agent_that_is_gone_is_503_and_one_that_is_back_decides_again(stage: Stage) -> None:
@@ -164,7 +171,7 @@ def test_a_request_in_the_hands_of_a_dying_agent_is_asked_of_another_one(stage: 
 
 def test_haproxy_is_reloaded_without_an_error_and_a_bad_bundle_is_not_taken(stage: Stage) -> None:
     table = upstreams(stage, "na1", "eu1")
-    with AgentInside(stage, table) as agent, HAProxy(table, [agent.port]) as edge:
+    with haproxy(stage, table) as edge:
         stage.upstream("ap1", API)
         with load(edge.port) as traffic:
             assert get(edge, "ap1") == (421, None)
@@ -173,10 +180,7 @@ def test_haproxy_is_reloaded_without_an_error_and_a_bad_bundle_is_not_taken(stag
             edge.reload()
             wait_for(lambda: get(edge, "na1") == (200, "na1"))
 
-            async def reload() -> None:
-                agent.agent.live.reload()
-
-            stage.call(reload())
+            reload_agent(stage, edge)
             wait_for(lambda: get(edge, "ap1") == (200, "ap1"))
             (edge.folder / "haproxy.cfg").write_text("frontend broken\n  bind nowhere\n")
             edge.reload()
@@ -187,7 +191,7 @@ def test_haproxy_is_reloaded_without_an_error_and_a_bad_bundle_is_not_taken(stag
 
 def test_a_connection_that_is_idle_during_a_reload_is_answered_once_more(stage: Stage) -> None:
     table = upstreams(stage, "na1", "eu1")
-    with AgentInside(stage, table) as agent, HAProxy(table, [agent.port]) as edge:
+    with haproxy(stage, table) as edge:
         with Client(edge.port) as client:
             answers = [client.get("/x", bearer("eu1"))]
             edge.reload()
@@ -200,15 +204,12 @@ def test_a_connection_that_is_idle_during_a_reload_is_answered_once_more(stage: 
 
 def test_a_hublet_that_haproxy_does_not_know_yet_is_503(stage: Stage) -> None:
     table = upstreams(stage, "na1", "eu1")
-    with AgentInside(stage, table) as agent, HAProxy(table, [agent.port]) as edge:
+    with haproxy(stage, table) as edge:
         stage.upstream("ap1", API)
         stage.table(stage.table_text(domains=f"[{API}]"))
         before = stage.arrivals()
 
-        async def reload() -> None:
-            agent.agent.live.reload()
-
-        stage.call(reload())
+        reload_agent(stage, edge)
         assert get(edge, "ap1") == (503, None)
         assert stage.arrivals() == before
 
@@ -219,7 +220,7 @@ def test_a_region_that_cannot_be_reached_is_named_and_its_address_is_not(stage: 
     table.write_text(
         table.read_text().replace(stage.upstreams["eu1"].url, f"http://127.0.0.1:{port}")
     )
-    with AgentInside(stage, table) as agent, HAProxy(table, [agent.port]) as edge:
+    with haproxy(stage, table) as edge:
         with Client(edge.port) as client:
             answer = client.get("/x", bearer("eu1"))
         assert answer.status == 503
@@ -232,7 +233,7 @@ def test_a_region_that_cannot_be_reached_is_named_and_its_address_is_not(stage: 
 def test_a_certificate_of_another_name_is_not_accepted(stage: Stage) -> None:
     stage.upstream("na1", "other.example")
     table = stage.table(stage.table_text(domains=f"[{API}]"))
-    with AgentInside(stage, table) as agent, HAProxy(table, [agent.port]) as edge:
+    with haproxy(stage, table) as edge:
         assert get(edge, "na1") == (503, None)
         assert stage.upstreams["na1"].requests == []
 
@@ -266,9 +267,9 @@ def test_the_agents_log_and_haproxys_own_name_a_request_alike(stage: Stage, tmp_
 
 def test_forwarded_responses_name_the_hublet_on_demand(stage: Stage) -> None:
     table = upstreams(stage, "na1", "eu1")
-    with AgentInside(stage, table) as agent, HAProxy(table, [agent.port]) as edge:
+    with haproxy(stage, table) as edge:
         for shows in (False, True):
-            agent.agent.shows_status = shows
+            edge.agent.shows_status = shows
             with Client(edge.port) as client:
                 answer = client.get("/x", bearer("eu1"))
             said = 'hublet-router; next-hop="eu1"; details="credential"' if shows else None

@@ -8,7 +8,7 @@ import pytest
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Request, TextMessage
 
-from haproxy_stage import AgentInside, HAProxy, certificate
+from haproxy_stage import certificate, haproxy
 from harness import Client, Stage, bearer, read_request, request, wait_for
 from test_http2 import Http2Client, token
 
@@ -26,8 +26,7 @@ def two_regions(stage: Stage) -> Path:
 def test_streams_of_one_connection_go_each_to_its_region(stage: Stage) -> None:
     table = two_regions(stage)
     with (
-        AgentInside(stage, table) as agent,
-        HAProxy(table, [agent.port], tls=certificate(stage.folder, API)) as edge,
+        haproxy(stage, table, tls=certificate(stage.folder, API)) as edge,
         Http2Client(edge.tls_port) as client,
     ):
         names = ["eu1", "na1", "eu1", "na1", "na1", "eu1"] * 5
@@ -72,10 +71,7 @@ def outcome(port: int, said: Said) -> str:
 
 def test_what_http_2_can_say_and_http_1_cannot(stage: Stage) -> None:
     table = two_regions(stage)
-    with (
-        AgentInside(stage, table) as agent,
-        HAProxy(table, [agent.port], tls=certificate(stage.folder, API)) as edge,
-    ):
+    with haproxy(stage, table, tls=certificate(stage.folder, API)) as edge:
         answers = {what: outcome(edge.tls_port, said) for what, (said, _) in ONLY_HTTP_2.items()}
     assert answers == {what: answer for what, (_, answer) in ONLY_HTTP_2.items()}
     assert stage.upstreams["na1"].requests == []
@@ -90,8 +86,7 @@ def test_haproxy_removes_a_default_port_and_no_other(stage: Stage) -> None:
     table = two_regions(stage)
     absolute = b"GET http://api.hubapi.com:80/a HTTP/1.1\r\nHost: api.hubapi.com:80\r\n"
     with (
-        AgentInside(stage, table) as agent,
-        HAProxy(table, [agent.port], tls=certificate(stage.folder, API)) as edge,
+        haproxy(stage, table, tls=certificate(stage.folder, API)) as edge,
         Http2Client(edge.tls_port) as client,
         Client(edge.port) as plain,
     ):
@@ -119,11 +114,7 @@ def test_a_websocket_goes_where_its_upgrade_goes(stage: Stage) -> None:
         target="/socket",
         extra_headers=[(b"Authorization", bearer("eu1").partition(": ")[2].encode())],
     )
-    with (
-        AgentInside(stage, table) as agent,
-        HAProxy(table, [agent.port]) as edge,
-        Client(edge.port) as client,
-    ):
+    with haproxy(stage, table) as edge, Client(edge.port) as client:
         client.socket.sendall(websocket.send(upgrade))
         websocket.receive_data(client.socket.recv(65536))
         assert isinstance(next(websocket.events()), AcceptConnection)
@@ -157,7 +148,7 @@ def test_no_other_upgrade_becomes_a_tunnel(
 
     stage.upstreams["na1"].behaviour = switches
     fields = (bearer("na1"), "Connection: Upgrade", f"Upgrade: {asked}")
-    with AgentInside(stage, table) as agent, HAProxy(table, [agent.port]) as edge:
+    with haproxy(stage, table) as edge:
         with Client(edge.port) as client, contextlib.suppress(OSError):
             client.socket.sendall(request("GET", "/x", *fields))
             assert client.receive().status == status
@@ -189,7 +180,7 @@ def test_a_body_is_read_whole_or_the_request_is_refused(
     table = two_regions(stage)
     cases = [(length, in_chunks) for length in read + refused for in_chunks in (False, True)]
     statuses = {}
-    with AgentInside(stage, table) as agent, HAProxy(table, [agent.port], body_limit=limit) as edge:
+    with haproxy(stage, table, body_limit=limit) as edge:
         for length, in_chunks in cases:
             with Client(edge.port) as client:
                 with contextlib.suppress(OSError):  # it is answered before all of it was read
@@ -204,11 +195,7 @@ def test_a_body_is_read_whole_or_the_request_is_refused(
 def test_a_client_that_waits_for_100_is_let_go_on_where_its_body_is_read(stage: Stage) -> None:
     table = two_regions(stage)
     raw = request("POST", "/oauth/v1/token", FORM, "Expect: 100-continue", body=KEY)
-    with (
-        AgentInside(stage, table) as agent,
-        HAProxy(table, [agent.port]) as edge,
-        Client(edge.port) as client,
-    ):
+    with haproxy(stage, table) as edge, Client(edge.port) as client:
         client.socket.sendall(raw.removesuffix(KEY))
         assert client.receive_until(b"\r\n\r\n").startswith(b"HTTP/1.1 100 ")
         assert client.send(KEY).hublet == "eu1"
@@ -239,7 +226,7 @@ def test_an_odd_request_arrives_as_it_was_or_not_at_all(stage: Stage) -> None:
     table = two_regions(stage)
     end = bearer("eu1").encode() + b"\r\n\r\n"
     statuses = {}
-    with AgentInside(stage, table) as agent, HAProxy(table, [agent.port]) as edge:
+    with haproxy(stage, table) as edge:
         for what, (head, _) in ODD.items():
             with Client(edge.port) as client:
                 statuses[what] = client.send(head + end, head.split(b" ")[0].decode()).status

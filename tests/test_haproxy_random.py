@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 from urllib.parse import quote
 
-from haproxy_stage import AgentInside, HAProxy
+from haproxy_stage import haproxy
 from harness import Answer, Client, Stage
 from hublet_router.core.judge import decide
 from hublet_router.core.problem import problem
@@ -122,11 +122,7 @@ def test_random_requests_go_where_the_core_sends_them(stage: Stage) -> None:
         )  # fmt: skip
         if sent := sendable(numbered, in_chunks=random.random() < 0.3 and bool(request.body)):
             requests[number] = sent
-    with (
-        AgentInside(stage, path) as agent,
-        HAProxy(path, [agent.port]) as edge,
-        ThreadPoolExecutor(8) as pool,
-    ):
+    with haproxy(stage, path) as edge, ThreadPoolExecutor(8) as pool:
         turns = [dict(list(requests.items())[at::8]) for at in range(8)]
         answers: dict[int, Answer] = {}
         for some in pool.map(answered, [edge.port] * 8, turns):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from haproxy_stage import AgentInside, HAProxy
+from haproxy_stage import HAProxy, haproxy
 from harness import Stage
 from hublet_router.core.judge import decide
 from hublet_router.core.problem import problem
@@ -92,7 +92,7 @@ def assert_decided(
 def test_every_example_goes_where_the_core_sends_it(stage: Stage, path: Path) -> None:
     copy = staged(stage, path)
     table = load(copy)
-    with AgentInside(stage, copy) as agent, HAProxy(copy, [agent.port]) as edge:
+    with haproxy(stage, copy) as edge:
         for example in table.examples:
             assert_decided(stage, table, edge, example.request, in_chunks=False)
             if example.request.body:

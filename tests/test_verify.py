@@ -13,7 +13,7 @@ from mitmproxy import http
 from mitmproxy.test import tflow
 
 from flows.record import save
-from haproxy_stage import AgentInside, HAProxy
+from haproxy_stage import haproxy
 from harness import Stage, authority
 from hublet_router.cli.commands import command_line
 from hublet_router.cli.verify import _reason
@@ -69,8 +69,8 @@ def test_the_router_itself_agrees(stage: Stage, run: Run) -> None:
 
 
 def test_haproxy_with_the_agent_agrees(stage: Stage, table: Path, run: Run) -> None:
-    with AgentInside(stage, table) as agent, HAProxy(table, [agent.port]) as edge:
-        agent.agent.shows_status = True
+    with haproxy(stage, table) as edge:
+        edge.agent.shows_status = True
         assert run(edge.port)[::2] == (0, "5 requests: 5 as the table says, 1 not sent\n")
 
 
