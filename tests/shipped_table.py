@@ -1,7 +1,9 @@
-"""The table at the root of the repository, read once."""
+"""The table at the root of the repository, read once, and the files of all tables that are here."""
 
 from pathlib import Path
 
 from hublet_router.tablefile import load
 
-SHIPPED = load(Path(__file__).parents[1] / "hublets.yaml")
+ROOT = Path(__file__).parents[1]
+SHIPPED = load(ROOT / "hublets.yaml")
+TABLES = [ROOT / "hublets.yaml", *sorted((ROOT / "tests" / "tables").glob("*.yaml"))]

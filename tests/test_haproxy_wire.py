@@ -13,9 +13,7 @@ from hublet_router.core.request import Request
 from hublet_router.core.table import Table
 from hublet_router.tablefile import load
 from hublet_router.verify.exchange import exchange, sendable
-
-ROOT = Path(__file__).parents[1]
-TABLES = [ROOT / "hublets.yaml", *sorted(Path(__file__).parent.glob("tables/*.yaml"))]
+from shipped_table import TABLES
 
 
 def staged(stage: Stage, path: Path) -> Path:

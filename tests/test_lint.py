@@ -8,9 +8,8 @@ from cases import cases
 from hublet_router.analysis.lint import lint
 from hublet_router.core.findings import MAX_CREDENTIAL
 from hublet_router.tablefile import load, loads
+from shipped_table import ROOT, TABLES
 
-ROOT = Path(__file__).parents[1]
-TABLES = [ROOT / "hublets.yaml", *sorted((ROOT / "tests" / "tables").glob("*.yaml"))]
 BEARER = "{header: authorization, scheme: bearer}"
 PAT = '{regex: "^pat-([a-z]{2}[0-9])-"}'
 ANY = '{regex: "^[a-z]+-([a-z]{2}[0-9])-"}'

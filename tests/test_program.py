@@ -13,9 +13,7 @@ from hublet_router.export.program import program
 from hublet_router.tablefile import load
 from parity.cases import request, scene
 from parity.rebuild import rebuilt
-
-ROOT = Path(__file__).parents[1]
-TABLES = [ROOT / "hublets.yaml", *sorted((ROOT / "tests" / "tables").glob("*.yaml"))]
+from shipped_table import ROOT, SHIPPED, TABLES
 
 
 @pytest.mark.parametrize("path", TABLES, ids=lambda path: path.stem)
@@ -39,15 +37,14 @@ def test_a_random_table_made_again_decides_random_requests_alike() -> None:
 
 
 def test_a_program_of_the_shipped_table_is_small() -> None:
-    assert len(json.dumps(program(load(ROOT / "hublets.yaml")))) < 40_000
+    assert len(json.dumps(program(SHIPPED))) < 40_000
 
 
 def test_the_answers_are_those_of_the_core() -> None:
-    table = load(ROOT / "hublets.yaml")
-    answers = program(table)["answers"]
+    answers = program(SHIPPED)["answers"]
     for reason in Reason:
         if reason not in {Reason.CREDENTIAL, Reason.MOVED, Reason.PINNED}:
-            wanted = problem(refuse(reason), table)
+            wanted = problem(refuse(reason), SHIPPED)
             assert answers[reason] == {
                 "status": wanted.status,
                 "fields": wanted.fields,

@@ -18,10 +18,9 @@ from hypothesis import strategies as st
 from hublet_router.core.table import Policy
 from hublet_router.tablefile.errors import Faults
 from hublet_router.tablefile.structure import SCHEMA, read
+from shipped_table import ROOT, TABLES
 
-ROOT = Path(__file__).parents[1]
 VALIDATOR = jsonschema.Draft7Validator(SCHEMA)
-TABLES = [ROOT / "hublets.yaml", *(ROOT / "tests" / "tables").glob("*.yaml")]
 SHIPPED = json.loads(json.dumps(yaml.safe_load(TABLES[0].read_text("utf-8"))))
 SHIPPED["credentials"] = SHIPPED["credentials"][2:6]
 SHIPPED["examples"] = SHIPPED["examples"][-2:]

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -27,6 +27,18 @@ def table(tmp_path: Path) -> Path:
     path = tmp_path / "hublets.yaml"
     path.write_text(TABLE)
     return path
+
+
+@contextlib.asynccontextmanager
+async def serving(setting: Setting, end: int = signal.SIGTERM) -> AsyncIterator[str]:
+    """Serve until a signal at the end of the block, and yield the address."""
+    shown: list[str] = []
+    task = asyncio.create_task(serve(setting, shown.append))
+    while not shown:
+        await asyncio.sleep(0.01)
+    yield shown[0]
+    asyncio.get_running_loop().call_soon(signal.raise_signal, end)
+    await task
 
 
 def probe(port: int, path: str) -> tuple[int, str]:
@@ -59,13 +71,11 @@ def test_a_candidate_is_watched(
     caplog.set_level(logging.INFO)
 
     async def run() -> None:
-        task = asyncio.create_task(serve(Setting(table, ":0", log=tmp_path / "log", shadow=table)))
-        for _ in range(200):
-            await asyncio.sleep(0.05)
-            if "shadow table" in caplog.text:
-                break
-        asyncio.get_running_loop().call_soon(signal.raise_signal, signal.SIGTERM)
-        await task
+        async with serving(Setting(table, ":0", log=tmp_path / "log", shadow=table)):
+            for _ in range(200):
+                await asyncio.sleep(0.05)
+                if "shadow table" in caplog.text:
+                    break
 
     asyncio.run(run())
     assert "shadow table" in caplog.text
@@ -74,27 +84,22 @@ def test_a_candidate_is_watched(
 @pytest.mark.parametrize("kind", ["unix", "ipv4", "ipv6"])
 def test_it_listens_where_it_is_asked_to(table: Path, tmp_path: Path, kind: str) -> None:
     listen = {"unix": str(tmp_path / "s"), "ipv4": ":0", "ipv6": "[::1]:0"}[kind]
-    shown: list[str] = []
+    begin = {"unix": "/", "ipv4": "127.0.0.1:", "ipv6": "[::1]:"}[kind]
 
     async def run() -> None:
-        loop = asyncio.get_running_loop()
-        task = asyncio.create_task(serve(Setting(table, listen), shown.append))
-        while not shown:
-            await asyncio.sleep(0.01)
-        if kind == "unix":
-            reader, writer = await asyncio.open_unix_connection(shown[0])
-        else:
-            host, _, port = shown[0].rpartition(":")
-            reader, writer = await asyncio.open_connection(host.strip("[]"), int(port))
-        writer.write(spop.frame(spop.HAPROXY_HELLO, b"\0\0", spop.key_values(HELLO)))
-        await reader.readexactly(4)
-        loop.call_soon(signal.raise_signal, signal.SIGINT)
-        await task
+        async with serving(Setting(table, listen), signal.SIGINT) as address:
+            assert address.startswith(begin)
+            if kind == "unix":
+                reader, writer = await asyncio.open_unix_connection(address)
+            else:
+                host, _, port = address.rpartition(":")
+                reader, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+            writer.write(spop.frame(spop.HAPROXY_HELLO, b"\0\0", spop.key_values(HELLO)))
+            await reader.readexactly(4)
         assert (await reader.read()).endswith(spop.farewell(spop.NORMAL))
         writer.close()
 
     asyncio.run(run())
-    assert shown[0].startswith({"unix": "/", "ipv4": "127.0.0.1:", "ipv6": "[::1]:"}[kind])
 
 
 @pytest.mark.parametrize("listen", ["127.0.0.1:{taken}", "/no/such/folder/s", ":99999"])
@@ -124,12 +129,8 @@ def test_it_is_not_ready_once_it_ends(table: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(module, "Endpoint", Endpoint)
 
     async def run() -> None:
-        shown: list[str] = []
-        task = asyncio.create_task(serve(Setting(table, ":0", metrics=":0"), shown.append))
-        while not shown:
-            await asyncio.sleep(0.01)
-        asyncio.get_running_loop().call_soon(signal.raise_signal, signal.SIGTERM)
-        await task
+        async with serving(Setting(table, ":0", metrics=":0")):
+            pass
 
     asyncio.run(run())
     assert states == ["", "it ends"]
@@ -142,11 +143,7 @@ def test_a_socket_that_a_dead_agent_left_is_taken_over(table: Path, tmp_path: Pa
     assert path.is_socket()
 
     async def run() -> None:
-        shown: list[str] = []
-        task = asyncio.create_task(serve(Setting(table, str(path)), shown.append))
-        while not shown:
-            await asyncio.sleep(0.01)
-        asyncio.get_running_loop().call_soon(signal.raise_signal, signal.SIGTERM)
-        await task
+        async with serving(Setting(table, str(path))) as address:
+            assert address == str(path)
 
     asyncio.run(run())

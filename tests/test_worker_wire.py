@@ -19,11 +19,10 @@ from hublet_router.tablefile import load
 from hublet_router.verify.exchange import as_bytes, sendable
 from parity.cases import request as random_request
 from parity.cases import scene
+from shipped_table import SHIPPED, TABLES
 from test_haproxy_wire import received
 from workerd_stage import Workerd
 
-ROOT = Path(__file__).parents[1]
-TABLES = [ROOT / "hublets.yaml", *sorted((ROOT / "tests" / "tables").glob("*.yaml"))]
 FRAMING = {"connection", "content-length", "transfer-encoding"}
 
 
@@ -143,10 +142,6 @@ def test_no_random_request_goes_where_the_core_does_not_send_it(
     assert outcomes["refused alone"] < outcomes.total() / 10
 
 
-def shipped(stage: Stage) -> Table:
-    return staged(stage, load(ROOT / "hublets.yaml"))
-
-
 EU, NA = bearer("eu1"), bearer("na1")
 
 
@@ -170,5 +165,5 @@ EU, NA = bearer("eu1"), bearer("na1")
 def test_fields_that_the_runtime_joins_or_decodes_are_routed_only_if_they_are_clear(
     stage: Stage, tmp_path: Path, fields: list[str], status: int
 ) -> None:
-    with Workerd(shipped(stage), tmp_path) as edge, Client(edge.port) as client:
+    with Workerd(staged(stage, SHIPPED), tmp_path) as edge, Client(edge.port) as client:
         assert client.get("/x", *fields).status == status
