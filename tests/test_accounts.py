@@ -10,7 +10,7 @@ from hublet_router.core.table import Accounts, Move
 from hublet_router.tablefile.accounts import parse_accounts
 from hublet_router.tablefile.errors import Faults
 from hublet_router.tablefile.source_files import SourceFiles
-from hublet_router.tablefile.structure import SCHEMA, check
+from hublet_router.tablefile.structure import SCHEMA, Checker
 from hublet_router.tablefile.yaml_file import compose
 
 NAMES = {"na1": "na1", "eu1": "eu1", "europe": "eu1"}
@@ -20,7 +20,8 @@ def read(text: str, folder: Path = Path("/nowhere")) -> tuple[Accounts | None, l
     """Read what stands under `accounts:`; return it with its faults."""
     faults = Faults()
     node = compose(faults, text.encode()) if text else None
-    section = check(faults, node, SCHEMA["properties"]["accounts"]) if node else None
+    part = SCHEMA["properties"]["accounts"]
+    section = Checker(faults).check(node, part, "'accounts'") if node else None
     accounts = parse_accounts(faults, section, NAMES, SourceFiles(str(folder / "t.yaml"), b""))
     return accounts, [f"{fault.line}:{fault.column}: {fault.text}" for fault in faults.found]
 

@@ -8,10 +8,11 @@ import yaml
 from hublet_router.analysis.misdirection import (
     AccountMoves,
     Misdirection,
-    account_ids,
+    accounts_in,
     detect_misdirection,
 )
 from hublet_router.core.decision import Reason, refuse
+from hublet_router.core.findings import findings
 from hublet_router.core.judge import decide
 from hublet_router.core.request import Request
 from hublet_router.core.table import Misdirected, Table
@@ -128,8 +129,8 @@ def test_a_misdirection_as_a_word(answer: Misdirection, text: str) -> None:
     ],
 )
 def test_the_accounts_of_a_request(request_: Request, ids: set[str]) -> None:
-    assert account_ids(TABLE, request_) == ids
-    assert account_ids(replace(TABLE, accounts=None), request_) == set()
+    assert accounts_in(findings(TABLE, request_)) == ids
+    assert accounts_in(findings(replace(TABLE, accounts=None), request_)) == set()
 
 
 def fixed(table: Table, lines: list[str]) -> Table:

@@ -8,7 +8,7 @@ from hublet_router.core.places import Cookie, Form, Header, Host, Json, Path, Pl
 from hublet_router.core.readers import Base64, Jwt, Protobuf, Reader, Regex
 from hublet_router.tablefile.errors import Faults
 from hublet_router.tablefile.rules import parse_pattern, parse_rules
-from hublet_router.tablefile.structure import SCHEMA, Text, check
+from hublet_router.tablefile.structure import SCHEMA, Checker, Text
 from hublet_router.tablefile.yaml_file import compose
 
 
@@ -17,7 +17,8 @@ def read(text: str) -> tuple[tuple[Rule, ...], list[str]]:
     faults = Faults()
     node = compose(faults, text.encode())
     assert node
-    rules = parse_rules(faults, check(faults, node, SCHEMA["properties"]["credentials"]) or ())
+    part = SCHEMA["properties"]["credentials"]
+    rules = parse_rules(faults, Checker(faults).check(node, part, "'credentials'") or ())
     found = sorted(faults.found, key=lambda fault: (fault.line, fault.column))
     return rules, [f"{fault.line}:{fault.column}: {fault.text}" for fault in found]
 

@@ -4,7 +4,7 @@ import pytest
 
 from cases import cases
 from hublet_router.tablefile.errors import Faults
-from hublet_router.tablefile.structure import Section, Text, check, read
+from hublet_router.tablefile.structure import Checker, Section, Text, read
 from hublet_router.tablefile.yaml_file import compose
 
 TEXT = {"type": "string", "minLength": 1}
@@ -19,7 +19,7 @@ def checked(text: str, part: dict[str, Any]) -> tuple[Any, list[str]]:
     faults = Faults()
     node = compose(faults, text.encode())
     assert node
-    return check(faults, node, part, "x"), reported(faults)
+    return Checker(faults).check(node, part, part.get("title", "'x'")), reported(faults)
 
 
 def plain(value: Any) -> Any:

@@ -13,7 +13,7 @@ from hublet_router.core.formats import (
     protobuf_fields,
     strings_at,
 )
-from hublet_router.core.parameters import fold_name, pairs_of
+from hublet_router.core.parameters import decode_value, fold_name
 from hublet_router.core.places import Cookie, Header, Place, Query
 from hublet_router.core.readers import Jwt, Protobuf
 from hublet_router.core.request import Request, host_name
@@ -110,7 +110,9 @@ def _fold(random: Random) -> Case:
 
 def _pairs_case(random: Random) -> Case:
     text = "&".join(f"{wild(random, 6)}={wild(random, 9)}" for _ in range(random.randrange(4)))
-    return Case("pairs", text, [[*pair] for pair in pairs_of(text)])
+    pairs = [pair.partition("=") for pair in text.replace(";", "&").split("&") if pair]
+    read = [[fold_name(decode_value(name)), decode_value(value)] for name, _, value in pairs]
+    return Case("pairs", text, read)
 
 
 def _place(random: Random) -> Case:

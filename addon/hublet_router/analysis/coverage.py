@@ -10,6 +10,7 @@ from ..core.decision import Reason
 from ..core.findings import MAX_CREDENTIAL, Finding, findings
 from ..core.formats import JsonObject
 from ..core.judge import check_request, judge
+from ..core.parameters import Parameters, decode_value
 from ..core.places import Cookie, Form, Header, Json, Path, Place, Query
 from ..core.request import Request
 from ..core.runs import MIN_RUN
@@ -128,11 +129,16 @@ def _values(request: Request) -> Iterator[tuple[_Kind, str, str]]:
             yield from ((Cookie, name.strip(), text.strip(' \t"')) for name, _, text in pairs)
         elif field != "host" and value.strip():
             yield Header, field, value.strip()
-    yield from ((Query, name, value) for name, value in request.query)
+    yield from _parameters(Query, request.query)
     if any("urlencoded" in value for value in request.header("content-type")):
-        yield from ((Form, name, value) for name, value in request.form or ())
+        yield from _parameters(Form, request.form or {})
     elif request.body:
         yield from ((Json, name, value) for name, value in _strings(request.json))
+
+
+def _parameters(kind: _Kind, parameters: Parameters) -> Iterator[tuple[_Kind, str, str]]:
+    for name, values in parameters.items():
+        yield from ((kind, name, decode_value(value)) for value in values)
 
 
 def _strings(tree: Any) -> Iterator[tuple[str, str]]:

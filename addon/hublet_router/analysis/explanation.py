@@ -10,7 +10,7 @@ from ..core.judge import check_request, judge
 from ..core.request import Request
 from ..core.table import Table
 from .masking import aligned, printable
-from .rows import NOT_HERE, Outcome, Rows, Tried
+from .rows import Outcome, Rows, Tried
 
 POLICY_KEYS = {
     Reason.LEGACY: "legacy",
@@ -52,13 +52,16 @@ class Explanation:
         looked = [one for one in self.tried if one.outcome is not Outcome.NOT_HERE]
         rows = [(one.rule, one.place, one.why, one.shape or "") for one in looked]
         lines = [self.decision.summary, *(f"  {line}" for line in aligned(rows))]
-        absent = [one.rule for one in self.tried if one.outcome is Outcome.NOT_HERE]
-        if absent:
-            lines.append(f"{NOT_HERE}: {', '.join(dict.fromkeys(absent))}")
+        if absent := self.rules(Outcome.NOT_HERE):
+            lines.append(f"{Outcome.NOT_HERE.value}: {', '.join(absent)}")
         if self.policy:
             lines.append(f"policy {self.policy}")
         lines.append(f"table {self.decision.table}")
         return "\n".join([*lines, self.hint] if self.hint else lines)
+
+    def rules(self, outcome: Outcome) -> list[str]:
+        """Return each rule of which something came to an outcome, once."""
+        return [*dict.fromkeys(one.rule for one in self.tried if one.outcome is outcome)]
 
 
 def explain(table: Table, request: Request, status: int | None = None) -> Explanation:

@@ -70,7 +70,7 @@ class AccountMoves:
         elif not answer.hublet:
             self._rest["no Hublet of the table is named"] += 1
         elif answer.hublet != decision.hublet:
-            ids = account_ids(self.table, request)
+            ids = accounts_in(findings(self.table, request))
             if len(ids) == 1:
                 (account,) = ids
                 self.moved.setdefault(account, Counter())[answer.hublet] += 1
@@ -104,11 +104,6 @@ class AccountMoves:
                 yield f"# {_key(account)}: the answers differ: {named}"
         for why, count in self._rest.items():
             yield f"# {counted(count, 'answer')}: {why}"
-
-
-def account_ids(table: Table, request: Request) -> set[str]:
-    """Return the accounts that a request names; nothing that is a credential as well."""
-    return accounts_in(findings(table, request)) if table.accounts else set()
 
 
 def accounts_in(found: Iterable[Finding]) -> set[str]:

@@ -50,9 +50,8 @@ class Residency:
         return f"{' and '.join(wrong)}; by its credentials: {right.summary}"
 
     def _is_wrong(self, request: Request, right: Decision, hublet: str | None) -> bool:
-        if hublet is None or hublet == right.hublet or right.reason in _UNREAD:
-            return False
-        if right.reason is Reason.FOREIGN_HOST:
+        is_undecided = right.reason in _UNREAD or right.reason is Reason.FOREIGN_HOST
+        if hublet is None or hublet == right.hublet or is_undecided:
             return False
         if right.reason in _UNNAMED and right.hublet:
             return bool(find_stray(self._table, request, hublet, findings(self._table, request)))

@@ -38,9 +38,6 @@ class Outcome(Enum):
     NOT_MOVED = "not among those that moved"
 
 
-NOT_HERE = Outcome.NOT_HERE.value
-"""The `why` of a rule that does not apply to the path."""
-
 _DECIDED = ": decided"
 
 

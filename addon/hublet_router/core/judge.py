@@ -123,7 +123,7 @@ def _torn(
     if table.policy.conflict != "refuse" or not (
         len({hublet for hublet, _, _ in claims}) > 1
         or (moves and _accounts_differ(table, found, claims, moves))
-        or (moves and _speaks_for_another(claims, moves))
+        or _speaks_for_another(claims, moves)
     ):
         return None
     rule = claims[0][1].rule.name if claims else None

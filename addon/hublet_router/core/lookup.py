@@ -114,10 +114,9 @@ class Lookup:
         self._aliases = aliases or {}
         first = rules[0].reader
         self.is_beside = isinstance(first, Account)
-        is_fast = isinstance(first, Regex) and not any(_reads(it, first) for it in accounts)
-        self._search = first.pattern.search if is_fast and isinstance(first, Regex) else None
-        is_single = self._search and not rules[1:]
-        self._memory: Memory[Reading] | None = None if is_single else Memory()
+        is_slow = any(_reads(it, first) for it in accounts)
+        self._search = first.pattern.search if isinstance(first, Regex) and not is_slow else None
+        self._memory: Memory[Reading] | None = None if self._search and not rules[1:] else Memory()
 
     def read(self, credential: str) -> Reading:
         """Read a credential: the first rule that finds a name in it counts."""

@@ -2,8 +2,6 @@
 
 from .formats import unquote
 
-type Pairs = list[tuple[str, str]]
-
 type Parameters = dict[str, list[str]]
 """The values of each parameter as sent, by its name in the one spelling of `fold_name`."""
 
@@ -22,32 +20,21 @@ def decode_value(text: str) -> str:
     return unquote(text.replace("+", " ")).strip()
 
 
-def pairs_of(text: str) -> Pairs:
-    """Return the decoded pairs of an urlencoded text, parted at `;` too as some servers do."""
-    return [
-        (fold_name(decode_value(name)), decode_value(value)) for name, value in _raw_pairs(text)
-    ]
-
-
 def parameters_of(text: str) -> Parameters:
-    """Return the parameters of such a text. The names are decoded at once, the values not at all.
+    """Return the parameters of an urlencoded text, parted at `;` too as some servers do.
 
-    No name of a rule holds `&`: what decodes to it becomes a NUL, so that the names stay apart.
+    The names are decoded at once, the values not at all. No name of a rule holds `&`: what decodes
+    to it becomes a NUL, so that the names stay apart.
     """
-    pairs = _raw_pairs(text)
-    names = "&".join([name for name, _ in pairs])
+    pairs = [pair.partition("=") for pair in text.replace(";", "&").split("&") if pair]
+    names = "&".join([name for name, _, _ in pairs])
     if "%" in names or "+" in names:
         names = unquote(names.replace("+", " ").replace("%26", "%00"))
     found: Parameters = {}
     folded: dict[str, str] = {}
-    for name, (_, value) in zip(names.split("&"), pairs, strict=bool(pairs)):
+    for name, (_, _, value) in zip(names.split("&"), pairs, strict=bool(pairs)):
         key = folded.get(name)
         if key is None:
             key = folded[name] = fold_name(name)
         found.setdefault(key, []).append(value)
     return found
-
-
-def _raw_pairs(text: str) -> Pairs:
-    pairs = [pair.partition("=") for pair in text.replace(";", "&").split("&") if pair]
-    return [(name, value) for name, _, value in pairs]

@@ -79,7 +79,7 @@ class Query:
         """Return each value of that parameter, decoded, in order; None if escapes are left."""
         if "?" not in request.target or not request.may_name(self._piece):
             return ()  # the usual answer, for much less work
-        return _named(request.query_parameters, self.name)
+        return _named(request.query, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +118,7 @@ class Form:
 
         None for another kind of body, or if escapes are left.
         """
-        parameters = request.form_parameters
-        return None if parameters is None else _named(parameters, self.name)
+        return None if request.form is None else _named(request.form, self.name)
 
 
 @dataclass(frozen=True, slots=True)

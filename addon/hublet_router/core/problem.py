@@ -1,7 +1,6 @@
 """The answer to a refused request: a problem document that a caller can act on."""
 
 import json
-from collections.abc import Mapping
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -112,33 +111,24 @@ def problem(decision: Decision, table: Table | None = None) -> Problem:
 def problem_of(reason: Reason, status: HTTPStatus | None = None) -> Problem:
     """Return the answer for a reason, by default with its usual status."""
     usual, error, sentence = ANSWERS[reason]
-    status = status or usual
-    document = {
-        "title": status.phrase,
-        "status": status.value,
-        "detail": sentence,
-        "reason": reason.value,
-    }
-    return _problem(status, f'{PROXY_NAME}; error={error}; details="{reason}"', document)
+    proxy_status = f'{PROXY_NAME}; error={error}; details="{reason}"'
+    return _problem(status or usual, proxy_status, detail=sentence, reason=reason.value)
 
 
 def failure(hublet: str | None, error: str | None) -> Problem:
     """Return the answer to a request whose Hublet gave none; it names no address."""
     status, what = FAILURES.get(error or "", (HTTPStatus.BAD_GATEWAY, "cannot be reached"))
     error = error if error in FAILURES else UNAVAILABLE
-    document = {
-        "title": status.phrase,
-        "status": status.value,
-        "detail": f"{f'Hublet {hublet}' if hublet else 'The server'} {what}. Try again later; the"
-        " operator finds why in the router's log.",
-        "reason": error,
-        **({"hublet": hublet} if hublet else {}),
-    }
-    hop = f'; next-hop="{hublet}"' if hublet else ""
-    return _problem(status, f"{PROXY_NAME}{hop}; error={error}", document)
+    who, hop, named = "The server", "", {}
+    if hublet:
+        who, hop, named = f"Hublet {hublet}", f'; next-hop="{hublet}"', {"hublet": hublet}
+    sentence = f"{who} {what}. Try again later; the operator finds why in the router's log."
+    proxy_status = f"{PROXY_NAME}{hop}; error={error}"
+    return _problem(status, proxy_status, detail=sentence, reason=error, **named)
 
 
-def _problem(status: HTTPStatus, proxy_status: str, document: Mapping[str, object]) -> Problem:
+def _problem(status: HTTPStatus, proxy_status: str, **more: str) -> Problem:
+    document = {"title": status.phrase, "status": status.value, **more}
     fields = {
         "Content-Type": "application/problem+json",
         "Proxy-Status": proxy_status,

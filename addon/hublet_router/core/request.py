@@ -9,7 +9,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from .formats import JsonObject, parse_json
-from .parameters import Pairs, Parameters, pairs_of, parameters_of
+from .parameters import Parameters, parameters_of
 from .paths import readings
 
 MAX_BODY = 64 * 1024
@@ -115,34 +115,18 @@ class Request:
         target = self.target
         return piece in target.lower() or "%" in target or "+" in target
 
-    @property
-    def query(self) -> Pairs:
-        """The query's decoded pairs, in order, their names folded by `fold_name`."""
-        return pairs_of(self.target.partition("?")[2])
-
-    @property
-    def form(self) -> Pairs | None:
-        """The pairs of an urlencoded body like those of `query`; None if it is anything else."""
-        text = self._form_text
-        return None if text is None else pairs_of(text)
-
     @cached_property
-    def query_parameters(self) -> Parameters:
+    def query(self) -> Parameters:
         """The parameters of the query."""
         return parameters_of(self.target.partition("?")[2])
 
     @cached_property
-    def form_parameters(self) -> Parameters | None:
+    def form(self) -> Parameters | None:
         """The parameters of an urlencoded body; None if it is anything else."""
-        text = self._form_text
-        return None if text is None else parameters_of(text)
-
-    @property
-    def _form_text(self) -> str | None:
         body = (self.body or b"").decode("latin-1")
         if not self._has_body_of(_FORM_TYPES) or _BAD_ESCAPE.search(body):
             return None
-        return body
+        return parameters_of(body)
 
     @cached_property
     def json(self) -> Any:

@@ -8,7 +8,7 @@ from mitmproxy.contentviews import Contentview, Metadata
 
 from ..analysis.explanation import Explanation
 from ..analysis.masking import mask_request
-from ..analysis.rows import NOT_HERE, Outcome
+from ..analysis.rows import Outcome
 from ..core.table import Table
 from ..flows.recorded import decision_then, explain_flow
 from ..flows.requests import request_with_body
@@ -60,7 +60,7 @@ def _rows(explanation: Explanation) -> Iterator[str]:
             yield f"{one.rule}: {one.why}"
             yield f"    {one.place}" + (f": {one.shape}" if one.shape else "")
     for outcome in _NOTHING:
-        rules = dict.fromkeys(it.rule for it in explanation.tried if it.outcome is outcome)
+        rules = explanation.rules(outcome)
         if rules and outcome is not Outcome.NO_ACCOUNT:
             text = f"{outcome.value}: {', '.join(rules)}"
             yield fill(text, WIDTH, subsequent_indent="    ", break_on_hyphens=False)
@@ -82,11 +82,11 @@ def record(table: Table, flow: http.HTTPFlow) -> Iterator[list[str]]:
     }
     yield from ([name, note] for name, note in notes.items() if note)
     for one in explanation.tried:
-        if one.why != NOT_HERE:
+        if one.outcome is not Outcome.NOT_HERE:
             shape = f" ({one.shape})" if one.shape else ""
             yield [one.rule, f"{one.place}: {one.why}{shape}"]
-    if absent := dict.fromkeys(one.rule for one in explanation.tried if one.why == NOT_HERE):
-        yield [NOT_HERE, ", ".join(absent)]
+    if absent := explanation.rules(Outcome.NOT_HERE):
+        yield [Outcome.NOT_HERE.value, ", ".join(absent)]
     yield ["table", str(explanation.decision.table)]
 
 

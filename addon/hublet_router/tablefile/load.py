@@ -47,14 +47,10 @@ def loads(text: bytes, *, name: str = "hublets.yaml") -> Table:
 
 def _disproved(table: Table, example: Example) -> Fault | None:
     decision = decide(table, example.request)
-    if decision.action is Action.REFUSE:
-        if example.refused == decision.reason:
-            return None
-        got = f"is refused ({decision.reason})"
-    else:
-        if decision.hublet is not None and example.hublet == decision.hublet:
-            return None
-        got = f"goes to {decision.hublet or 'the host that it names'} ({decision.reason})"
+    refused = decision.reason.value if decision.action is Action.REFUSE else None
+    if (decision.hublet, refused) == (example.hublet, example.refused):
+        return None
+    what = "is refused" if refused else f"goes to {decision.hublet or 'the host that it names'}"
     wanted = f"go to {example.hublet}" if example.hublet else f"be refused ({example.refused})"
-    text = f"this example must {wanted}, but it {got}; fix the rules or the example"
-    return Fault(*example.at, text)
+    text = f"this example must {wanted}, but it {what} ({decision.reason});"
+    return Fault(*example.at, f"{text} fix the rules or the example")

@@ -66,13 +66,8 @@ class Section(dict[str, Any]):
 def read(faults: Faults, text: bytes) -> Section | None:
     """Return the table that a file holds, None if it holds no mapping."""
     node = compose(faults, text)
-    return cast(Section | None, check(faults, node, SCHEMA)) if node else None
-
-
-def check(faults: Faults, node: yaml.Node, part: Part, key: str = "") -> Any:
-    """Return what a node holds, None if it has a fault. `key` names a part that has no title."""
-    part = _resolved(part)
-    return _Check(faults).check(node, part, part.get("title", f"'{key}'"))
+    table = Checker(faults).check(node, SCHEMA, SCHEMA["title"]) if node else None
+    return cast(Section | None, table)
 
 
 def _resolved(part: Part) -> Part:
@@ -92,13 +87,14 @@ def _near(word: str, known: Iterable[str]) -> str:
     return f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"
 
 
-class _Check:
+class Checker:
     """Checks nodes against parts of the schema; `what` names a node in its faults."""
 
     def __init__(self, faults: Faults) -> None:
         self.faults = faults
 
     def check(self, node: yaml.Node, part: Part, what: str) -> Any:
+        """Return what a node holds, None if it has a fault."""
         part = _resolved(part)
         if "type" not in part:  # one value, or a list of such
             one, several = part["anyOf"]

@@ -9,8 +9,7 @@ import yaml
 from .errors import Faults
 
 _SLIPS = {
-    "escape character": "in double quotes write \\\\ for each \\, or use single quotes",
-    "escape sequence": "in double quotes write \\\\ for each \\, or use single quotes",
+    "escape": "in double quotes write \\\\ for each \\, or use single quotes",
     "'\\t' that cannot start any token": "indent with spaces, not with tabs",
     "alphabetic or numeric character": "put a value that begins with * or & in quotes",
     "undefined alias": "put a value that begins with * in quotes",
@@ -40,11 +39,8 @@ def compose(faults: Faults, text: bytes) -> yaml.Node | None:
 
 def _sentence(error: yaml.MarkedYAMLError) -> str:
     """Return what is wrong, where it begins if that is another line, and what to do if known."""
-    problem, start, end = (
-        error.problem or error.context or "",
-        error.context_mark,
-        error.problem_mark,
-    )
+    problem = error.problem or error.context or ""
+    start, end = error.context_mark, error.problem_mark
     if problem.startswith("but "):
         problem = f"{error.context}, {problem}"
     elif start and end and start.line != end.line:

@@ -7,7 +7,11 @@ console and mitmweb all look that method up when they need it, so it is replaced
 import asyncio
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
+from itertools import chain
+from socket import socket
 
 from hyperframe.frame import GoAwayFrame
 from mitmproxy import ctx, http
@@ -18,6 +22,7 @@ from mitmproxy.proxy.layers.http._hooks import HttpErrorHook
 from mitmproxy.proxy.layers.http._http2 import Http2Server
 from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 
+from ...analysis.masking import counted
 from .connections import handlers, hang_up, http_layers, inject
 
 logger = logging.getLogger(__name__)
@@ -104,12 +109,11 @@ class Drain:
             for handler in list(handlers().values()):
                 await self._send_goaway(handler)
             if seconds and (waiting := len(self._flows)):
-                requests = "1 request" if waiting == 1 else f"{waiting} requests"
                 logger.log(
                     ALERT,
                     "hublet-router: waits up to %s s for %s; to end at once, ask again",
                     seconds,
-                    requests,
+                    counted(waiting, "request"),
                 )
             looks, before = 0, None
             while handlers() and looks < QUIET_LOOKS and time.monotonic() < self._deadline:
@@ -162,19 +166,17 @@ async def _stop_listening() -> None:
                 continue
             listeners = [listener.dup() for listener in server.sockets]
             server.close()
-            for listener in listeners:
-                with listener:
-                    listener.setblocking(False)
-                    while True:
-                        try:
-                            client, _ = listener.accept()
-                        except OSError:  # the queue is empty
-                            break
-                        client.setblocking(False)
-                        reader = asyncio.StreamReader()
-                        protocol = asyncio.StreamReaderProtocol(reader, instance.handle_stream)
-                        await loop.connect_accepted_socket(partial(_same, protocol), client)
+            for client in chain.from_iterable(map(_waiting, listeners)):
+                reader = asyncio.StreamReader()
+                protocol = partial(asyncio.StreamReaderProtocol, reader, instance.handle_stream)
+                await loop.connect_accepted_socket(protocol, client)
 
 
-def _same[T](it: T) -> T:
-    return it
+def _waiting(listener: socket) -> Iterator[socket]:
+    """Yield each client in the queue of a listener, and close it."""
+    with listener, suppress(OSError):  # the queue is empty
+        listener.setblocking(False)
+        while True:
+            client, _ = listener.accept()
+            client.setblocking(False)
+            yield client

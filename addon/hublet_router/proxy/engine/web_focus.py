@@ -33,14 +33,9 @@ class _ChosenFlowsType(_FlowsType):
 
     def parse(self, manager: "CommandManager", t: type, s: str) -> Sequence[Flow]:
         """Return the flows that a text stands for; raise ValueError for what is not known here."""
-        if s in _IN_BROWSER and not has_focus():
+        if s in _IN_BROWSER and not hasattr(ctx.master, "keymap"):  # only the console has one
             raise ValueError(NOT_YOURS.format(s))
         return super().parse(manager, t, s)
-
-
-def has_focus() -> bool:
-    """Return whether mitmproxy's focus is the person's: in the console, which has keys."""
-    return hasattr(ctx.master, "keymap")
 
 
 CommandTypes.typemap[ChosenFlows] = _ChosenFlowsType()

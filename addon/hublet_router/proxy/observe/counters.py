@@ -4,7 +4,7 @@ This needs prometheus-client, an extra of the package, so it is imported only on
 """
 
 import platform
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 from mitmproxy import http
@@ -78,19 +78,17 @@ class Counters:
             ["hublet", "event"],
             registry=registry,
         )
-        self.requests_in_flight = Gauge(
-            "hublet_requests_in_flight",
-            "Requests whose answer has not ended.",
-            registry=registry,
+        in_flight = Gauge(
+            "hublet_requests_in_flight", "Requests whose answer has not ended.", registry=registry
         )
-        self.requests_in_flight.set_function(lambda: len(self.in_flight))
-        self.build = Gauge(
+        in_flight.set_function(lambda: len(self.in_flight))
+        build = Gauge(
             "hublet_build_info",
             "1, with the versions of the router, mitmproxy and Python.",
             ["version", "mitmproxy", "python"],
             registry=registry,
         )
-        self.build.labels(__version__, VERSION, platform.python_version()).set(1)
+        build.labels(__version__, VERSION, platform.python_version()).set(1)
         ProcessCollector(registry=registry)
         # Each child is looked up for every request, which takes the library longer than to count.
         self._requests = cache(self.requests.labels)
@@ -141,14 +139,9 @@ class _Reader(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield the metric with its values of now."""
         it = self.measurement
-        family: CounterMetricFamily | GaugeMetricFamily
-        family = _FAMILIES[it.kind](it.name, it.meaning, labels=it.labels)
+        kind: type[CounterMetricFamily | GaugeMetricFamily]
+        kind = CounterMetricFamily if it.kind == "counter" else GaugeMetricFamily
+        family = kind(it.name, it.meaning, labels=it.labels)
         for labels, value in dict(it.samples()).items():  # a copy: the event loop counts on
             family.add_metric(labels, value)
         yield family
-
-
-_FAMILIES: dict[str, Callable[..., CounterMetricFamily | GaugeMetricFamily]] = {
-    "counter": CounterMetricFamily,
-    "gauge": GaugeMetricFamily,
-}

@@ -1,6 +1,6 @@
 """A metric that a feature offers: values that it keeps anyway, looked up at each scrape.
 
-It knows nothing of Prometheus, which is an optional extra; `metrics.py` registers it there.
+It knows nothing of Prometheus, which is an optional extra; `counters.py` registers it there.
 """
 
 from collections.abc import Callable, Iterator, Mapping
