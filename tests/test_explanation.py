@@ -13,6 +13,7 @@ from hublet_router.analysis.explanation import explain, explain_logged, near_nam
 from hublet_router.analysis.masking import describe_shape, place_name
 from hublet_router.core.decision import Reason, refuse, route
 from hublet_router.core.findings import findings
+from hublet_router.core.paths import MAX_PATH
 from hublet_router.core.request import Request
 from hublet_router.core.table import Table
 from hublet_router.tablefile import loads
@@ -165,6 +166,12 @@ HERE = "header authorization bearer"
         (None, seen_with(hosts=("x.example",)), "Its host is not in 'domains'."),
         (None, seen_with(hosts=("api.hubapi.com", "x")), "It names hosts that differ."),
         (None, seen_with(target="/\r"), "Its path or a header holds a control character."),
+        (None, seen_with(target="/" + "x" * MAX_PATH), "Its path is over 20 KiB."),
+        (
+            None,
+            replace(seen_with(), sni="x.example"),
+            "The server name of its TLS is not in 'domains'.",
+        ),
     ],
 )
 def test_hints(status: int | None, seen: Request, hint: str | None) -> None:

@@ -68,7 +68,9 @@ def explain(table: Table, request: Request, status: int | None = None) -> Explan
     """Decide a request and say why; `status` is that of its answer, if it has one."""
     decision = check_request(table, request)
     if decision:  # no rule looks at the request
-        return Explanation(decision, (), _foreign(table, decision), _obstacle(request, decision))
+        return Explanation(
+            decision, (), _foreign(table, decision), _obstacle(table, request, decision)
+        )
     found = findings(table, request)
     decision, settled = judge(table, request, found)
     rows = Rows(table, request, found, decision, settled)
@@ -116,13 +118,18 @@ def _foreign(table: Table, decision: Decision) -> str | None:
     return f"foreign: {policy}" if is_foreign and is_applied else None
 
 
-def _obstacle(request: Request, decision: Decision) -> str:
+def _obstacle(table: Table, request: Request, decision: Decision) -> str:
     """Return what keeps the rules from looking at a request."""
-    if decision.reason is not Reason.FOREIGN_HOST:
+    if decision.reason is Reason.TOO_LARGE:
+        return "Its path is over 20 KiB."
+    if decision.reason is Reason.UNREADABLE:
         return "Its path or a header holds a control character."
     if not request.hosts:
         return "It names no host."
-    return "Its host is not in 'domains'." if request.host else "It names hosts that differ."
+    if not request.host:
+        return "It names hosts that differ."
+    what = "The server name of its TLS" if table.owns(request.host) else "Its host"
+    return f"{what} is not in 'domains'."
 
 
 def _near(table: Table, names: Iterable[str]) -> str | None:
