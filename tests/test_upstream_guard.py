@@ -16,7 +16,7 @@ from cases import cases
 from harness import Client, Stage, Upstream, bearer, read_request, request, wait_for
 from hublet_router.proxy.addon import HubletRouter
 from hublet_router.proxy.engine.connections import http_layers, layers_of, socket_of
-from hublet_router.proxy.engine.upstream_guard import UpstreamGuard, _is_hublet
+from hublet_router.proxy.engine.upstream_guard import UpstreamGuard, _can_be_verified, _is_hublet
 from hublet_router.proxy.routing.upstream import UpstreamHost
 from hublet_router.tablefile import loads
 from test_http2 import Http2Client, token
@@ -66,6 +66,29 @@ def test_an_upstream_that_never_finishes_tls_is_a_502_in_time(stage: Stage) -> N
         assert client.get("/", bearer("eu1")).status == 502
     assert stage.upstreams["na1"].connections == []
     wait_for(lambda: guard.deadlines == {})
+
+
+@pytest.mark.parametrize("label", ["x-", "-x", "xn--", "-"])
+def test_a_server_name_that_no_certificate_can_have_is_a_502_at_once(
+    stage: Stage, caplog: pytest.LogCaptureFixture, label: str
+) -> None:
+    """OpenSSL takes no such name; a wildcard of the table does."""
+    stage.upstream("eu1", f"a{label}b.regional.example")
+    stage.table(stage.table_text(domains="['*.regional.example']"))
+    stage.proxy(hublet_connect_timeout=1000)
+    with stage.client() as client:
+        answer = client.get("/", bearer("eu1"), host=f"{label}.regional.example")
+        assert answer.problem["reason"] == "tls_protocol_error"
+        assert client.get("/", bearer("eu1"), host=f"a{label}b.regional.example").hublet == "eu1"
+    assert "Traceback" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "is_taken"),
+    [("a_b.test", True), ("10.0.0.1", True), ("::1", True), (f"{'a' * 64}.test", False)],
+)
+def test_which_server_names_a_certificate_can_have(name: str, *, is_taken: bool) -> None:
+    assert _can_be_verified(name) is is_taken
 
 
 def test_a_slow_answer_is_waited_for_longer_than_a_connection(stage: Stage) -> None:

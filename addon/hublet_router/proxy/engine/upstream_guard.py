@@ -7,14 +7,17 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable
+from contextlib import suppress
+from functools import lru_cache
 from ipaddress import ip_address
 from socket import SOCK_STREAM
-from typing import cast
+from typing import Any, cast
 
 from mitmproxy import ctx, http
 from mitmproxy.connection import Client, Connection, Server
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.tls import TlsData
+from OpenSSL import SSL
 
 from ...core.table import Table
 from ..routing.upstream import UpstreamHost
@@ -25,6 +28,7 @@ from .crash_guard import end_crashed
 
 LOOP = "hublet-router: the upstream is this proxy itself; fix the table"
 NO_ROUTE = "hublet-router: no decision names this destination, so nothing is sent there"
+NO_NAME = "hublet-router: no certificate can be for this TLS server name"
 
 logger = logging.getLogger(__name__)
 
@@ -85,6 +89,9 @@ class UpstreamGuard:
             data.server.error = LOOP
             return
         data.server.sni = host.server_name or data.server.sni
+        if data.server.tls and data.server.sni and not _can_be_verified(data.server.sni):
+            data.server.error = NO_NAME
+            return
         speaks_http2 = data.client.alpn == b"h2" and host.http2
         data.server.alpn_offers = [b"h2", b"http/1.1"] if speaks_http2 else [b"http/1.1"]
         self._drop_dead_connections(data.client)
@@ -184,6 +191,28 @@ async def _is_hublet(server: Server, table: Table) -> bool:
     )
     known = [it for it in found if not isinstance(it, BaseException)]
     return address in {info[4][0] for infos in known for info in infos}
+
+
+@lru_cache(64)
+def _can_be_verified(server_name: str) -> bool:
+    """Return whether OpenSSL takes a name for that of a certificate, as it takes no `-x.test`.
+
+    mitmproxy ends its preparations where it does not (`tls_start_server` in addons/tlsconfig.py),
+    with a traceback, and the client would wait for the deadline.
+    """
+    with suppress(ValueError):
+        return bool(ip_address(server_name))
+    try:
+        name = server_name.encode("idna")
+    except UnicodeError:
+        return False
+    library: Any = SSL
+    connection: Any = SSL.Connection(SSL.Context(SSL.TLS_METHOD))
+    is_taken = library._lib.X509_VERIFY_PARAM_set1_host(
+        library._lib.SSL_get0_param(connection._ssl), name, len(name)
+    )
+    library._lib.ERR_clear_error()
+    return bool(is_taken)
 
 
 def _own_addresses() -> set[tuple[str, int]]:
