@@ -9,6 +9,7 @@ import h2.config
 import h2.connection
 import h2.events
 import pytest
+from hyperframe.frame import HeadersFrame
 
 from harness import SECONDS, Stage, authority, bearer, wait_for
 
@@ -391,6 +392,61 @@ def test_a_request_that_is_shorter_than_its_length_ends_its_stream_alone(
     assert [it.split(b" ")[1] for it in eu1.requests] == [b"/", b"*"]
     wait_for(lambda: not stage.router.drain._flows)
     wait_for(lambda: len((tmp_path / "log").read_text().splitlines()) == 2 + bool(sent))
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        ("x", " blanks around "),
+        ("X-Upper", "1"),
+        ("te", "gzip"),
+        ("connection", "close"),
+        ("host", API.upper()),
+        ("content-length", "five"),
+        (":late", "1"),
+    ],
+)
+def test_a_malformed_head_ends_its_stream_alone(stage: Stage, field: tuple[str, str]) -> None:
+    """What follows on its stream is ignored, and gives its window back."""
+    start(stage)
+    config = h2.config.H2Configuration(
+        header_encoding="utf-8",
+        validate_outbound_headers=False,
+        normalize_outbound_headers=False,
+    )
+    with Http2Client(stage.port) as client:
+        client.http.config = config
+        begun = client.start("POST", "/", token("eu1"))
+        wait_for(lambda: stage.router.drain._flows)
+        stream = client.start("POST", "/", token("eu1"), field)
+        client.data(stream, b"body")
+        client.http.send_headers(stream, [("checksum", "1")], end_stream=True)
+        client.flush()
+        assert client.answer(stream)[0] == "reset"
+        client.data(begun, b"body", end=True)
+        assert client.answer(begun) == ("200", b"eu1")
+        assert client.get("/", token("eu1")) == ("200", b"eu1")
+    assert stage.arrivals() == {"na1": 0, "eu1": 2}
+
+
+def test_malformed_trailers_and_what_cannot_be_decompressed_end_the_connection(
+    stage: Stage,
+) -> None:
+    """Else a client could begin any number of requests at an upstream; and all streams share it."""
+    start(stage)
+    with Http2Client(stage.port) as client:
+        begun = client.start("POST", "/", token("eu1"))
+        client.http.send_headers(begun, [("te", "gzip")], end_stream=True)
+        client.flush()
+        with pytest.raises(AssertionError, match="ended the connection"):
+            client.answer(begun)
+    with Http2Client(stage.port) as client:
+        stream = client.http.get_next_available_stream_id()
+        client.start("POST", "/", token("eu1"))
+        frame = HeadersFrame(stream + 2, data=b"\xff\xff\xff", flags=["END_HEADERS"])
+        client.socket.sendall(frame.serialize())
+        with pytest.raises(AssertionError, match="ended the connection"):
+            client.answer(stream)
 
 
 def test_a_stream_that_is_reset_at_once_harms_no_other(stage: Stage) -> None:

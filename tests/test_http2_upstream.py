@@ -3,16 +3,18 @@
 import asyncio
 import gc
 import inspect
+import threading
 from typing import Any
 
 import h2.errors
 import pytest
 from h2.settings import SettingCodes
+from hpack.huffman import HuffmanEncoder
 from hyperframe.frame import GoAwayFrame
 from mitmproxy.proxy.layers.http import _http1, _http2
 from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
 
-from harness import Stage, wait_for
+from harness import Stage, read_request, wait_for
 from http2_upstream import OK, Exchange, Fields, Http2Upstream, say_path
 from hublet_router.proxy.engine import http2
 from test_http2 import API, Http2Client, token
@@ -66,6 +68,37 @@ def test_the_request_goes_on_as_it_came_and_so_does_its_answer(stage: Stage) -> 
     ]
     assert exchange.fields == [*pseudo, token("eu1"), *fields]
     assert exchange.trailers == [("digest", "2")]
+
+
+def test_a_long_field_is_not_coded_by_huffman(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes hpack time by the square of the length: 0.6 s for a field of 64 KiB."""
+    long = ("x-long", "y" * 60_000)
+    coded_in: set[threading.Thread] = set()
+    plain = HuffmanEncoder.encode
+
+    def encode(self: HuffmanEncoder, text: bytes) -> bytes:
+        if len(text) > 1000:
+            coded_in.add(threading.current_thread())
+        return plain(self, text)
+
+    async def of_http1(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader, bytearray())
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n%s: %s\r\n\r\n" % wire)
+        await writer.drain()
+
+    wire = (long[0].encode(), long[1].encode())
+    monkeypatch.setattr(HuffmanEncoder, "encode", encode)
+    upstream = start(stage)
+    stage.upstreams["na1"].behaviour = of_http1
+    with Http2Client(stage.port) as client:
+        client.answer(client.start("GET", "/", token("eu1"), long, end=True))
+        stream = client.start("GET", "/", token("na1"), end=True)
+        client.answer(stream)
+        assert long in client.heads[stream]
+    assert long in upstream.exchanges[0].fields
+    assert coded_in == {threading.current_thread()}  # of the client alone
 
 
 FORM = "/oauth/v1/token"

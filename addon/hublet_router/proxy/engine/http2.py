@@ -5,12 +5,14 @@
 """
 
 from operator import neg
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 from h2.errors import ErrorCodes
 from h2.events import ConnectionTerminated, RequestReceived, TrailersReceived
 from h2.events import Event as Http2Event
-from hyperframe.frame import Frame, GoAwayFrame
+from h2.exceptions import ProtocolError
+from hpack import Encoder
+from hyperframe.frame import Frame, GoAwayFrame, HeadersFrame
 from mitmproxy.connection import Connection
 from mitmproxy.http import Headers, HTTPFlow
 from mitmproxy.proxy.commands import SendData
@@ -33,12 +35,28 @@ MAX_FORGOTTEN = 64
 GOING_AWAY = "the upstream closes its connection"
 
 
+class PlainEncoder(Encoder):
+    """Writes fields without Huffman coding, which RFC 7541 section 5.2 leaves to the sender.
+
+    hpack's takes time by the square of a field's length: one of 64 KiB took 0.6 s.
+    """
+
+    def encode(self, headers: Any, huffman: bool = False) -> bytes:
+        """Return the block of these fields."""
+        block: bytes = super().encode(headers, huffman)
+        return block
+
+
 class LastingConnection(PacedConnection):
     """A connection that goes on after GOAWAY, as RFC 9113 section 6.8 wants it.
 
     hyper-h2 takes no frame any more once one has come, and mitmproxy ends every stream, so that
     each restart of an upstream would cost what it was answering.
     """
+
+    def __init__(self, *args: Any, **how: Any) -> None:
+        super().__init__(*args, **how)
+        self.encoder = PlainEncoder()
 
     def _receive_goaway_frame(self, frame: GoAwayFrame) -> tuple[list[Frame], list[Http2Event]]:
         if frame.error_code != ErrorCodes.NO_ERROR:
@@ -47,6 +65,22 @@ class LastingConnection(PacedConnection):
         event.error_code = ErrorCodes.NO_ERROR
         event.last_stream_id = frame.last_stream_id
         return [], [event]
+
+    def _receive_headers_frame(self, frame: HeadersFrame) -> tuple[list[Frame], list[Http2Event]]:
+        """Reset a stream whose head is malformed, as RFC 9113 section 8.1.1 wants it.
+
+        hyper-h2 ends the connection, and with it each other request. Of a request that has begun,
+        it still does: else a client could begin any number of them.
+        """
+        is_new = frame.stream_id not in self.streams
+        try:
+            return super()._receive_headers_frame(frame)
+        except ProtocolError:
+            if not is_new:
+                raise
+        # Where the compression is broken, which all streams share, there is none to be reset.
+        self.reset_stream(frame.stream_id, ErrorCodes.PROTOCOL_ERROR)
+        return [], []
 
 
 def is_gentle(event: Http2Event) -> TypeGuard[ConnectionTerminated]:
