@@ -9,7 +9,7 @@ import pytest
 
 from hublet_router.core.table import Move, Table
 from hublet_router.export.bundle import Bundle, ExportError
-from hublet_router.export.worker import MAX_MOVED, bundle, limits
+from hublet_router.export.worker import MAX_MOVED, bundle, configuration, limits
 from hublet_router.tablefile import loads
 from shipped_table import SHIPPED
 
@@ -126,8 +126,7 @@ def test_each_hublet_has_a_service_for_each_host_with_its_name_for_tls() -> None
         na1='https://10.0.0.1", sni: "na1.internal.example', foreign="refuse", regex="^(a)"
     )
     text += "examples: [{request: {url: 'https://x.eu.example.com/'}, hublet: na1}]"
-    files = bundle(loads(text.encode()), hosts=["y.eu.example.com", "foreign.example"])
-    config = text_of(files, "config.capnp")
+    config = configuration(loads(text.encode()), ["y.eu.example.com", "foreign.example"])
     bindings = re.findall(r'\(name = "(\S+ \S+)", service = "(\S+ \S+)"\)', config)
     assert bindings == [
         (f"{override} {host}", f"{upstream} {sni or host}")

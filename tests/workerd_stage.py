@@ -8,7 +8,7 @@ from typing import Self
 from harness import SECONDS, authority, free_port, is_listening, wait_for
 from hublet_router.core.table import Table
 from hublet_router.export.bundle import write
-from hublet_router.export.worker import bundle
+from hublet_router.export.worker import bundle, configuration
 from system_programs import from_npm
 
 
@@ -22,7 +22,8 @@ class Workerd:
 
     def __init__(self, table: Table, folder: Path, hosts: Iterable[str] = ()) -> None:
         program = workerd()
-        write(bundle(table, authority().read_bytes(), hosts), folder)
+        write(bundle(table, authority().read_bytes()), folder)
+        (folder / "config.capnp").write_text(configuration(table, hosts, has_authority=True))
         self.port = free_port()
         self.log = folder / "log"
         with self.log.open("wb") as log:

@@ -74,7 +74,7 @@ class Agent:
     def _actions(self, decision: Decision, request: Request, status: HTTPStatus | None) -> bytes:
         upstream, reason = decision.upstream, decision.reason.value
         if status or not upstream:
-            return actions(reason, None, None, None, f"{reason}-{status}")
+            return actions(reason, answer=f"{reason}-{status}")
         name = None
         if upstream.scheme == "https" and upstream.sni == "client":
             name = upstream.server_name(request.sni, request.host or "")

@@ -23,10 +23,10 @@ _MODULES = ("worker.js", "decide.js", "formats.js", "regex.js", "program.json")
 AUTHORITY = "ca.pem"
 
 
-def bundle(table: Table, authority: bytes | None = None, hosts: Iterable[str] = ()) -> Bundle:
+def bundle(table: Table, authority: bytes | None = None) -> Bundle:
     """Return the files; raise ExportError for what no Worker can do.
 
-    `authority` is the CA of the upstreams for `workerd`, in PEM. `hosts` are known to it as well.
+    `authority` is the CA of the upstreams for `workerd`, in PEM.
     """
     if faults := [*_faults(table)]:
         raise ExportError("\n".join(faults))
@@ -41,7 +41,7 @@ def bundle(table: Table, authority: bytes | None = None, hosts: Iterable[str] = 
         data["hublets"][name]["override"] = _override(name, upstream)
     result = {name: (files(__package__) / "worker" / name).read_bytes() for name in _SCRIPTS}
     result["program.json"] = json.dumps(data, indent=1).encode() + b"\n"
-    result["config.capnp"] = configuration(table, hosts, has_authority=bool(authority)).encode()
+    result["config.capnp"] = configuration(table, has_authority=bool(authority)).encode()
     result["wrangler.toml"] = _wrangler(table).encode()
     if authority:
         result[AUTHORITY] = authority
@@ -109,7 +109,8 @@ def configuration(
 ) -> str:
     """Return workerd's: a service for each Hublet and host, behind the egress Worker.
 
-    `addresses` gives the host and port of an upstream, where it is not the one of its URL.
+    `hosts` are known beside those of the examples, where a domain stands for many. `addresses`
+    gives the host and port of an upstream, where it is not the one of its URL.
     """
     named = {host_name(host) for it in table.examples for host in it.request.hosts}
     known = {host for host in {*named, *hosts} if table.owns(host)}

@@ -327,10 +327,8 @@ const decimal = (digit, before = String.fromCodePoint(digit.codePointAt(0) - 1))
 function findings(table, request) {
   const found = [];
   let unread = null, isRead = request.body === "";
-  const add = ({ rules, isBeside }, problem, it) => found.push({
-    rule: it?.rule ?? rules[0], credential: it?.credential ?? null, names: it?.names ?? [],
-    accounts: it?.accounts ?? [], problem, isBeside,
-  });
+  const add = ({ rules, isBeside }, problem, it) => found.push(
+    { rule: rules[0], credential: null, names: [], accounts: [], ...it, problem, isBeside });
   for (const lookup of lookupsFor(table, request)) {
     const { place } = lookup;
     if (place.inBody && request.body === null) {
