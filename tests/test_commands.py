@@ -6,6 +6,7 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -88,6 +89,17 @@ def test_an_unreadable_recording_is_printed(capsys: pytest.CaptureFixture[str]) 
     assert said.out == ""
 
 
+def test_control_c_while_the_modules_load_ends_it_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted(ModuleType):
+        def __getattr__(self, name: str) -> object:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "hublet_router.cli.commands", Interrupted("commands"))
+    with pytest.raises(SystemExit) as ended:
+        hublet_router.__main__.main()
+    assert ended.value.code == 130
+
+
 def test_a_closed_pipe_ends_it_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
     reader, writer = os.pipe()
     os.close(reader)
@@ -116,9 +128,20 @@ def test_a_terminal_without_an_arrow_gets_an_escape() -> None:
     assert ended.stdout.startswith("na1 \\u2190 anonymous\n")
 
 
-def test_standard_output_may_be_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdout", None)
-    assert command_line(["explain", "--help"]) == 0
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [("explain -", 2), ("fingerprint --key hublets.yaml", 2), ("run --help", 0), ("check", 0)],
+)
+def test_each_standard_stream_may_be_closed(words: str, code: int, tmp_path: Path) -> None:
+    """As a shell closes them. Python has None in their places, which few programs expect."""
+    for closed in ("<&-", ">&-", "2>&- <&- >&-"):
+        # what is not closed has to be there: a test that runs in the background may have no input
+        command = f"{sys.executable} -m hublet_router {words}"
+        streams = f"</dev/null >{tmp_path}/out 2>{tmp_path}/err {closed}"
+        ended = subprocess.run(
+            ["/bin/sh", "-c", f"{command} {streams}"], timeout=60, cwd=HERE.parent, check=False
+        )
+        assert (ended.returncode, "Traceback" in (tmp_path / "err").read_text()) == (code, False)
 
 
 def test_control_c_ends_it_quietly(monkeypatch: pytest.MonkeyPatch) -> None:

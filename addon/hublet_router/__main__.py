@@ -9,8 +9,11 @@ def main() -> None:
     """Run the command line, or say what is missing and exit with 2."""
     if sentences := missing():
         sys.exit("\n".join(sentences))
-    from hublet_router.cli.commands import command_line  # noqa: PLC0415  # only now is all there
-
+    try:
+        # only now is all there
+        from hublet_router.cli.commands import command_line  # noqa: PLC0415
+    except KeyboardInterrupt:
+        sys.exit(130)
     sys.exit(command_line(sys.argv[1:]))
 
 

@@ -36,12 +36,13 @@ _PASSED_ON: dict[str, Callable[[Sequence[str]], int]] = {
 def command_line(arguments: Sequence[str]) -> int:
     """Run one command and return its exit status."""
     name, *words = arguments or [""]
-    for stream in (sys.stdout, sys.stderr):  # None where it is closed
+    _open_what_is_closed()
+    for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # whose encoding may have no arrow
             stream.reconfigure(errors="backslashreplace")
     try:
         code = _PASSED_ON[name](words) if name in _PASSED_ON else _call(arguments)
-        print(end="", flush=True)  # where standard output is closed, it does nothing
+        print(end="", flush=True)
     except (TableError, FlowFileError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -59,6 +60,16 @@ def command_line(arguments: Sequence[str]) -> int:
         print(f"hublet-router: {where}: {error.strerror}", file=sys.stderr)
         return 2
     return code
+
+
+def _open_what_is_closed() -> None:
+    """Open a null device in the place of each standard stream that is closed, as by `<&-`.
+
+    Python has None there, of which neither this program nor mitmproxy reads or writes.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
 
 
 def _call(arguments: Sequence[str]) -> int:
