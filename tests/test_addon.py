@@ -678,6 +678,21 @@ def test_a_server_whose_certificate_is_not_checked_is_no_hublet(stage: Stage) ->
         stage.set_option(ssl_insecure=True)
 
 
+def test_a_file_by_which_no_server_can_be_verified_is_not_taken(
+    stage: Stage, tmp_path: Path
+) -> None:
+    """mitmproxy would look into it for each connection, and answer each request with 502."""
+    two_regions(stage, API)
+    stage.proxy()
+    (tmp_path / "ca.pem").write_text("no certificate")
+    for name, fault in ("ca.pem", "holds no certificate"), ("none.pem", "cannot be read: No such"):
+        sentence = f"ssl_verify_upstream_trusted_ca: {tmp_path / name} {fault}"
+        with pytest.raises(OptionsError, match=sentence):
+            stage.set_option(ssl_verify_upstream_trusted_ca=str(tmp_path / name))
+    with stage.client() as client:
+        assert client.get("/", bearer("eu1")).hublet == "eu1"
+
+
 def test_without_a_table_everything_is_refused(stage: Stage) -> None:
     two_regions(stage)
     router = HubletRouter()

@@ -58,7 +58,7 @@ def test_a_key_that_is_too_short_is_a_sentence_and_the_old_one_stays(key: Path) 
 
 @pytest.mark.parametrize(
     ("content", "sentence"),
-    [(None, "cannot be read: No such file or directory; name a file"), ("x", "holds 1 bytes")],
+    [(None, "cannot be read: No such file or directory; write one with: "), ("x", "holds 1 bytes")],
 )
 def test_an_option_that_names_no_key_is_a_sentence(
     tmp_path: Path, content: str | None, sentence: str
@@ -100,7 +100,11 @@ def test_the_command_prints_what_the_log_shows_after_any_start(
     [
         ("\n", "0123456789abcdef", "standard input is empty; give it one credential"),
         (private_app_token("eu1"), "short", "holds 5 bytes, too few for a key"),
-        (private_app_token("eu1"), None, "key: No such file or directory"),
+        (
+            private_app_token("eu1"),
+            None,
+            "key cannot be read: No such file or directory; write one with: openssl",
+        ),
     ],
     ids=["no credential", "a short key", "no key"],
 )

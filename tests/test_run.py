@@ -71,6 +71,31 @@ def test_run_takes_the_mode_of_its_user(passed_on: list[str], words: list[str]) 
     assert passed_on[-len(words) :] == words
 
 
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        (
+            "confdir=/dev/null/x",
+            "confdir /dev/null/x cannot be written: Not a directory; name a folder that can, with",
+        ),
+        ("certs=a.example=.", ". cannot be read: Is a directory"),
+        (
+            "ssl_verify_upstream_trusted_ca=none.pem",
+            "ssl_verify_upstream_trusted_ca: none.pem cannot be read: No such file or directory;",
+        ),
+    ],
+)
+def test_a_file_that_mitmproxy_cannot_use_is_a_sentence(option: str, sentence: str) -> None:
+    options = [option] if "confdir" in option else [f"confdir={confdir()}", option]
+    words = [word for it in options for word in ("--set", it)]
+    table = ROOT / "hublets.yaml"
+    ended = forked.run("hublet-router", "run", table, "--listen-port", "0", *words)
+    said = ended.stdout + ended.stderr
+    assert ended.returncode == 2
+    assert sentence in said
+    assert "Traceback" not in said
+
+
 @pytest.mark.parametrize("words", [["--table"], ["--table="], ["-p1", "--table"]], ids=" ".join)
 def test_a_table_without_a_file_is_an_error(
     passed_on: list[str], words: list[str], capsys: pytest.CaptureFixture[str]

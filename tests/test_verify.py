@@ -137,6 +137,21 @@ def test_a_url_that_is_none_is_a_sentence(
     assert "write URL as http(s)://host[:port]" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--rate", "0"], "write URL as http(s)://host[:port], and --rate and --total over 0"),
+        (["--total", "0"], "write URL as http(s)://host[:port], and --rate and --total over 0"),
+        (["--ca", "none.pem"], "--ca: none.pem cannot be read: No such file or directory; name a"),
+    ],
+)
+def test_options_that_cannot_be(
+    words: list[str], sentence: str, table: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command_line(["verify", "https://127.0.0.1:1", "--table", str(table), *words]) == 2
+    assert capsys.readouterr().err.startswith(f"hublet-router verify: {sentence}")
+
+
 type Recorded = tuple[str, str, dict[str | bytes, str | bytes]]
 
 

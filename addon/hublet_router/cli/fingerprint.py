@@ -34,9 +34,6 @@ def print_fingerprint(options: argparse.Namespace) -> int:
     except KeyFileError as error:
         print(error, file=sys.stderr)
         return 2
-    except OSError as error:
-        print(f"{options.key}: {error.strerror}", file=sys.stderr)
-        return 2
     is_asked = sys.stdin.isatty()
     credential = getpass.getpass("credential: ") if is_asked else sys.stdin.buffer.read().decode()
     if not (credential := credential.strip()):

@@ -27,7 +27,7 @@ Route requests by TABLE. This is mitmdump with the addon on 127.0.0.1:8080, and 
 
 {{options}}
 
-Exit status: 0 it was stopped; 1 it could not start; 2 an argument of ours is wrong.
+Exit status: 0 it was stopped; 2 it could not start, or its output was closed.
 
 Arguments of mitmdump:
 """
@@ -42,9 +42,11 @@ _OPTIONS = {"flow_detail": "0", "onboarding": "false", "listen_host": "127.0.0.1
 
 def run(arguments: Sequence[str]) -> int:
     """Run mitmdump with the addon; the user's options win over ours."""
+    from mitmproxy.addons.tlsconfig import TlsConfig  # noqa: PLC0415
     from mitmproxy.io import FlowReader  # noqa: PLC0415
     from mitmproxy.tools.main import mitmdump  # noqa: PLC0415  # half a second, for this alone
 
+    from ..proxy.engine.early_clients import tls_configure  # noqa: PLC0415
     from ..proxy.engine.loaded_flows import read_flows  # noqa: PLC0415
 
     if {"-h", "--help"} & {*arguments}:
@@ -54,7 +56,9 @@ def run(arguments: Sequence[str]) -> int:
         except SystemExit:  # it exits with 1
             return 0
     arguments = _with_table(list(arguments))
-    FlowReader.stream = read_flows  # type: ignore[assignment, method-assign]  # before any script
+    # both before any script is loaded
+    FlowReader.stream = read_flows  # type: ignore[assignment, method-assign]
+    TlsConfig.configure = tls_configure  # type: ignore[method-assign]
     ours = ["-s", str(script()), *defaults(_OPTIONS, arguments)]
     if not any(_OWN_MODE.fullmatch(word) for word in arguments):
         ours += ["--mode", UNROUTED]

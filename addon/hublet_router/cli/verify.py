@@ -17,6 +17,7 @@ from ..core.request import Request
 from ..core.table import Table
 from ..flows.files import called
 from ..flows.requests import request_with_body
+from ..tablefile.authority import fault_of_authority
 from ..verify.exchange import exchange, sendable
 from ..verify.verdict import Said, agrees, said_by
 from .progress import watched_flows
@@ -26,8 +27,9 @@ from .shared_options import Commands, add_command, add_filter, add_format, add_t
 DESCRIPTION = """\
 Send the table's examples, and recorded requests with synthetic credentials, to a running router or
 edge, and compare what its Proxy-Status says with what the table decides. A router says it with
---set hublet_proxy_status=true, an agent with --proxy-status, a Worker always; or name a header in
-which the Hublets say who they are. Each request goes to URL's address with its own Host.
+--set hublet_proxy_status=true, an agent with --proxy-status, a Worker with the variable
+HUBLET_PROXY_STATUS, which is on under workerd; or name a header in which the Hublets say who they
+are. Each request goes to URL's address with its own Host.
 
 A recorded request is sent as `redact` would write it. One that could change something, for its
 method is not GET, HEAD or OPTIONS and it carries no synthetic credential, is not sent.
@@ -114,7 +116,9 @@ def verify(options: argparse.Namespace) -> int:
     try:
         edge = _edge(options)
     except (ValueError, KeyError):
-        raise CommandError("write URL as http(s)://host[:port], and --rate over 0") from None
+        raise CommandError(
+            "write URL as http(s)://host[:port], and --rate and --total over 0"
+        ) from None
     table = load_table(options.table)
     results: list[Result] = []
     left_out = 0
@@ -138,9 +142,11 @@ def verify(options: argparse.Namespace) -> int:
 
 def _edge(options: argparse.Namespace) -> Edge:
     """Return what is verified; raise ValueError or KeyError for a slip."""
+    if options.ca and (fault := fault_of_authority(options.ca)):
+        raise CommandError(f"--ca: {fault}")
     parts = urlsplit(options.url)
     host, port = parts.hostname, parts.port or {"http": 80, "https": 443}[parts.scheme]
-    if not host or parts.path.strip("/") or options.rate <= 0:
+    if not host or parts.path.strip("/") or min(options.rate, options.total) <= 0:
         raise ValueError
     is_tls = parts.scheme == "https"
     context = ssl.create_default_context(cafile=options.ca) if is_tls else None

@@ -16,6 +16,7 @@ from ..analysis.fingerprint import KeyFileError, fingerprint
 from ..core.table import Table
 from ..demo.hublets import DemoHublets
 from ..tablefile import table_path
+from ..tablefile.authority import fault_of_authority
 from .commands import Commands
 from .decider import Decider
 from .engine.dispatch import Dispatch
@@ -127,6 +128,9 @@ class HubletRouter:
                 "ssl_insecure would take any server for a Hublet; leave it out, and name your own"
                 " CA with --set ssl_verify_upstream_trusted_ca=FILE"
             )
+        authority = ctx.options.ssl_verify_upstream_trusted_ca
+        if authority and (fault := fault_of_authority(authority)):
+            raise OptionsError(f"ssl_verify_upstream_trusted_ca: {fault}")
         check_seconds(updated)
         if "mode" in updated:
             check_modes()
@@ -221,8 +225,3 @@ def _use_key(file: str | None) -> None:
         fingerprint.use(Path(file).expanduser() if file else None)
     except KeyFileError as error:
         raise OptionsError(f"hublet_fingerprint_key: {error}") from error
-    except OSError as error:
-        raise OptionsError(
-            f"hublet_fingerprint_key: {file} cannot be read: {error.strerror}; name a file that"
-            " holds at least 16 random bytes"
-        ) from error

@@ -7,10 +7,13 @@ options that were not meant.
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+import os
+from collections.abc import Awaitable, Callable
 
 from mitmproxy import ctx
+from mitmproxy.addons.tlsconfig import TlsConfig
 from mitmproxy.connection import Client
+from mitmproxy.exceptions import OptionsError
 
 logger = logging.getLogger(__name__)
 
@@ -29,13 +32,29 @@ def make_certificate_store() -> None:
     if not tls or tls.certstore is not None:
         return
     try:
-        tls.configure({"confdir"})
+        tls_configure(tls, {"confdir"})
+    except OptionsError as error:
+        logger.error("%s", error)
+
+
+_configure: Callable[[TlsConfig, set[str]], None] = TlsConfig.configure
+
+
+def tls_configure(tls: TlsConfig, updated: set[str]) -> None:
+    """Do as mitmproxy's own, and raise OptionsError for `confdir`, or a file, that cannot be used.
+
+    `run` puts it in the place of mitmproxy's, which prints a traceback for `--set confdir=FOLDER`.
+    """
+    try:
+        _configure(tls, updated)
     except OSError as error:
-        logger.error(
-            "confdir %s cannot be written: %s; name a folder that can, with --set confdir=FOLDER",
-            ctx.options.confdir,
-            error.strerror,
-        )
+        folder = ctx.options.confdir
+        if not str(error.filename).startswith(os.path.expanduser(folder)):  # noqa: PTH111  # as it
+            raise OptionsError(f"{error.filename} cannot be read: {error.strerror}") from error
+        raise OptionsError(
+            f"confdir {folder} cannot be written: {error.strerror}; name a folder that can, with"
+            " --set confdir=FOLDER"
+        ) from error
 
 
 class EarlyClients:
