@@ -104,7 +104,7 @@ def test_it_listens_where_it_is_asked_to(table: Path, tmp_path: Path, kind: str)
 
 @pytest.mark.parametrize("listen", ["127.0.0.1:{taken}", "/no/such/folder/s", ":99999"])
 def test_where_it_cannot_listen_is_a_sentence(table: Path, taken: int, listen: str) -> None:
-    with pytest.raises(OptionsError, match=r"^the agent cannot listen at .*; name \[host\]:port"):
+    with pytest.raises(OptionsError, match=r"^the agent cannot listen at .*; stop what holds it, "):
         asyncio.run(serve(Setting(table, listen.format(taken=taken))))
 
 

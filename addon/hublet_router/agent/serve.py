@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import re
 import signal
 from collections.abc import Callable
@@ -81,16 +82,22 @@ async def serve(setting: Setting, listening: Callable[[str], None] = lambda _: N
 async def _listen(address: str, protocol: Callable[[], Connection]) -> asyncio.Server:
     loop = asyncio.get_running_loop()
     match = _ADDRESS.fullmatch(address)
+    if not match and "/" not in address:  # a slip, such as 9090, and not the name of a socket
+        raise OptionsError(
+            f"the agent cannot listen at {address}: write [host]:port, such as :9090, or the path"
+            " of a socket with a / in it"
+        )
     try:
         if match:
             host = match[1].strip("[]") or "127.0.0.1"
             return await loop.create_server(protocol, host, int(match[2]))
         return await loop.create_unix_server(protocol, address)
     except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or error
+        number = getattr(error, "errno", None) or 0  # asyncio writes a sentence of its own
+        reason = os.strerror(number) if number > 0 else getattr(error, "strerror", None) or error
         raise OptionsError(
-            f"the agent cannot listen at {address}: {reason}; name [host]:port, or the path of a"
-            " socket in a folder that is there"
+            f"the agent cannot listen at {address}: {reason}; stop what holds it, or name another"
+            " [host]:port, or the path of a socket in a folder that is there"
         ) from error
 
 

@@ -37,7 +37,7 @@ class Agent:
 
     def __init__(self) -> None:
         self.live = LiveTable(self._accept, option="--table FILE")
-        self.shadow = Shadow()
+        self.shadow = Shadow("--shadow FILE")
         self.log: LogFile | None = None
         self.counters: Counters | None = None
         self.shows_status = False  # whether forwarded responses get a Proxy-Status, too

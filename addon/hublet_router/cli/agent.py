@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+import re
 from pathlib import Path
 
 from ..analysis.fingerprint import KeyFileError, fingerprint
@@ -65,5 +66,6 @@ def agent(options: argparse.Namespace) -> int:
         fingerprint.use(options.fingerprint_key)
         asyncio.run(serve(setting))
     except (OptionsError, KeyFileError) as error:
-        raise CommandError(str(error)) from error
+        said = re.sub(r"\bhublet_(log|metrics)\b", r"--\1", str(error))  # the proxy's names
+        raise CommandError(said) from error
     return 0

@@ -27,7 +27,8 @@ class Shadow:
 
     name = "hublet-router-shadow"
 
-    def __init__(self) -> None:
+    def __init__(self, option: str = "--set hublet_shadow=FILE") -> None:
+        self._option = option  # how the candidate is named
         self.candidate = self._no_candidate()
         self.counts: Counter[tuple[str, ...]] = Counter()  # by Hublet and reason, of each table
         self._waiting: WeakKeyDictionary[http.HTTPFlow, tuple[Request, Decision]]
@@ -107,7 +108,7 @@ class Shadow:
         return new
 
     def _no_candidate(self) -> LiveTable:
-        return LiveTable(self._accept, logging.WARNING, "--set hublet_shadow=FILE")
+        return LiveTable(self._accept, logging.WARNING, self._option)
 
     def _log_once(self, sentence: str) -> None:
         if sentence not in self._logged:
