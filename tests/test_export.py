@@ -43,7 +43,9 @@ def test_two_exports_are_the_same_and_another_table_or_option_is_a_difference(
     table.write_text(TABLE.replace("10.0.0.3", "10.0.0.4"))
     assert haproxy(table, folder, "--check") == 1
     line = f"{folder}/haproxy.cfg is not what the table makes\n"
-    assert capsys.readouterr().out == line * 2
+    said = capsys.readouterr()
+    assert said.out == line * 2
+    assert said.err == "to write it, leave out --check and --prove\n" * 2
 
 
 def test_agents_binds_body_and_ca_are_options(table: Path, tmp_path: Path) -> None:
@@ -55,6 +57,46 @@ def test_agents_binds_body_and_ca_are_options(table: Path, tmp_path: Path) -> No
     assert "  bind :443 ssl crt x.pem\n  bind :80\n" in text
     assert "tune.bufsize 81920" in text
     assert (tmp_path / "ca.pem").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--agent", "foo"], "argument --agent: 'foo' is neither host:port nor unix@PATH"),
+        (["--agent", "unix@/a b"], "argument --agent: 'unix@/a b' is neither host:port nor"),
+        (["--bind", " "], "argument --bind: it is empty; write an address and its port"),
+        (["--body-limit", "0"], "argument --body-limit: '0' is no number of bytes from 1 to 65536"),
+        (["--body-limit", "65537"], "argument --body-limit: '65537' is no number of bytes from"),
+        (["--body-limit", "16k"], "argument --body-limit: '16k' is no number of bytes from 1"),
+    ],
+)
+def test_an_option_that_haproxy_would_not_take_is_a_sentence(
+    table: Path, tmp_path: Path, words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        haproxy(table, tmp_path / "edge", *words)
+    assert ended.value.code == 2
+    assert sentence in capsys.readouterr().err
+    assert not (tmp_path / "edge").exists()
+
+
+@pytest.mark.parametrize("engine", ["haproxy", "worker"])
+def test_a_ca_without_a_certificate_is_a_sentence(
+    engine: str, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["export", engine, str(tmp_path / "edge"), "--table", str(table), "--ca", str(table)]
+    assert command_line(words) == 2
+    sentence = f"hublet-router export: --ca: {table} holds no certificate that can be read; name"
+    assert capsys.readouterr().err.startswith(sentence)
+    assert not (tmp_path / "edge").exists()
+
+
+def test_a_folder_that_is_a_file_is_a_sentence(
+    table: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert haproxy(table, table) == 2
+    sentence = f"{table}/problems cannot be written: Not a directory\n"
+    assert capsys.readouterr().err.endswith(sentence)
 
 
 def test_what_an_engine_cannot_do_is_said_with_its_table(

@@ -2,6 +2,7 @@
 
 import json
 import re
+import resource
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -11,6 +12,7 @@ import pytest
 import yaml
 
 from hublet_router.analysis.lint import lint
+from hublet_router.cli import init
 from hublet_router.cli.commands import command_line
 from hublet_router.tablefile import load
 from hublet_router.tablefile.structure import SCHEMA
@@ -63,6 +65,39 @@ def test_it_leaves_a_file_alone_that_is_there(
     assert file.read_text() == "mine"
     sentence = f"{file} is there already and stays as it is; name another file\n"
     assert capsys.readouterr().err == sentence
+
+
+def test_a_file_that_cannot_be_written_whole_is_not_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "mine.yaml"
+    monkeypatch.setattr(init, "_STARTER", big := tmp_path / "starter.yaml")
+    big.write_text("x" * 9000)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))  # as on a disk that is full
+    try:
+        assert command_line(["init", str(file)]) == 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    sentence = f"hublet-router init: {file} cannot be written: File too large\n"
+    assert capsys.readouterr().err == sentence
+    assert not file.exists()
+
+
+def test_a_folder_that_is_not_there_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "no" / "mine.yaml"
+    assert command_line(["init", str(file)]) == 2
+    assert f"{file} cannot be written: No such file or directory" in capsys.readouterr().err
+
+
+def test_the_command_that_it_prints_can_be_pasted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert command_line(["init", "my table.yaml"]) == 0
+    assert capsys.readouterr().out.endswith("then: hublet-router check 'my table.yaml'\n")
 
 
 def test_schema_prints_what_the_loader_reads(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """`hublet-router redact`."""
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -104,7 +105,7 @@ def test_a_decision_that_would_change_is_reported_and_nothing_is_written(
         ("in", "no/where", "no/where: cannot be written: No such file or directory"),
         ("nothing", "out", "nothing: cannot be read: No such file or directory"),
         ("there", "out", "there: not a whole flow file of mitmproxy, nor a HAR file"),
-        ("cut", "out", "cut: not a whole flow file of mitmproxy, nor a HAR file"),
+        ("cut", "out", "cut: cut off or damaged after 91 flows; record it again, or copy"),
     ],
 )
 def test_errors(
@@ -117,6 +118,35 @@ def test_errors(
     assert redact(tmp_path / source, tmp_path / target) == 2
     assert sentence in capsys.readouterr().err
     assert set(tmp_path.iterdir()) == before
+
+
+def test_a_target_that_is_no_file_is_left_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With --force and as root, /dev/null would become a file."""
+    fifo = tmp_path / "out"
+    os.mkfifo(fifo)
+    assert redact(RECORDED, fifo, "--force") == 2
+    assert "out: is no file that can be replaced; name another OUT" in capsys.readouterr().err
+    assert fifo.is_fifo()
+
+
+def test_a_target_that_is_a_link_stays_one(tmp_path: Path) -> None:
+    out, real = tmp_path / "out", tmp_path / "real"
+    real.touch()
+    out.symlink_to(real)
+    assert redact(RECORDED, out, "--force") == 0
+    assert out.is_symlink()
+    assert decisions(real) == decisions(RECORDED)
+
+
+def test_a_recording_without_credentials(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in").touch()
+    assert redact(tmp_path / "in", tmp_path / "out") == 0
+    said = "0 flows, each decided as before; no credential to replace\n"
+    assert capsys.readouterr().err.endswith(said)
 
 
 def test_a_missing_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

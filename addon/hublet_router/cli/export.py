@@ -1,16 +1,18 @@
 """`hublet-router export`: the table on another engine."""
 
 import argparse
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from ..analysis.masking import counted
-from ..core.request import Request
+from ..core.request import MAX_BODY, Request
 from ..core.table import Table
 from ..export import haproxy, worker
 from ..export.bundle import Bundle, ExportError, differences, write
 from ..flows.files import called
+from ..tablefile.authority import fault_of_authority
 from .agent import LISTEN
 from .progress import watched_requests
 from .report import CommandError
@@ -21,6 +23,9 @@ Write the files with which another engine routes by the table. Nothing in them d
 but the table and these options: made twice, they are the same.
 Exit status: 0 done, 1 DIR is not what the table makes (--check), or does not decide and forward as
 the table says (--prove), 2 an error."""
+
+
+_AGENT = re.compile(r"\S+:[0-9]{1,5}|[a-z0-9]+@\S+")
 
 
 def declare(commands: Commands) -> None:
@@ -72,16 +77,16 @@ def _worker(table: Table, options: argparse.Namespace) -> Bundle:
 def _declare_haproxy(engines: Commands) -> None:
     parser = _declare_engine(engines, "haproxy", "HAProxy, which asks `hublet-router agent`")
     parser.add_argument(
-        "--agent", metavar="ADDRESS", action="append", dest="agents",
+        "--agent", metavar="ADDRESS", action="append", dest="agents", type=_agent,
         help=f"host:port of an agent, or unix@PATH; once for each (default: {LISTEN})",
     )  # fmt: skip
     parser.add_argument(
-        "--bind", metavar="WORDS", action="append", dest="binds",
+        "--bind", metavar="WORDS", action="append", dest="binds", type=_bind,
         help="what follows `bind`, such as ':443 ssl crt api.pem alpn h2,http/1.1'; once for each"
         " (default: 127.0.0.1:8080)",
     )  # fmt: skip
     parser.add_argument(
-        "--body-limit", metavar="BYTES", type=int,
+        "--body-limit", metavar="BYTES", type=_body_limit,
         help="of bodies that a rule reads, up to 65536; it makes HAProxy's buffers that much longer"
         " (default: what fits into its usual buffer, some 14000)",
     )  # fmt: skip
@@ -89,6 +94,24 @@ def _declare_haproxy(engines: Commands) -> None:
         "--ca", metavar="FILE", type=Path, help="the CA of the upstreams (default: the system's)"
     )
     parser.set_defaults(bundle=_haproxy)
+
+
+def _agent(text: str) -> str:
+    if not _AGENT.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"'{text}' is neither host:port nor unix@PATH")
+    return text
+
+
+def _bind(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty; write an address and its port")
+    return text
+
+
+def _body_limit(text: str) -> int:
+    if not (text.isdecimal() and 0 < int(text) <= MAX_BODY):
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of bytes from 1 to {MAX_BODY}")
+    return int(text)
 
 
 def _haproxy(table: Table, options: argparse.Namespace) -> Bundle:
@@ -104,18 +127,25 @@ def _haproxy(table: Table, options: argparse.Namespace) -> Bundle:
 def export(options: argparse.Namespace) -> int:
     """Write the bundle, or compare it."""
     table = load_table(options.table)
+    if options.ca and (fault := fault_of_authority(options.ca)):
+        raise CommandError(f"--ca: {fault}")
     try:
         bundle: Bundle = options.bundle(table, options)
     except ExportError as error:
         sentences = [f"{options.table}: {it}" for it in str(error).splitlines()]
         raise CommandError("\n".join(sentences)) from error
     if not options.check and options.prove is None:
-        write(bundle, options.folder)
+        try:
+            write(bundle, options.folder)
+        except OSError as error:
+            where = error.filename or options.folder
+            raise CommandError(f"{where} cannot be written: {error.strerror}") from error
         return 0
     different = list(differences(bundle, options.folder))
     for sentence in different:
         print(sentence)
     if different:
+        print("to write it, leave out --check and --prove", file=sys.stderr)
         return 1
     return 0 if options.prove is None else _prove(table, options)
 

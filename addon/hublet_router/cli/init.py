@@ -3,9 +3,11 @@
 import argparse
 import sys
 from pathlib import Path
+from shlex import quote
 
 from ..tablefile import DEFAULT_TABLE
 from ..tablefile.structure import SCHEMA_FILE
+from .report import CommandError
 from .shared_options import Commands, add_command
 
 SUMMARY = "write a commented table to begin with"
@@ -24,7 +26,7 @@ def declare(commands: Commands) -> None:
         help="the file to write (default: hublets.yaml)",
     )  # fmt: skip
     summary = "print the JSON schema of a table"
-    add_command(commands, "schema", print_schema, summary, f"{summary.capitalize()}.")
+    add_command(commands, "schema", print_schema, summary, summary.replace("p", "P", 1) + ".")
 
 
 def write_starter(options: argparse.Namespace) -> int:
@@ -35,11 +37,18 @@ def write_starter(options: argparse.Namespace) -> int:
     )
     try:
         with file.open("x", encoding="utf-8") as output:
-            output.write(text)
+            try:
+                output.write(text)
+                output.flush()
+            except OSError:
+                file.unlink()  # what is there of it would be in the way of the next attempt
+                raise
     except FileExistsError:
         print(f"{file} is there already and stays as it is; name another file", file=sys.stderr)
         return 2
-    named = "" if str(file) == DEFAULT_TABLE else f" {file}"
+    except OSError as error:
+        raise CommandError(f"{file} cannot be written: {error.strerror}") from error
+    named = "" if str(file) == DEFAULT_TABLE else f" {quote(str(file))}"
     print(f"{file} is written; change it, then: hublet-router check{named}")
     return 0
 

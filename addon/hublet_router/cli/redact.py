@@ -58,12 +58,15 @@ def redact(options: argparse.Namespace) -> int:
         raise FlowFileError(f"{target}: is IN itself; name another OUT")
     if target.is_dir():
         raise FlowFileError(f"{target}: is a folder; name a file in it")
+    if target.exists() and not target.is_file():
+        raise FlowFileError(f"{target}: is no file that can be replaced; name another OUT")
     if target.exists() and not options.force:
         raise FlowFileError(f"{target}: exists already; name another OUT, or say --force")
     table = load_table(options.table)
     redaction = FlowRedactor(table, token_bytes(32), bodies=options.bodies)
     flows, changed = 0, 0
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    final = target.resolve()  # a symbolic link stays one
+    draft = final.with_name(f".{final.name}.{os.getpid()}")
     try:
         with draft.open("xb") as file:
             for flow in watched_flows([source], options.filter):
@@ -74,7 +77,7 @@ def redact(options: argparse.Namespace) -> int:
                     changed += 1
                     print(f"{called(flow)} would be decided differently", file=sys.stderr)
         if not changed:
-            draft.replace(target)
+            draft.replace(final)
     except OSError as error:
         raise FlowFileError(f"{target}: cannot be written: {error.strerror}") from error
     finally:
@@ -82,9 +85,9 @@ def redact(options: argparse.Namespace) -> int:
     if changed:
         print(f"{changed:,} of {counted(flows, 'flow')}; {target} is not written", file=sys.stderr)
         return 1
-    print(
-        f"{counted(flows, 'flow')}, each decided as before; credentials replaced:", file=sys.stderr
-    )
-    for rule, count in redaction.count.most_common():
+    replaced = redaction.count.most_common()
+    said = "credentials replaced:" if replaced else "no credential to replace"
+    print(f"{counted(flows, 'flow')}, each decided as before; {said}", file=sys.stderr)
+    for rule, count in replaced:
         print(f"{count:7} {rule}", file=sys.stderr)
     return 0
