@@ -298,6 +298,26 @@ def test_the_rate_is_printed_unless_the_explanations_are_on_a_terminal(
     assert capsys.readouterr().err.count("flows in") == reports
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"curl -H '{EU1}' {API}\r\n",
+        f"GET / HTTP/1.1\r\nHost: {API[8:]}\r\n{EU1}\r\n\r\n",
+        json.dumps({"log": {"entries": [{"request": {"method": "GET", "url": API, "headers": [
+            dict(zip(("name", "value"), EU1.split(": "), strict=True))]}}]}}),
+    ],
+    ids=["command", "request", "HAR"],
+)  # fmt: skip
+def test_a_text_may_begin_with_a_byte_order_mark(
+    text: str, encoding: str, monkeypatch: pytest.MonkeyPatch, capsys: Said
+) -> None:
+    """As Windows writes one, and its PowerShell writes UTF-16."""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode(encoding))))
+    assert command_line(["explain", "-"]) == 0
+    assert "eu1 ← private-app-token" in capsys.readouterr().out
+
+
 def test_each_of_several_requests_has_a_heading(
     monkeypatch: pytest.MonkeyPatch, capsys: Said
 ) -> None:
@@ -321,7 +341,7 @@ def test_each_of_several_requests_has_a_heading(
         (["--tabel", "x"], f"{NAME}: word 1 is no option of curl 8; did you mean"),
         (["-H", EU1, str(RECORDING)], f"{NAME}: curl's options belong to a URL, not to a request"),
         (["-H", EU1, "-"], f"{NAME}: curl's options belong to a URL, not to a request"),
-        (["-"], f"{NAME}: not an HTTP request: the first line must be like"),
+        (["-"], f"{NAME}: standard input is empty; give it a curl command, a request or"),
         (["nothing.mitm"], "nothing.mitm: cannot be read: No such file or directory"),
         (["hublets.yaml"], "hublets.yaml: not a whole flow file of mitmproxy, nor a HAR file"),
         (["--table"], f"{NAME}: --table needs a value; add it"),

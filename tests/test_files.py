@@ -52,7 +52,7 @@ def test_a_file_that_ends_within_a_flow(recorded: Path) -> None:
     recorded.write_bytes(recorded.read_bytes()[:-1])
     flows = read_flows([recorded])
     assert next(flows)
-    with pytest.raises(FlowFileError, match="flows: not a whole flow file of mitmproxy, nor a HAR"):
+    with pytest.raises(FlowFileError, match="flows: cut off or damaged after 2 flows; record it"):
         list(flows)
 
 

@@ -1,5 +1,6 @@
 """`hublet-router explain`: where a request goes, and why."""
 
+import codecs
 import io
 import json
 import os
@@ -60,7 +61,12 @@ Exit status: 0 each request is routed, or passes to the host that it names; 3 on
 
 _RECORDINGS = (".dump", ".flow", ".flows", ".har", ".jsonl", ".mitm", ".mitmproxy", ".zhar")
 _NO_FILE = "a word is no file that is here, so it is read as a URL"
-_RECORDED = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*\{|[0-9]+:|\x1f\x8b")
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+_RECORDED = re.compile(rb"\s*\{|[0-9]+:|\x1f\x8b")
 
 
 class Asked(NamedTuple):
@@ -162,7 +168,9 @@ def _standard_input(table: Table, where: str | None) -> Iterator[Iterable[Asked]
     """Yield what standard input holds: a curl command, a recording, or a raw request."""
     from ..flows.raw import RequestError, read_request  # noqa: PLC0415  # mitmproxy
 
-    raw = sys.stdin.buffer.read()
+    raw = _without_mark(sys.stdin.buffer.read())
+    if not raw.strip():
+        raise CurlError("standard input is empty; give it a curl command, a request or a recording")
     if is_command(text := os.fsdecode(raw)):
         yield from _parts(table, split_command(text), where)
     elif _RECORDED.match(raw):
@@ -174,6 +182,12 @@ def _standard_input(table: Table, where: str | None) -> Iterator[Iterable[Asked]
         except RequestError as error:
             raise CurlError(str(error)) from None
         yield [Asked(asked)]
+
+
+def _without_mark(raw: bytes) -> bytes:
+    """Return a text without its byte order mark, in UTF-8; Windows also writes UTF-16."""
+    encoding = next((it for mark, it in _MARKS.items() if raw.startswith(mark)), None)
+    return raw.decode(encoding, "replace").encode() if encoding else raw
 
 
 def _of_flow(flow: "HTTPFlow") -> Asked:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from ..analysis.masking import counted
 from .har_entries import ENTRY, HarError
 from .opened import json_encoding, peekable
 
@@ -81,6 +82,7 @@ def flows_of(
         report(f"{name}: {sentence}")
 
     file = peekable(file)
+    whole = 0  # flows that were read
     try:
         if is_decision_log(file):
             if not takes_log:
@@ -94,6 +96,7 @@ def flows_of(
             yield from har_flows(file, named, encoding)
             return
         for flow in FlowReader(file).stream():
+            whole += 1
             if isinstance(flow, HTTPFlow):
                 yield flow
     except HarError as error:
@@ -103,7 +106,11 @@ def flows_of(
     except Exception as error:  # what a corrupt file makes mitmproxy raise is not one type
         is_old = "cannot read files with flow format version" in str(error)
         what = str(error).rstrip(".") if is_old else _NO_RECORDING
-        raise FlowFileError(f"{name}: {what}; record it again") from error
+        fix = "record it again"
+        if whole:
+            what = f"cut off or damaged after {counted(whole, 'flow')}"
+            fix += ", or copy those: mitmdump -nr FILE -w COPY"
+        raise FlowFileError(f"{name}: {what}; {fix}") from error
 
 
 def matching(where: str | None) -> Callable[["HTTPFlow"], object]:

@@ -30,7 +30,8 @@ def read_request(raw: bytes) -> Request:
         # without its cause, which quotes the line: it may hold a credential
         raise RequestError(
             "not an HTTP request: the first line must be like GET /crm/v3 HTTP/1.1, each"
-            " other one like Host: api.hubapi.com, and an empty line comes before the body"
+            " other one like Host: api.hubapi.com, and an empty line comes before the body; a"
+            " command begins with curl, as browsers copy it (Copy as cURL)"
         ) from None
     if size is None:
         raise RequestError("a chunked body is not read; give it whole, with its Content-Length")
