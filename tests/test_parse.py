@@ -595,7 +595,7 @@ MANY = ", ".join(f"h{n}: {{upstream: 'https://h{n}.test'}}" for n in range(12))
         ),
         "default is nothing": (
             f"{DOMAINS}{HUBLETS}{RULES}default:\n",
-            ["4:9: 'default' must be text, but YAML reads '' as nothing; write it in quotes"],
+            ["4:9: 'default' is empty; fill it in"],
         ),
         "no default": (DOMAINS + HUBLETS + RULES, [f"1:1: {NO_DEFAULT}"]),
         "no default for anonymous": (

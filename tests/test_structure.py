@@ -101,10 +101,7 @@ NO_MAPPING = "1:1: a rule must be a mapping of keys to values"
         "a merge key": (
             "{name: a, in: b, <<: {c: d}}",
             ["name", "in"],
-            [
-                "1:18: a key of a rule must be text, but YAML reads '<<' as a"
-                ' tag:yaml.org,2002:merge; write "<<" in quotes'
-            ],
+            ["1:18: '<<' adds no keys to a table; write them out"],
         ),
         "a list": ("[a]", [], [NO_MAPPING]),
         "text": ("a", [], [NO_MAPPING]),
@@ -156,7 +153,7 @@ NUMBERED = {**ANY, "propertyNames": {"type": ["integer", "string"]}}
             "{a: }",
             ANY,
             {"a": None},
-            ["1:4: entry 'a' must be text, but YAML reads '' as nothing; write it in quotes"],
+            ["1:4: entry 'a' is empty; fill it in"],
         ),
         "numbers": ("{7: b, 007: c}", NUMBERED, {"7": "b", "007": "c"}, []),
         "a number that is not only digits": (
@@ -277,7 +274,7 @@ def misread(value: str, kind: str) -> list[str]:
         (".inf", None, misread(".inf", "a number")),
         ("~", None, misread("~", "nothing")),
         ("null", None, misread("null", "nothing")),
-        ("!!null ''", None, misread("", "nothing")),
+        ("!!null ''", None, ["1:1: 'x' is empty; fill it in"]),
         ("2026-11-23", None, misread("2026-11-23", "a date")),
         ("=", None, misread("=", "a tag:yaml.org,2002:value")),
         ("!region eu1", None, misread("eu1", "a !region")),

@@ -25,6 +25,7 @@ SCHEMA_FILE = Path(__file__).with_name("hublets.schema.json")
 SCHEMA: Part = json.loads(SCHEMA_FILE.read_text("utf-8"))
 _STRING = "tag:yaml.org,2002:str"
 _BOOLEAN = "tag:yaml.org,2002:bool"
+_MERGE = "tag:yaml.org,2002:merge"
 _READ_AS = {
     "bool": "a truth value",
     "int": "a number",
@@ -172,12 +173,14 @@ class Checker:
         is_number = "integer" in part["type"]
         if not isinstance(node, yaml.ScalarNode):
             self._add(node, f"{what} must be {part['description'] if is_number else 'text'}")
+        elif not node.value:
+            self._add(node, f"{what} is empty; fill it in")
+        elif node.tag == _MERGE:
+            self._add(node, f"'{node.value}' adds no keys to a table; write them out")
         elif node.tag != _STRING and not (
             is_number and ("pattern" in part or node.value.isdecimal())
         ):
             self._add(node, f"{what} must be text, but YAML reads {_misread(node)}")
-        elif not node.value:
-            self._add(node, f"{what} is empty; fill it in")
         elif node.value not in part.get("enum", [node.value]):
             self._add(node, f"{what} is '{node.value}'; write {' or '.join(part['enum'])}")
         elif not _fits(node.value, part):
@@ -199,7 +202,7 @@ class Checker:
 
 def _misread(node: yaml.ScalarNode) -> str:
     kind = _READ_AS.get(node.tag.rpartition(":")[2], f"a {node.tag}")
-    return f"'{node.value}' as {kind}; write {f'"{node.value}"' if node.value else 'it'} in quotes"
+    return f"'{node.value}' as {kind}; write \"{node.value}\" in quotes"
 
 
 def _fits(text: str, part: Part) -> bool:

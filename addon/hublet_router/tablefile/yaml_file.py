@@ -27,7 +27,9 @@ def compose(faults: Faults, text: bytes) -> yaml.Node | None:
         mark = error.problem_mark or error.context_mark
         at = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         faults.add(at, f"not YAML: {_sentence(error)}")
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except RecursionError:
+        faults.add((1, 1), "not YAML that can be read: it is nested too deep; write it flatter")
+    except (yaml.YAMLError, ValueError) as error:
         sentence = " ".join(str(error).split()) or type(error).__name__
         faults.add((1, 1), f"not YAML: {sentence}; save the file as UTF-8 text")
     else:
