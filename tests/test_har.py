@@ -320,16 +320,10 @@ def test_the_host_of_a_url(
         (None, "h2", ("api.hubapi.com",), []),
     ],
     ids=[
-        "of a browser",
-        "HTTP/1",
-        "Host too",
-        "joined lines",
-        "an object",
-        "lists in an object",
-        "lists",
-        "none",
+        "of a browser", "HTTP/1", "Host too", "joined lines", "an object", "lists in an object",
+        "lists", "none",
     ],
-)
+)  # fmt: skip
 def test_the_header(
     headers: object, version: str, hosts: tuple[str, ...], names: list[str]
 ) -> None:

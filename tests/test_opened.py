@@ -32,14 +32,9 @@ def test_one_that_is_cut_off_raises() -> None:
 @pytest.mark.parametrize(
     ("raw", "encoding"),
     [
-        (b'{"log"', "utf-8"),
-        (b'\n {"log"', "utf-8"),
-        (b'\xef\xbb\xbf{"log"', "utf-8-sig"),
-        ('{"log"'.encode("utf-16"), "utf-16"),
-        (b"1234:abc", None),
-        (b"", None),
-        (b"[{", None),
+        (b'{"log"', "utf-8"), (b'\n {"log"', "utf-8"), (b'\xef\xbb\xbf{"log"', "utf-8-sig"),
+        ('{"log"'.encode("utf-16"), "utf-16"), (b"1234:abc", None), (b"", None), (b"[{", None),
     ],
-)
+)  # fmt: skip
 def test_what_begins_as_a_json_object(raw: bytes, encoding: str | None) -> None:
     assert json_encoding(peekable(io.BytesIO(raw))) == encoding

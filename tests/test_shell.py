@@ -73,17 +73,11 @@ def test_lines_that_powershell_joins() -> None:
 @pytest.mark.parametrize(
     ("text", "is_one"),
     [
-        ("curl a", True),
-        ("  $ curl a", True),
-        ("curl.exe a", True),
-        ("/usr/bin/curl -s a", True),
-        ("curl ^\n a", True),
-        ("curl", True),
-        ("GET /curl HTTP/1.1", False),
-        ("curling a", False),
+        ("curl a", True), ("  $ curl a", True), ("curl.exe a", True), ("/usr/bin/curl -s a", True),
+        ("curl ^\n a", True), ("curl", True), ("GET /curl HTTP/1.1", False), ("curling a", False),
         ('{"curl": 1}', False),
     ],
-)
+)  # fmt: skip
 def test_what_begins_as_a_command_does(text: str, is_one: bool) -> None:
     assert is_command(text) is is_one
     if is_one:

@@ -31,18 +31,10 @@ def message(name: str, arguments: dict[str, Value]) -> bytes:
 @pytest.mark.parametrize(
     ("value", "written"),
     [
-        (0, "00"),
-        (239, "ef"),
-        (240, "f000"),
-        (241, "f100"),
-        (2287, "ff7f"),
-        (2288, "f08000"),
-        (264431, "ffff7f"),
-        (264432, "f0808000"),
-        (33818863, "ffffff7f"),
-        (33818864, "f080808000"),
+        (0, "00"), (239, "ef"), (240, "f000"), (241, "f100"), (2287, "ff7f"), (2288, "f08000"),
+        (264431, "ffff7f"), (264432, "f0808000"), (33818863, "ffffff7f"), (33818864, "f080808000"),
     ],
-)
+)  # fmt: skip
 def test_an_integer_is_written_as_the_table_of_section_3_1_has_it(value: int, written: str) -> None:
     assert spop.varint(value).hex() == written
     frame = spop.parse(bytes((spop.NOTIFY,)) + b"\0\0\0\1" + bytes.fromhex(written) + b"\1rest")
@@ -115,16 +107,11 @@ def test_a_payload_that_ends_too_early_is_invalid_wherever_it_ends() -> None:
 @pytest.mark.parametrize(
     "frame",
     [
-        b"",
-        b"\3",
-        b"\3\0\0\0\1",
-        b"\3\0\0\0\1\1",
-        b"\3\0\0\0\1\xff\xff",
-        b"\3\0\0\0\0\1\1",
+        b"", b"\3", b"\3\0\0\0\1", b"\3\0\0\0\1\1", b"\3\0\0\0\1\xff\xff", b"\3\0\0\0\0\1\1",
         b"\3\0\0\0\1" + b"\xff" * 12 + b"\0\0",
     ],
     ids=["nothing", "type", "flags", "one id", "half an id", "a fragment", "an endless integer"],
-)
+)  # fmt: skip
 def test_a_frame_without_its_head_is_invalid(frame: bytes) -> None:
     with pytest.raises(FrameError):
         spop.parse(frame)
@@ -148,14 +135,10 @@ def test_arguments_that_are_none_of_ours_are_invalid(payload: bytes) -> None:
 @pytest.mark.parametrize(
     ("value", "typed"),
     [
-        ("eu1", "0803657531"),
-        (b"\0", "090100"),
-        (7, "0307"),
-        (True, "11"),
-        (False, "01"),
+        ("eu1", "0803657531"), (b"\0", "090100"), (7, "0307"), (True, "11"), (False, "01"),
         (None, "00"),
     ],
-)
+)  # fmt: skip
 def test_a_variable_is_set_in_the_transaction(value: Value, typed: str) -> None:
     assert spop.set_variable("hublet", value).hex() == "01030206" + b"hublet".hex() + typed
 

@@ -16,26 +16,21 @@ from .kit import Case
 from .texts import HUBLETS, character, credential, damaged, document
 
 HOSTS = (
-    "api.a.example",
-    "x.b.example",
-    "eu1.b.example",
-    "API.A.example:8443",
-    "api.a.example.",
+    "api.a.example", "x.b.example", "eu1.b.example", "API.A.example:8443", "api.a.example.",
     "[::1]:80",
-)
+)  # fmt: skip
 FOREIGN = (
-    "",
-    "*.b.example",
-    "é.b.example",
-    f"{'a' * 64}.b.example",
-    f"{'a' * 63}.b.example",
-    "c.example",
-    "a.x.b.example",
-    "b.example",
-    "@api.a.example",
-    ".b.example",
-    "api.a.example:x",
-)
+    "", "*.b.example", "é.b.example", f"{'a' * 64}.b.example", f"{'a' * 63}.b.example",
+    "c.example", "a.x.b.example", "b.example", "@api.a.example", ".b.example", "api.a.example:x",
+)  # fmt: skip
+SCHEMES = (
+    *["{} {}"] * 6, "{}  {}", "{}\t{} ", "{}:{}", "{}{}", '{} "{}"', "{} a={}", "{}, {}", " {} {}",
+)  # fmt: skip
+COOKIES = ("{}={}", "a=b; {}={}", '{}="{}";c=d', "{} = {}", "A; {}={}; {}")
+OTHER_TYPES = (
+    "text/plain", "Application/JSON; charset=UTF-8", "a/b+json", "application/json;charset=utf-16",
+    "application/x-www-form-urlencoded ; charset = utf8", "text/json, a/b", "",
+)  # fmt: skip
 NAMES = ("key", "token", "refresh_token", "x-Key", "code", "a.b")
 READERS = {
     "pat": {"regex": "^pat-([a-z]{2}[0-9]{1,3})-"},
@@ -75,6 +70,7 @@ ACCOUNTS = (
     "0", "+62515", "62515", "0062515", "5", "12345", "abc", "18446744073709551616",
     "\uff16\u0662\u09eb15", "\U0001d7e8",
 )  # fmt: skip
+MOVES = ("eu1", "ap1", {"from": "na1", "to": "eu1"}, {"from": "eu1", "to": "na1"})
 
 
 class Aim(NamedTuple):
@@ -140,12 +136,7 @@ def _document(random: Random) -> tuple[dict[str, Any], list[Aim]]:
         aims += [
             Aim("account", it, "/crm") for it in ids if not it.keys() & {"protobuf", "jwt", "regex"}
         ]
-        moved = {
-            name: random.choice(
-                ("eu1", "ap1", {"from": "na1", "to": "eu1"}, {"from": "eu1", "to": "na1"})
-            )
-            for name in random.sample(ACCOUNTS, 3)
-        }
+        moved = {name: random.choice(MOVES) for name in random.sample(ACCOUNTS, 3)}
         document["accounts"] = {"ids": ids, "moved": moved}
     return document, aims
 
@@ -182,27 +173,13 @@ class Draft:
         coded = quote(text, safe="") if random.random() < 0.5 else text
         match aim.place:
             case {"header": name, "scheme": scheme}:
-                form = random.choice(
-                    ("{} {}",) * 6
-                    + (
-                        "{}  {}",
-                        "{}\t{} ",
-                        "{}:{}",
-                        "{}{}",
-                        '{} "{}"',
-                        "{} a={}",
-                        "{}, {}",
-                        " {} {}",
-                    )
-                )
+                form = random.choice(SCHEMES)
                 word = random.choice((scheme, scheme.upper(), scheme.title()))
                 self.fields.append((name, form.format(word, text)))
             case {"header": name}:
                 self.fields.append((name, text))
             case {"cookie": name}:
-                form = random.choice(
-                    ("{}={}", "a=b; {}={}", '{}="{}";c=d', "{} = {}", "A; {}={}; {}")
-                )
+                form = random.choice(COOKIES)
                 self.fields.append(("cookie", form.format(self.spelt(name), text, "e=f")))
             case {"query": names}:
                 self.query.append(f"{self.spelt(self.one(names))}={coded}")
@@ -228,52 +205,28 @@ class Draft:
             return name
         return self.random.choice(
             (
-                name.upper(),
-                name.replace("_", "-"),
-                f"{name}[]",
-                f"%{ord(name[0]):x}{name[1:]}",
+                name.upper(), name.replace("_", "-"), f"{name}[]", f"%{ord(name[0]):x}{name[1:]}",
                 f" {name}",
             )
-        )
+        )  # fmt: skip
 
     def request(self) -> Request:
         random = self.random
         target = self.path + ("?" + "&".join(self.query) if self.query else "")
         if self.body and random.random() < 0.8:
             is_form = not self.body.startswith(("{", "["))
-            media_type = random.choice(
-                ("application/x-www-form-urlencoded",) * 8 if is_form else ("application/json",) * 8
-            )
+            media_type = "application/x-www-form-urlencoded" if is_form else "application/json"
             if random.random() < 0.15:
-                media_type = random.choice(
-                    (
-                        "text/plain",
-                        "Application/JSON; charset=UTF-8",
-                        "a/b+json",
-                        "application/json;charset=utf-16",
-                        "application/x-www-form-urlencoded ; charset = utf8",
-                        "text/json, a/b",
-                        "",
-                    )
-                )
+                media_type = random.choice(OTHER_TYPES)
             self.fields.append(("content-type", media_type))
         if random.random() < 0.05:
-            self.fields.append(
-                (
-                    random.choice(("content-encoding", "transfer-encoding")),
-                    random.choice(("gzip", "identity", "chunked", "gzip, chunked", "")),
-                )
-            )
+            name = random.choice(("content-encoding", "transfer-encoding"))
+            coding = random.choice(("gzip", "identity", "chunked", "gzip, chunked", ""))
+            self.fields.append((name, coding))
         hosts = [random.choice(HOSTS[:3]) if random.random() < 0.8 else random.choice(HOSTS)]
         if random.random() < 0.05:
-            hosts = random.choice(
-                (
-                    [],
-                    [random.choice(FOREIGN)],
-                    [*hosts, random.choice(HOSTS)],
-                    [*hosts, random.choice(FOREIGN)],
-                )
-            )
+            known, foreign = random.choice(HOSTS), random.choice(FOREIGN)
+            hosts = random.choice(([], [foreign], [*hosts, known], [*hosts, foreign]))
         if random.random() < 0.3:
             where = random.randrange(3)
             if where == 0:
@@ -297,12 +250,10 @@ def request(random: Random, it: Scene) -> Request:
     for _ in range(random.choice((0, 1, 1, 1, 1, 2, 2, 3))):
         aim = random.choice(it.aims)
         hublet = random.choice(HUBLETS[:3]) if random.random() < 0.75 else random.choice(HUBLETS)
-        text = (
-            random.choice(ACCOUNTS)
-            if aim.kind == "account"
-            else credential(random, aim.kind, hublet)
+        is_account = aim.kind == "account"
+        draft.put(
+            aim, random.choice(ACCOUNTS) if is_account else credential(random, aim.kind, hublet)
         )
-        draft.put(aim, text)
     if random.random() < 0.3:  # one where no rule looks
         text = credential(random, random.choice(it.aims).kind, random.choice(HUBLETS[:3]))
         if random.random() < 0.3:
@@ -315,11 +266,8 @@ def decided(table: Table, request: Request) -> Case:
     """Return the case of a request."""
     body = None if request.body is None else request.body.decode("latin-1")
     operand = {
-        "hosts": request.hosts,
-        "target": request.target,
-        "headers": request.headers,
-        "body": body,
-    }
+        "hosts": request.hosts, "target": request.target, "headers": request.headers, "body": body,
+    }  # fmt: skip
     return Case("decide", operand, [*decide(table, request).as_json().values()])
 
 

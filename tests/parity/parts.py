@@ -47,43 +47,11 @@ def wild(random: Random, most: int = 24) -> str:
 
 def _path(random: Random) -> Case:
     pieces = (
-        "/",
-        "..",
-        ".",
-        "%2e",
-        "%2F",
-        "%252e%252e",
-        ";a=b",
-        "\\",
-        "%5C",
-        "%5c..",
-        "oauth",
-        ".json",
-        "token.é",
-        "#",
-        "%23",
-        "%3b",
-        "%00",
-        "\t",
-        "%ff",
-        "//",
-        "%25252f",
-        "%u006f",
-        "%U005c",
-        "%uFF0f",
-        "%ud800",
-        "/%20",
-        "/%1f%85",
-        "/%ef%bb%bf",
-        "%c0%AF",
-        "%C1%a1",
-        "%e0%80%af",
-        "%f0%80%80%ae",
-        "%ef%bc%8f",
-        "%ef%bc%81",
-        "\xef\xbd\x9e",
-        "/%c2%85",
-    )
+        "/", "..", ".", "%2e", "%2F", "%252e%252e", ";a=b", "\\", "%5C", "%5c..", "oauth", ".json",
+        "token.é", "#", "%23", "%3b", "%00", "\t", "%ff", "//", "%25252f", "%u006f", "%U005c",
+        "%uFF0f", "%ud800", "/%20", "/%1f%85", "/%ef%bb%bf", "%c0%AF", "%C1%a1", "%e0%80%af",
+        "%f0%80%80%ae", "%ef%bc%8f", "%ef%bc%81", "\xef\xbd\x9e", "/%c2%85",
+    )  # fmt: skip
     path = "".join(random.choice(pieces) for _ in range(random.randrange(10)))
     path = path if random.random() < 0.7 else wild(random).replace("?", "")
     path = path.encode("utf-8", "replace").decode("latin-1")
@@ -93,9 +61,8 @@ def _path(random: Random) -> Case:
 
 
 def _host(random: Random) -> Case:
-    host = damaged(
-        random, random.choice(("api.a.example:443", "[::1]:8", "API.x.", "a", "[a]", "É.é"))
-    )
+    host = random.choice(("api.a.example:443", "[::1]:8", "API.x.", "a", "[a]", "É.é"))
+    host = damaged(random, host)
     return Case("host", host, host_name(host))
 
 
@@ -115,32 +82,21 @@ def _pairs_case(random: Random) -> Case:
     return Case("pairs", text, read)
 
 
+_BEARERS = (
+    "Bearer x.y==", "bearer\tx", "Bearer: x", "Bearer", 'BEARER "x"', "Bearer a=b=", "x", "",
+    "Bearerx",
+)  # fmt: skip
+_COOKIES = ('a=b; s-id="x"', "s_id=1;S-ID=2", "s-id=a%b", "s-id", 's-id=" "')
+
+
 def _place(random: Random) -> Case:
     scheme = random.choice((None, "bearer"))
-    value = damaged(
-        random,
-        random.choice(
-            (
-                "Bearer x.y==",
-                "bearer\tx",
-                "Bearer: x",
-                "Bearer",
-                'BEARER "x"',
-                "Bearer a=b=",
-                "x",
-                "",
-                "Bearerx",
-            )
-        ),
-    )
+    value = damaged(random, random.choice(_BEARERS))
     place: Place = Header("authorization", scheme)
     data = {"kind": "header", "name": "authorization", "scheme": scheme}
     name = "authorization"
     if random.random() < 0.5:
-        value = damaged(
-            random,
-            random.choice(('a=b; s-id="x"', "s_id=1;S-ID=2", "s-id=a%b", "s-id", 's-id=" "')),
-        )
+        value = damaged(random, random.choice(_COOKIES))
         place, name, data = Cookie("s-id"), "cookie", {"kind": "cookie", "name": "s-id"}
     fields = ((name, value), ("x", "y"), (name, random.choice(("", value, "Bearer z", "s-id=z"))))
     target = "/"
@@ -182,18 +138,14 @@ def _lenient_json(random: Random, data: bytes, path: str) -> Case:
         tree = parse_json_leniently(data)
     except ValueError:
         tree = None
-    return Case(
-        "lenient",
-        [data.decode("latin-1"), path],
-        [*strings_at(tree, path)] if isinstance(tree, list) else None,
-    )
+    answer = [*strings_at(tree, path)] if isinstance(tree, list) else None
+    return Case("lenient", [data.decode("latin-1"), path], answer)
 
 
 def _base64(random: Random) -> Case:
     data = random.randbytes(random.randrange(12))
-    text = random.choice((base64.b64encode, base64.urlsafe_b64encode, base64.encodebytes))(
-        data
-    ).decode()
+    encode = random.choice((base64.b64encode, base64.urlsafe_b64encode, base64.encodebytes))
+    text = encode(data).decode()
     if random.random() < 0.6:
         text = damaged(random, text)
     if random.random() < 0.2:
@@ -253,13 +205,8 @@ def _ids(random: Random) -> Case:
 
 
 def _names(random: Random) -> Case:
-    readers: tuple[Protobuf | Jwt, ...] = (
-        Protobuf(9),
-        Protobuf(9, lenient=True),
-        Jwt("region"),
-        Jwt("customer.region"),
-    )
-    reader = random.choice(readers)
+    readers = (Protobuf(9), Protobuf(9, lenient=True), Jwt("region"), Jwt("customer.region"))
+    reader: Protobuf | Jwt = random.choice(readers)
     kind = "jwt" if isinstance(reader, Jwt) else "protobuf"
     text = credential(random, kind, random.choice(HUBLETS))
     if kind == "protobuf" and random.random() < 0.5:
@@ -269,30 +216,10 @@ def _names(random: Random) -> Case:
 
 def _runs_case(random: Random) -> Case:
     words = (
-        "eu1-0000-0000-0000-0000",
-        "pat-eu1-00000000/",
-        "https://",
-        "eu1-app.example.com",
-        "/",
-        "+",
-        " ",
-        ":",
-        "é",
-        "%2F",
-        "%2B",
-        "a.b.c-d.ef",
-        "ABCDEFGHIJKLMNOP",
-        "?",
-        "\0",
-        "@",
-        "~",
-        "sk_eu1:",
-        "\\u0041",
-        "ZXUxLTAwMDAtMDAwMC0wMDAw",
-        "%252f",
-        "$",
-        "!AbCdEfGhIjKl*",
-    )
+        "eu1-0000-0000-0000-0000", "pat-eu1-00000000/", "https://", "eu1-app.example.com", "/",
+        "+", " ", ":", "é", "%2F", "%2B", "a.b.c-d.ef", "ABCDEFGHIJKLMNOP", "?", "\0", "@", "~",
+        "sk_eu1:", "\\u0041", "ZXUxLTAwMDAtMDAwMC0wMDAw", "%252f", "$", "!AbCdEfGhIjKl*",
+    )  # fmt: skip
     text = "".join(random.choice(words) for _ in range(random.randrange(9)))
     text = damaged(random, text)
     layers = runs_of(text) if len(text) >= 16 else ()
@@ -308,24 +235,9 @@ def _runs_case(random: Random) -> Case:
 
 def _unescape_case(random: Random) -> Case:
     pieces = (
-        "\\",
-        "\\\\",
-        "u0065",
-        "x65",
-        "/",
-        "n",
-        "%",
-        "%u0065",
-        "%25",
-        "%c3%a9",
-        "%ff",
-        "e",
-        "\\u00e9",
-        "\\ud83d",
-        "é",
-        "%e9\xe9",
-        "\\\\/",
-    )
+        "\\", "\\\\", "u0065", "x65", "/", "n", "%", "%u0065", "%25", "%c3%a9", "%ff", "e",
+        "\\u00e9", "\\ud83d", "é", "%e9\xe9", "\\\\/",
+    )  # fmt: skip
     text = "".join(random.choice(pieces) for _ in range(random.randrange(9)))
     layers = [it.decode("latin-1") for it in _unescaped(text.encode("latin-1"))]
     return Case("unescape", text, layers)
@@ -337,46 +249,17 @@ def _as_javascript(text: str) -> bytes:
 
 
 _PARTS: tuple[Callable[[Random], Case], ...] = (
-    _path,
-    _host,
-    _fold,
-    _pairs_case,
-    _place,
-    _json,
-    _base64,
-    _protobuf,
-    _ids,
-    _names,
-    _runs_case,
+    _path, _host, _fold, _pairs_case, _place, _json, _base64, _protobuf, _ids, _names, _runs_case,
     _unescape_case,
-)
+)  # fmt: skip
 
 
 # ---- patterns
 
 _ATOMS = (
-    "a",
-    "b",
-    "1",
-    "-",
-    "é",
-    "ß",
-    "k",
-    "\\.",
-    ".",
-    "[a-c]",
-    "[^a]",
-    "[0-9_-]",
-    r"\w",
-    r"\W",
-    r"\d",
-    r"\s",
-    r"\S",
-    r"[^\W\d]",
-    "[à-ÿ]",
-    "\U0001f600",
-    "[\u212a\U0001f600-\U0001f602]",
-)
+    "a", "b", "1", "-", "é", "ß", "k", "\\.", ".", "[a-c]", "[^a]", "[0-9_-]", r"\w", r"\W", r"\d",
+    r"\s", r"\S", r"[^\W\d]", "[à-ÿ]", "\U0001f600", "[\u212a\U0001f600-\U0001f602]",
+)  # fmt: skip
 _PLACES = ("^", "$", r"\A", r"\Z", r"\b", r"\B")
 _REPEATS = ("*", "+", "?", "{2}", "{1,3}", "{0,2}", "{3,}")
 
@@ -426,9 +309,8 @@ def _item(random: Random, depth: int) -> str:
 
 def text_for(random: Random) -> str:
     """Return a text for a random pattern."""
-    letters = (
-        "aab1k.-\n é\xdf\u212a\U0001f600\U0001f601_AK\xff" if random.random() < 0.7 else "aab1-"
-    )
+    odd = "aab1k.-\n é\xdf\u212a\U0001f600\U0001f601_AK\xff"
+    letters = odd if random.random() < 0.7 else "aab1-"
     return "".join(random.choice(letters) for _ in range(random.randrange(14)))
 
 

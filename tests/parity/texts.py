@@ -8,6 +8,11 @@ from synthetic import access_token_message, api_key, base64url, bytes_field, jwt
 
 DELIMITERS = "?#&;=%+/\\.,:\"'()[]{}<>@|~_- \t"
 ODD = "\0\n\r\x0b\x1c\x1f\x7f\x85\xa0\xad\xb5\xdf\xe9\xff"
+ESCAPES = ("%u{:04x}", "\\u{:04x}", "\\\\u{:04X}", "\\x{:02x}", "\\{:c}")
+PIECES = (
+    "%", "%2", "%c3%a9", "%ff", "%ed%a0%80", "%F0%9F%98%80", "%00", "%ef%bb%bf", "//", "/../",
+    "/./", "%2f", "%5c", "\\/", "==", "://a.b-c.de ", "[]",
+)  # fmt: skip
 HUBLETS = ("na1", "eu1", "ap1", "a10", "a20", "na2", "EU1", "e", "")
 
 
@@ -41,34 +46,12 @@ def damaged(random: Random, text: str, most: int = 3) -> str:
             case 7:
                 piece = piece.swapcase()
             case 8:
-                form = random.choice(
-                    ("%u{:04x}", "\\u{:04x}", "\\\\u{:04X}", "\\x{:02x}", "\\{:c}")
-                )
+                form = random.choice(ESCAPES)
                 piece = "".join(form.format(min(ord(it), 255)) for it in piece)
             case 9:
                 piece = quote(piece.encode("latin-1", "replace"), safe="")
             case 10:
-                piece = random.choice(
-                    (
-                        "%",
-                        "%2",
-                        "%c3%a9",
-                        "%ff",
-                        "%ed%a0%80",
-                        "%F0%9F%98%80",
-                        "%00",
-                        "%ef%bb%bf",
-                        "//",
-                        "/../",
-                        "/./",
-                        "%2f",
-                        "%5c",
-                        "\\/",
-                        "==",
-                        "://a.b-c.de ",
-                        "[]",
-                    )
-                )
+                piece = random.choice(PIECES)
         text = text[:at] + piece + text[end:]
     return text
 
@@ -110,13 +93,8 @@ def credential(random: Random, kind: str, hublet: str) -> str:
                 text = base64.b64encode(message(random, hublet)).decode()
         case "jwt":
             claim = random.choice(("region", "Region", "customer.region", "re-gion"))
-            text = jwt(
-                {
-                    claim: hublet,
-                    "sub": random.choice((1, "62515", 4.2e1)),
-                    "customer": {"region": hublet},
-                }
-            )
+            sub = random.choice((1, "62515", 4.2e1))
+            text = jwt({claim: hublet, "sub": sub, "customer": {"region": hublet}})
             if random.random() < 0.2:
                 text = jwt(f'{{"region": "{hublet}", "region": ["{random.choice(HUBLETS)}", 1]}}')
         case "base64":
@@ -153,25 +131,12 @@ def document(random: Random, path: str, text: str) -> str:
         value = (
             random.choice(
                 (
-                    value + " ",
-                    "\ufeff" + value,
-                    value + "x",
-                    f"[{value}]",
-                    "NaN",
-                    "01",
-                    "[1.]",
-                    '"\t"',
-                    '{"a" 1}',
-                    "null",
-                    value[:-1],
-                    '{"a": Infinity}',
-                    "[,]",
-                    "{}",
-                    "-",
+                    value + " ", "\ufeff" + value, value + "x", f"[{value}]", "NaN", "01", "[1.]",
+                    '"\t"', '{"a" 1}', "null", value[:-1], '{"a": Infinity}', "[,]", "{}", "-",
                     '"\\u12"',
                 )
             )
             .encode()
             .decode("latin-1")
-        )
+        )  # fmt: skip
     return value

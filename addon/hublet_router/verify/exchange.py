@@ -20,13 +20,8 @@ _TOKEN = re.compile(r"[0-9A-Za-z!#$%&'*+.^_`|~-]+")
 _TARGET = re.compile(r"[^\x00-\x20\x7f]+")
 _WITHOUT_BODY = {"GET", "HEAD", "OPTIONS", "DELETE"}
 _OF_THE_CONNECTION = {
-    "connection",
-    "content-length",
-    "expect",
-    "te",
-    "transfer-encoding",
-    "upgrade",
-}
+    "connection", "content-length", "expect", "te", "transfer-encoding", "upgrade",
+}  # fmt: skip
 
 
 class Answer(NamedTuple):
