@@ -31,9 +31,31 @@ def test_a_route_leads_to_the_upstream_of_its_hublet() -> None:
     assert refuse(Reason.CONFLICT, None).labels == (NONE, "conflict")
 
 
-def test_json_is_all_of_a_decision_as_text() -> None:
-    assert TO_EU1.as_json() == {
-        "action": "route", "hublet": "eu1", "upstream": str(SHIPPED.hublets["eu1"]),
-        "reason": "credential", "credential": "key", "table": SHIPPED.version,
+def test_json_is_all_of_a_decision_as_plain_text() -> None:
+    written = TO_EU1.as_json()
+
+    assert [*written.items()] == [
+        ("action", "route"), ("hublet", "eu1"), ("upstream", str(SHIPPED.hublets["eu1"])),
+        ("reason", "credential"), ("credential", "key"), ("table", SHIPPED.version),
+    ]  # fmt: skip
+    assert {type(value) for value in written.values()} == {str}
+    nothing = dict.fromkeys(("hublet", "upstream", "credential", "table"))
+    assert refuse(Reason.NO_TABLE).as_json() == {
+        "action": "refuse",
+        "reason": "no-table",
+        **nothing,
+    }
+
+
+def test_actions_and_reasons_are_the_published_words() -> None:
+    assert [*Action] == ["route", "refuse", "pass"]
+    assert {*Reason} == {
+        "credential", "legacy", "anonymous", "moved", "pinned", "unknown-hublet", "conflict",
+        "stray", "foreign-host", "unreadable", "too-large", "no-table", "internal-error",
     }  # fmt: skip
-    assert PASSED.as_json()["hublet"] is None
+
+
+@pytest.mark.parametrize("field", ["action", "hublet", "upstream", "reason"])
+def test_a_decision_is_immutable(field: str) -> None:
+    with pytest.raises(AttributeError):
+        setattr(TO_EU1, field, "eu1")

@@ -57,11 +57,7 @@ class ErrorPages:
 
     name = "hublet-router-error-pages"
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        refuse_unread: Callable[[http.HTTPFlow], None],
-    ) -> None:
+    def __init__(self, ledger: Ledger, refuse_unread: Callable[[http.HTTPFlow], None]) -> None:
         self._ledger = ledger
         self._refuse_unread = refuse_unread
         self.patches: list[Patch] = [
