@@ -53,6 +53,8 @@ def test_a_file_of_options(tmp_path: Path) -> None:
         (["-s@", SECRET], "word 1 is no option of curl 8; leave it out"),
         (["--no-header", SECRET], "word 1 is no option of curl 8; did you mean --"),
         ([f"--silent={SECRET}"], "word 1 gives a value to an option that takes none; remove it"),
+        (["\u2013H", SECRET], "word 1 has a typographic quote or dash; write a plain one"),
+        (["-H", "\u201cx:", f"{SECRET}\u201d"], "word 3 has a typographic quote or dash; write"),
         (["-h"], "--help: put it first"),
         (["--variable", SECRET], "--variable: variables are not expanded; write their values"),
         (["--expand-data", SECRET], "--expand-…: variables are not expanded"),

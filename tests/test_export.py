@@ -45,7 +45,11 @@ def test_two_exports_are_the_same_and_another_table_or_option_is_a_difference(
     line = f"{folder}/haproxy.cfg is not what the table makes\n"
     said = capsys.readouterr()
     assert said.out == line * 2
-    assert said.err == "to write it, leave out --check and --prove\n" * 2
+    assert (
+        said.err
+        == "to write it, leave out --check and --prove; the other options are those of its export\n"
+        * 2
+    )
 
 
 def test_agents_binds_body_and_ca_are_options(table: Path, tmp_path: Path) -> None:

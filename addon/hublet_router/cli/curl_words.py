@@ -37,6 +37,9 @@ _UNSUPPORTED = {
     "table": "this option is not curl's; put it before curl's words",
     "variable": "variables are not expanded; write their values where they belong",
 }
+_TYPOGRAPHIC = frozenset("\u201c\u201d\u201e\u2018\u2019\u201a\u2013\u2014\u2212")
+"""What word processors and chats make of quotes and dashes, and no shell reads."""
+
 _CONFIG = re.compile(r"""(-\S+|[^\s=:]+)[\s=:]*(?:"((?:[^"\\]|\\.)*)"|(\S*))""")
 _CONFIG_ESCAPES = {"t": "\t", "n": "\n", "r": "\r", "v": "\v"}
 
@@ -79,6 +82,8 @@ def _options(words: list[str]) -> Iterator[Given]:
             yield from (("url", url) for url in words[at:])
             return
         if word == "-" or not word.startswith("-"):
+            if _TYPOGRAPHIC & {word[:1], word[-1:]}:
+                raise CurlError(f"word {at} has a typographic quote or dash; write a plain one")
             yield "url", word
             continue
         for name, value in _split(words, at - 1):

@@ -145,7 +145,10 @@ def export(options: argparse.Namespace) -> int:
     for sentence in different:
         print(sentence)
     if different:
-        print("to write it, leave out --check and --prove", file=sys.stderr)
+        print(
+            "to write it, leave out --check and --prove; the other options are those of its export",
+            file=sys.stderr,
+        )
         return 1
     return 0 if options.prove is None else _prove(table, options)
 

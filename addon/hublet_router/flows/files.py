@@ -106,10 +106,10 @@ def flows_of(
     except Exception as error:  # what a corrupt file makes mitmproxy raise is not one type
         is_old = "cannot read files with flow format version" in str(error)
         what = str(error).rstrip(".") if is_old else _NO_RECORDING
-        fix = "record it again"
-        if whole:
+        fix = "record it again, or export it as HAR"
+        if whole and not is_old:
             what = f"cut off or damaged after {counted(whole, 'flow')}"
-            fix += ", or copy those: mitmdump -nr FILE -w COPY"
+            fix = "record it again, or copy those: mitmdump -nr FILE -w COPY"
         raise FlowFileError(f"{name}: {what}; {fix}") from error
 
 
