@@ -8,9 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hublet_router.cli.curl_words import CurlError
-from hublet_router.cli.shell import is_command, split_command
+from hublet_router.cli.shell import is_command, split_commands
 
 SECRET = "c0ffee5ec2e7"
+
+
+def split_command(text: str) -> list[str]:
+    """Return the words of a text that holds one command."""
+    (words,) = split_commands(text)
+    return words
+
 
 POSIX = [
     "curl https://a.b/",
@@ -64,6 +71,19 @@ WINDOWS = [
 @pytest.mark.parametrize(("text", "words"), WINDOWS, ids=range(len(WINDOWS)))
 def test_the_words_of_a_command_for_windows(text: str, words: list[str]) -> None:
     assert split_command(text) == words
+
+
+SEVERAL = [
+    "curl 'a' \\\n -H 'b: c' ;\ncurl 'd'",
+    "curl 'a' -H 'b: c' && curl 'd'; ls\ncurl e",
+    'curl ^"a^" ^\n -H ^"b: c^" &\ncurl ^"d^"',
+    'curl ^"a^" ^\r\n -H ^"b: c^" &\r\ncurl ^"d^"\r\n',
+]
+
+
+@pytest.mark.parametrize("text", SEVERAL, ids=range(len(SEVERAL)))
+def test_browsers_copy_all_requests_of_a_page(text: str) -> None:
+    assert list(split_commands(text)) == [["a", "-H", "b: c"], ["d"]]
 
 
 def test_lines_that_powershell_joins() -> None:

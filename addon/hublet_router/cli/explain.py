@@ -26,7 +26,7 @@ from .curl import request
 from .curl_words import CurlError, Given, UnknownWordError, requests
 from .progress import watched_flows
 from .shared_options import FORMATS, load_table
-from .shell import is_command, split_command
+from .shell import is_command, split_commands
 
 if TYPE_CHECKING:
     from mitmproxy.http import HTTPFlow
@@ -46,7 +46,7 @@ URL        Put `hublet-router explain` before a curl command, or in the place of
            decision (-s -k -o FILE ...) is ignored.
 RECORDING  A flow file of mitmproxy, a HAR file, or a decision log: a word without :// that is a
            file. What was decided then is printed beside what would be decided now.
--          A whole curl command as a browser copies it, a raw HTTP/1 request, or a recording, on
+-          Whole curl commands as a browser copies them, a raw HTTP/1 request, or a recording, on
            standard input. Unlike a command, it leaves no credential in the history of your shell.
 
 OPTIONS, before all others:
@@ -85,7 +85,7 @@ def explain_words(words: Sequence[str]) -> int:
     if ours["--format"] not in FORMATS:
         raise CurlError(f"--format is {' or '.join(FORMATS)}")
     table = load_table(ours["--table"] or DEFAULT_TABLE)
-    return _explain(table, ours, rest[1:] if rest[:1] == ["curl"] else rest)
+    return _explain(table, ours, rest[1:] if rest[:1] in (["curl"], ["curl.exe"]) else rest)
 
 
 def _our_options(words: Sequence[str]) -> tuple[dict[str, str | None], list[str]]:
@@ -172,7 +172,8 @@ def _standard_input(table: Table, where: str | None) -> Iterator[Iterable[Asked]
     if not raw.strip():
         raise CurlError("standard input is empty; give it a curl command, a request or a recording")
     if is_command(text := os.fsdecode(raw)):
-        yield from _parts(table, split_command(text), where)
+        for words in split_commands(text):
+            yield from _parts(table, words, where)
     elif _RECORDED.match(raw):
         flows = flows_of(io.BytesIO(raw), "standard input", takes_log=True)
         yield map(_of_flow, filter(matching(where), flows))

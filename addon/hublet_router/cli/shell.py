@@ -1,4 +1,4 @@
-"""A curl command as it was copied: its words, as the shell that it is meant for parts them.
+"""Curl commands as they were copied: their words, as the shell that they are for parts them.
 
 Browsers and documents write for a POSIX shell, with lines that end in a backslash and `$'…'`, or
 for Windows, with `^` before what its command line would act on.
@@ -13,7 +13,7 @@ from .curl_words import CurlError
 _PROMPT = re.compile(r"\s*(?:[$%>#] +)?")
 _COMMAND = re.compile(r"\s*(?:[$%>#] +)?[\"']?(?:\S*[/\\])?curl(?:\.exe)?[\"']?(?=[\s^]|\Z)")
 _IS_WINDOWS = re.compile(r'\^[ \t]*\r?\n|\s\^"')
-_CARET = re.compile(r'("[^"\n]*")|\^\r?\n(\r?\n)?|\^(.)', re.DOTALL)
+_CARET = re.compile(r'("[^"\n]*")|\^\r?\n(\r?\n)?|\^(.)|(?P<end>[&|\n])', re.DOTALL)
 _C_PIECE = re.compile(r"""(\\*)(")|(\s+)|(\\+|[^\s"\\]+)""")
 _OPEN = "a quote in the command is not closed; copy the whole command"
 _PIECE = re.compile(
@@ -44,14 +44,20 @@ def is_command(text: str) -> bool:
     return _COMMAND.match(text) is not None
 
 
-def split_command(text: str) -> list[str]:
-    """Return the words of one curl command, without `curl`; raise CurlError."""
-    text = _PROMPT.sub("", text.strip(), count=1)
-    words = _windows_words(text) if _IS_WINDOWS.search(text) else _posix_words(text)
-    return words[1:]
+def split_commands(text: str) -> Iterator[list[str]]:
+    """Yield the words of each curl command, without `curl`; raise CurlError.
+
+    Browsers also copy all requests of a page. What another program gets ends the text.
+    """
+    while is_command(text):
+        text = _PROMPT.sub("", text.strip(), count=1)
+        words, text = _windows_words(text) if _IS_WINDOWS.search(text) else _posix_words(text)
+        yield words[1:]
+        text = text.lstrip(";&| \t\r\n")
 
 
-def _posix_words(text: str) -> list[str]:
+def _posix_words(text: str) -> tuple[list[str], str]:
+    """Return the words of the first command, and what follows it."""
     words: list[str] = []
     word: str | None = None
     at = 0
@@ -70,7 +76,7 @@ def _posix_words(text: str) -> list[str]:
             word = None
             continue
         word = (word or "") + _decoded(kind, found[kind])
-    return words if word is None else [*words, word]
+    return words if word is None else [*words, word], text[at:]
 
 
 def _decoded(kind: str, piece: str) -> str:
@@ -113,8 +119,13 @@ def _ansi_bytes(piece: str) -> Iterator[bytes]:
     yield os.fsencode(piece[at:])
 
 
-def _windows_words(text: str) -> list[str]:
-    """Return the words that cmd.exe, and then the rules of Microsoft's C, make of a text."""
+def _windows_words(text: str) -> tuple[list[str], str]:
+    """Return the words of the first command, and what follows it.
+
+    They are what cmd.exe, and then the rules of Microsoft's C, make of it.
+    """
+    end = next((found.start() for found in _CARET.finditer(text) if found["end"]), len(text))
+    text, rest = text[:end], text[end:]
     text = _CARET.sub(lambda it: it[1] or ("\n" if it[2] else it[3] or ""), text)
     words: list[str] = []
     word: str | None = None
@@ -133,4 +144,4 @@ def _windows_words(text: str) -> list[str]:
                 is_quoted = not is_quoted
     if is_quoted:
         raise CurlError(_OPEN)
-    return words if word is None else [*words, word]
+    return words if word is None else [*words, word], rest
