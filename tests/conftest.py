@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from haproxy_stage import TABLE
 from harness import Stage, Upstream
 from hublet_router.proxy import live_table
 from hublet_router.proxy.observe import log_file
@@ -51,6 +52,14 @@ def never_accepts() -> Iterator[int]:
         yield address[1]
         for one in waiting:
             one.close()
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """A table of three regions, in a file."""
+    path = tmp_path / "hublets.yaml"
+    path.write_text(TABLE)
+    return path
 
 
 @pytest.fixture

@@ -22,6 +22,24 @@ from hublet_router.export.haproxy import Setting, bundle
 from hublet_router.tablefile import load
 from system_programs import needed
 
+TABLE = """\
+domains: [api.hubapi.com, "*.api.example.com"]
+hublets:
+  na1: {upstream: "https://10.0.0.1"}
+  eu1: {upstream: "https://10.0.0.2", sni: eu1.internal.example}
+  ap1: {upstream: "http://10.0.0.3"}
+default: na1
+credentials:
+  - name: private-app-token
+    in: {header: authorization, scheme: bearer}
+    hublet: {regex: "^pat-([a-z]{2}[0-9]{1,3})-"}
+  - name: refresh-token
+    paths: "^/oauth/"
+    in: {form: refresh_token}
+    hublet: {regex: "^([a-z]{2}[0-9]{1,3})-"}
+"""
+"""A table of three regions; nothing listens at their addresses."""
+
 
 class AgentInside:
     """An agent on the event loop of the stage."""

@@ -9,14 +9,6 @@ from hublet_router.agent import serve
 from hublet_router.agent.serve import Setting
 from hublet_router.analysis.fingerprint import fingerprint
 from hublet_router.cli.commands import command_line
-from test_spoa import TABLE
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> Path:
-    path = tmp_path / "hublets.yaml"
-    path.write_text(TABLE)
-    return path
 
 
 def test_every_option_reaches_the_agent(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,6 +92,15 @@ def said(frame: spop.Frame | None, *words: str) -> bool:
     return frame is not None and frame.payload == b"".join(set_variable("said", it) for it in words)
 
 
+def assert_farewell(peer: Peer) -> bytes:
+    """The agent says why it ends the connection, which is returned, and ends it."""
+    frame = peer.receive()
+    assert frame
+    assert frame.kind == spop.AGENT_DISCONNECT
+    assert peer.receive() is None
+    return frame.payload
+
+
 def test_questions_are_answered_in_order_with_their_identifiers(listener: Listener) -> None:
     peer = listener.peer()
     hello = peer.greet()
@@ -131,10 +140,7 @@ def test_another_protocol_is_disconnected_with_a_reason(
     caplog.set_level(logging.ERROR)
     peer = listener.peer()
     peer.send(data)
-    frame = peer.receive()
-    assert frame
-    assert "".join(map(chr, frame.payload)).startswith("\x0bstatus-code\x03" + chr(status))
-    assert peer.receive() is None
+    assert assert_farewell(peer).startswith(b"\x0bstatus-code\x03%c" % status)
     wait_for(lambda: not listener.connections)
     assert "HAProxy is disconnected: " in caplog.text
 
@@ -144,10 +150,7 @@ def test_a_frame_over_the_size_that_was_agreed_upon_is_too_big(listener: Listene
     peer.greet()
     peer.send(notify(1, 1), (16381).to_bytes(4))
     assert said(peer.receive(), "decide 1 1")
-    frame = peer.receive()
-    assert frame
-    assert frame.kind == spop.AGENT_DISCONNECT
-    assert peer.receive() is None
+    assert_farewell(peer)
 
 
 def test_what_was_asked_before_a_fault_has_its_answer_and_what_comes_after_has_none(
@@ -157,10 +160,7 @@ def test_what_was_asked_before_a_fault_has_its_answer_and_what_comes_after_has_n
     peer.greet()
     peer.send(notify(1, 1), spop.frame(spop.NOTIFY, b"\2\1", b"\1"), notify(3, 3))
     assert said(peer.receive(), "decide 1 1")
-    frame = peer.receive()
-    assert frame
-    assert frame.kind == spop.AGENT_DISCONNECT
-    assert peer.receive() is None
+    assert_farewell(peer)
 
 
 def test_a_farewell_of_haproxy_is_answered_and_no_fault(
@@ -169,10 +169,7 @@ def test_a_farewell_of_haproxy_is_answered_and_no_fault(
     peer = listener.peer()
     peer.greet()
     peer.send(spop.frame(spop.HAPROXY_DISCONNECT, b"\0\0", b""))
-    frame = peer.receive()
-    assert frame
-    assert frame.payload == spop.key_values({"status-code": 0, "message": "normal"})
-    assert peer.receive() is None
+    assert assert_farewell(peer) == spop.key_values({"status-code": 0, "message": "normal"})
     assert caplog.text == ""
 
 
@@ -185,10 +182,7 @@ def test_close_says_farewell(listener: Listener, stage: Stage) -> None:
         connection.close()
 
     stage.call(close())
-    frame = peer.receive()
-    assert frame
-    assert frame.kind == spop.AGENT_DISCONNECT
-    assert peer.receive() is None
+    assert_farewell(peer)
 
 
 def test_a_haproxy_that_does_not_read_is_not_read_either(listener: Listener) -> None:

@@ -6,22 +6,15 @@ from typing import Any
 import pytest
 
 from flows.record import FOLDER
+from haproxy_stage import TABLE
 from harness import authority
 from hublet_router.cli.commands import command_line
 from hublet_router.export.bundle import ExportError
 from hublet_router.tablefile import load
-from test_spoa import TABLE
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = str(ROOT / "hublets.yaml")
 EXAMPLES = 'examples: [{request: {url: "https://api.hubapi.com/"}, hublet: na1}]\n'
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> Path:
-    path = tmp_path / "hublets.yaml"
-    path.write_text(TABLE)
-    return path
 
 
 def haproxy(table: Path, folder: Path, *more: str) -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from haproxy_stage import TABLE
 from harness import SECONDS
 from hublet_router.cli.commands import command_line
 from hublet_router.core.request import Request
@@ -14,7 +15,6 @@ from hublet_router.prove.dump import Dumps
 from hublet_router.prove.haproxy_engine import haproxy
 from hublet_router.prove.proof import prove
 from hublet_router.tablefile import load
-from test_spoa import TABLE
 from test_verify import FLOWS, recording
 
 EXAMPLES = """

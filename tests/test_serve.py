@@ -18,15 +18,7 @@ from hublet_router.agent import serve as module
 from hublet_router.agent import spop
 from hublet_router.agent.serve import Setting, serve
 from hublet_router.tablefile import TableError
-from test_spoa import TABLE
 from test_spop import HELLO
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> Path:
-    path = tmp_path / "hublets.yaml"
-    path.write_text(TABLE)
-    return path
 
 
 @contextlib.asynccontextmanager

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from haproxy_stage import TABLE
 from hublet_router.agent import spop
 from hublet_router.agent.asked import READS_BODY, actions
 from hublet_router.agent.spoa import Agent
@@ -16,30 +17,6 @@ from hublet_router.proxy.observe.log_file import LogFile
 from hublet_router.proxy.observe.metrics import make_counters
 from hublet_router.proxy.routing import annotate
 from synthetic import api_key, private_app_token
-
-TABLE = """\
-domains: [api.hubapi.com, "*.api.example.com"]
-hublets:
-  na1: {upstream: "https://10.0.0.1"}
-  eu1: {upstream: "https://10.0.0.2", sni: eu1.internal.example}
-  ap1: {upstream: "http://10.0.0.3"}
-default: na1
-credentials:
-  - name: private-app-token
-    in: {header: authorization, scheme: bearer}
-    hublet: {regex: "^pat-([a-z]{2}[0-9]{1,3})-"}
-  - name: refresh-token
-    paths: "^/oauth/"
-    in: {form: refresh_token}
-    hublet: {regex: "^([a-z]{2}[0-9]{1,3})-"}
-"""
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> Path:
-    path = tmp_path / "hublets.yaml"
-    path.write_text(TABLE)
-    return path
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from haproxy_stage import TABLE
 from hublet_router.cli.commands import command_line
 from hublet_router.core.request import Request
 from hublet_router.export.bundle import ExportError
@@ -11,7 +12,6 @@ from hublet_router.prove import worker_engine
 from hublet_router.prove.proof import prove
 from hublet_router.tablefile import load
 from test_proof import EXAMPLES
-from test_spoa import TABLE
 from test_verify import FLOWS, recording
 from workerd_stage import workerd
 
