@@ -1,7 +1,6 @@
 """What recorded requests make of a table."""
 
 import json
-from dataclasses import replace
 from itertools import combinations
 from typing import Literal
 
@@ -178,7 +177,7 @@ def test_the_number_of_kinds_is_bounded() -> None:
 
 @pytest.mark.parametrize("policy", ["refuse", "ignore"])
 def test_what_the_stray_policy_refuses_is_counted(policy: Literal["refuse", "ignore"]) -> None:
-    table = replace(SHIPPED, policy=replace(SHIPPED.policy, stray=policy))
+    table = SHIPPED.with_policy(stray=policy)
     coverage = Coverage(table)
     coverage.add(get(f"/?hapikey={api_key('eu1')}", ("x-odd", private_app_token("na1"))))
     coverage.add(get())

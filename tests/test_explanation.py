@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import FrozenInstanceError, replace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -65,11 +65,7 @@ accounts:
 ACCOUNTS = [("accounts", "query portalId"), ("accounts", "protobuf 3")]
 PLACES = [(rule.name, place_name(place)) for rule in TABLE.rules for place in rule.places]
 TABLES = st.builds(
-    lambda accounts, **policy: replace(
-        TABLE,
-        accounts=accounts,
-        policy=replace(TABLE.policy, **policy),
-    ),
+    lambda accounts, **policy: replace(TABLE, accounts=accounts).with_policy(**policy),
     accounts=st.sampled_from(
         [TABLE.accounts, None, TABLE.accounts and replace(TABLE.accounts, inside=())]
     ),
@@ -145,12 +141,8 @@ def seen_with(*authorizations: str, target: str = "/", **more: Any) -> Request:
     return Request("POST", more.pop("hosts", ("api.hubapi.com",)), target, (*headers, *key), **more)
 
 
-def with_policy(**policy: str) -> Table:
-    return replace(TABLE, policy=replace(TABLE.policy, **cast("dict[str, Any]", policy)))
-
-
 EU1, NA1, ZZ9 = (private_app_token(name) for name in ("eu1", "na1", "zz9"))
-FIRST = with_policy(conflict="first")
+FIRST = TABLE.with_policy(conflict="first")
 HERE = "header authorization bearer"
 
 
@@ -179,7 +171,7 @@ def test_hints(status: int | None, seen: Request, hint: str | None) -> None:
 
 
 def test_no_hint_at_a_guess_for_a_refused_request() -> None:
-    assert explain(with_policy(anonymous="refuse"), seen_with(), 401).hint is None
+    assert explain(TABLE.with_policy(anonymous="refuse"), seen_with(), 401).hint is None
 
 
 def test_as_text() -> None:

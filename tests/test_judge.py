@@ -1,7 +1,6 @@
 import re
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -92,10 +91,6 @@ def bearer(token: str) -> tuple[str, str]:
 
 def cookie(payload: str) -> tuple[str, str]:
     return ("cookie", f"theme=dark; sid={jwt(payload)}")
-
-
-def with_policy(**policy: str) -> Table:
-    return replace(TABLE, policy=replace(TABLE.policy, **cast("dict[str, Any]", policy)))
 
 
 def outcome(decision: Decision) -> str:
@@ -260,7 +255,7 @@ def test_different_names_are_a_conflict(seen: Request, hublet: str, credential: 
 
 @cases(("seen", "hublet", "credential"), CONFLICTS)
 def test_conflict_first(seen: Request, hublet: str, credential: str) -> None:
-    decision = decide(with_policy(conflict="first"), seen)
+    decision = decide(TABLE.with_policy(conflict="first"), seen)
 
     assert outcome(decision) == f"route {hublet} credential {credential}"
 
@@ -295,7 +290,7 @@ def test_a_foreign_host_is_refused(seen: Request) -> None:
 
 @cases("seen", FOREIGN)
 def test_foreign_pass(seen: Request) -> None:
-    decision = decide(with_policy(foreign="pass"), seen)
+    decision = decide(TABLE.with_policy(foreign="pass"), seen)
 
     assert outcome(decision) == "pass - foreign-host -"
     assert decision.upstream is None
@@ -317,7 +312,7 @@ def test_mixed_hosts_are_refused_whatever_foreign_says(
 ) -> None:
     seen = request("/", EU1_PAT, hosts=hosts)
 
-    assert outcome(decide(with_policy(foreign=foreign), seen)) == "refuse - foreign-host -"
+    assert outcome(decide(TABLE.with_policy(foreign=foreign), seen)) == "refuse - foreign-host -"
 
 
 LEGACY = request("/?hapikey=demo")
@@ -358,12 +353,12 @@ UNKNOWN = request("/", ZZ9_PAT)
     },
 )
 def test_policy(policy: dict[str, str], seen: Request, expected: str) -> None:
-    assert outcome(decide(with_policy(**policy), seen)) == expected
+    assert outcome(decide(TABLE.with_policy(**policy), seen)) == expected
 
 
 @pytest.mark.parametrize("seen", [LEGACY, ANONYMOUS, UNKNOWN], ids=["legacy", "anon", "unknown"])
 def test_without_a_default_nothing_goes_there(seen: Request) -> None:
-    table = replace(with_policy(unknown="default"), default=None)
+    table = replace(TABLE.with_policy(unknown="default"), default=None)
 
     assert decide(table, seen).action is Action.REFUSE
 
@@ -438,7 +433,7 @@ LONG = "pat-eu1-" + "x" * (MAX_CREDENTIAL - 7)
 def test_what_is_too_large_to_be_read_is_refused(
     policy: dict[str, str], seen: Request, credential: str
 ) -> None:
-    assert outcome(decide(with_policy(**policy), seen)) == f"refuse - too-large {credential}"
+    assert outcome(decide(TABLE.with_policy(**policy), seen)) == f"refuse - too-large {credential}"
 
 
 UNREADABLE = {
@@ -452,18 +447,18 @@ UNREADABLE = {
 
 @cases("seen", UNREADABLE)
 def test_what_cannot_be_read_is_refused_whatever_else_names_a_hublet(seen: Request) -> None:
-    for table in (TABLE, MOVED, with_policy(conflict="first", stray="ignore")):
+    for table in (TABLE, MOVED, TABLE.with_policy(conflict="first", stray="ignore")):
         assert decide(table, seen)[0:4:3] == (Action.REFUSE, Reason.UNREADABLE)
 
 
 @cases("seen", UNREADABLE)
 def test_unreadable_ignore(seen: Request) -> None:
-    assert decide(with_policy(unreadable="ignore"), seen).action is Action.ROUTE
+    assert decide(TABLE.with_policy(unreadable="ignore"), seen).action is Action.ROUTE
 
 
 def test_what_is_too_large_is_refused_whatever_the_policy_for_the_unreadable() -> None:
     for seen in (request("/?hapikey=" + "x" * 16_385), request("/", bearer("x" * 16_385))):
-        decision = decide(with_policy(unreadable="ignore"), seen)
+        decision = decide(TABLE.with_policy(unreadable="ignore"), seen)
         assert (decision.action, decision.reason) == (Action.REFUSE, Reason.TOO_LARGE)
 
 
@@ -478,7 +473,7 @@ STRAY = {
 @cases("seen", STRAY)
 def test_another_hublets_credential_where_no_rule_looks_is_refused(seen: Request) -> None:
     assert decide(TABLE, seen)[0:4:3] == (Action.REFUSE, Reason.STRAY)
-    assert decide(with_policy(stray="ignore"), seen).hublet == "na1"
+    assert decide(TABLE.with_policy(stray="ignore"), seen).hublet == "na1"
 
 
 @pytest.mark.parametrize("char", ["\r", "\n", "\0", "\x1b", "\x7f"])
@@ -498,7 +493,7 @@ MOVED = replace(
         moved={"7": Move("eu1"), "8": Move("ap1", "eu1"), "9": Move("eu1", "na1")},
     ),
 )
-FIRST_OF_MOVED = replace(MOVED, policy=replace(MOVED.policy, conflict="first"))
+FIRST_OF_MOVED = MOVED.with_policy(conflict="first")
 
 
 def token(hublet: str | None, *accounts: int) -> tuple[str, str]:
@@ -558,7 +553,7 @@ def test_an_account_that_has_moved_decides(seen: Request, hublet: str, credentia
 def test_an_account_that_is_not_listed_changes_nothing(seen: Request) -> None:
     assert decide(MOVED, seen) == decide(TABLE, seen)
     assert outcome(decide(FIRST_OF_MOVED, seen)) == outcome(
-        decide(with_policy(conflict="first"), seen)
+        decide(TABLE.with_policy(conflict="first"), seen)
     )
 
 
@@ -975,7 +970,7 @@ def test_an_account_beside_is_held_to_what_a_credential_is(seen: Request, reason
 
 
 def test_an_account_that_cannot_be_read_may_be_ignored() -> None:
-    table = replace(OTHER, policy=replace(OTHER.policy, unreadable="ignore"))
+    table = OTHER.with_policy(unreadable="ignore")
 
     assert decide(table, other("/form", JSON, body=b"{}")).reason == "anonymous"
 

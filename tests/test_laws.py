@@ -104,7 +104,7 @@ credentials:
 {RULES}""".encode()
 )
 # In it nothing but field 9 can make an access token name a Hublet.
-FIRST_WINS = replace(TABLE, policy=replace(TABLE.policy, conflict="first"))
+FIRST_WINS = TABLE.with_policy(conflict="first")
 CLIENT = tflow.tclient_conn()
 CLIENT.sni = None
 CLIENT.proxy_mode = ReverseMode.parse("reverse:https://unrouted.invalid")

@@ -1,10 +1,7 @@
 """Whether requests went, or would go, where each of their credentials says."""
 
-from dataclasses import replace
-from typing import Any
-
 from cases import cases
-from hublet_router import Request, Table
+from hublet_router import Request
 from hublet_router.analysis.residency import Residency
 from shipped_table import SHIPPED
 from synthetic import access_token, api_key, private_app_token
@@ -12,10 +9,6 @@ from synthetic import access_token, api_key, private_app_token
 URL = "https://api.hubapi.com/crm/v3/objects/contacts"
 EU, NA, UNLISTED = (f"Bearer {private_app_token(name)}" for name in ("eu1", "na1", "zz9"))
 NAMES_NONE = f"Bearer {access_token(None)}"
-
-
-def with_policy(**policy: Any) -> Table:
-    return replace(SHIPPED, policy=replace(SHIPPED.policy, **policy))
 
 
 def request(authorization: str | None = None, query: str = "", **headers: str) -> Request:
@@ -101,12 +94,12 @@ def test_a_recorded_hublet_is_held_against_the_credentials(
 def test_a_lenient_policy_is_held_against_them_too(
     policy: dict[str, str], seen: Request, sentence: str
 ) -> None:
-    assert Residency(with_policy(**policy)).check(seen, None) == sentence
+    assert Residency(SHIPPED.with_policy(**policy)).check(seen, None) == sentence
     assert Residency(SHIPPED).check(seen, None) is None
 
 
 def test_both_are_named() -> None:
-    lenient = Residency(with_policy(unknown="default"))
+    lenient = Residency(SHIPPED.with_policy(unknown="default"))
     right = "refused: unknown-hublet (private-app-token)"
     sentence = f"went to eu1 and would go to na1; by its credentials: {right}"
     assert lenient.check(request(UNLISTED), "eu1") == sentence

@@ -40,7 +40,6 @@ from test_explanation import (
     ZZ9,
     seen_with,
     token,
-    with_policy,
 )
 
 
@@ -138,7 +137,7 @@ def test_each_rule_and_place_has_a_row_in_the_order_of_the_table(
              "access-token: named by private-app-token already"],
         ),
         "a secret in the place of a name": (
-            with_policy(unknown="default"), seen_with(key=SECRET),
+            TABLE.with_policy(unknown="default"), seen_with(key=SECRET),
             "na1 ← unknown-hublet (any-key)", "unknown: default",
             ["any-key: names one that is not listed: decided"],
         ),
@@ -152,8 +151,8 @@ def test_each_rule_and_place_has_a_row_in_the_order_of_the_table(
             ["private-app-token: not of its kind", "access-token: it names none: decided"],
         ),
         "anonymous": (
-            with_policy(anonymous="refuse"), seen_with(), "refused: anonymous", "anonymous: refuse",
-            []
+            TABLE.with_policy(anonymous="refuse"), seen_with(),
+            "refused: anonymous", "anonymous: refuse", []
         ),
         "a long credential": (
             TABLE, seen_with(LONG, target=f"/?hapikey={api_key('eu1')}"),
@@ -212,11 +211,11 @@ def test_each_rule_and_place_has_a_row_in_the_order_of_the_table(
             []
         ),
         "a foreign host passes": (
-            with_policy(foreign="pass"), seen_with(EU1, hosts=("x.example",)),
+            TABLE.with_policy(foreign="pass"), seen_with(EU1, hosts=("x.example",)),
             "passed: foreign-host", "foreign: pass", []
         ),
         "hosts that differ do not pass": (
-            with_policy(foreign="pass"), seen_with(hosts=("x.example", "api.hubapi.com")),
+            TABLE.with_policy(foreign="pass"), seen_with(hosts=("x.example", "api.hubapi.com")),
             "refused: foreign-host", None, []
         ),
         "a control character": (
@@ -244,7 +243,7 @@ def test_a_rule_for_other_paths_that_shares_its_place() -> None:
     ]
 
 
-GUARDED = with_policy(stray="refuse")
+GUARDED = TABLE.with_policy(stray="refuse")
 
 
 @pytest.mark.parametrize(

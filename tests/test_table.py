@@ -70,6 +70,12 @@ def test_sni_is_the_clients_unless_the_table_says_otherwise() -> None:
     assert NA1.sni == "client"
 
 
+def test_words_of_the_policy_can_be_replaced() -> None:
+    lenient = table("api.test").with_policy(stray="ignore").with_policy(foreign="pass")
+
+    assert lenient == replace(table("api.test"), policy=Policy(stray="ignore", foreign="pass"))
+
+
 def test_the_policy_refuses_what_it_would_have_to_guess() -> None:
     assert Policy() == Policy("default", "default", "refuse", "refuse", "refuse")
 

@@ -110,9 +110,7 @@ def test_no_random_request_goes_where_the_core_does_not_send_it(
     for number in range(6):
         it = scene(random)
         if it.table.policy.foreign == "pass":
-            it = it._replace(
-                table=replace(it.table, policy=replace(it.table.policy, foreign="refuse"))
-            )
+            it = it._replace(table=it.table.with_policy(foreign="refuse"))
         table = staged(stage, it.table, tls=False)
         hosts = ("api.a.example", "x.b.example", "eu1.b.example")
         with Workerd(table, tmp_path / str(number), hosts) as edge:

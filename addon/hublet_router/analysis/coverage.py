@@ -3,7 +3,6 @@
 import re
 from collections import Counter
 from collections.abc import Container, Iterator
-from dataclasses import replace
 from typing import Any
 
 from ..core.decision import Reason
@@ -40,7 +39,7 @@ class Coverage:
     def __init__(self, table: Table) -> None:
         self._table = table
         self._known = known_words(table)
-        self._guarded = replace(table, policy=replace(table.policy, stray="refuse"))
+        self._guarded = table.with_policy(stray="refuse")
         self._rules: set[str] = set()
         self._hublets: set[str | None] = set()
         self._kinds: Counter[tuple[str, str]] = Counter()

@@ -1,7 +1,7 @@
 """Why a request went where it went: the decision, its rows, the policy, and a hint."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from ..core.decision import Action, Decision, Reason
@@ -105,7 +105,7 @@ def _policy(table: Table, request: Request, found: list[Finding], decision: Deci
         return f"{key}: {getattr(policy, key)}"
     if policy.conflict == "refuse":
         return None
-    strict = replace(table, policy=replace(policy, conflict="refuse"))
+    strict = table.with_policy(conflict="refuse")
     is_conflict = judge(strict, request, found)[0].reason is Reason.CONFLICT
     return "conflict: first" if is_conflict else None
 

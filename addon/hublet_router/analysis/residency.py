@@ -1,7 +1,5 @@
 """Data residency: whether requests went, or would go, where each of their credentials says."""
 
-from dataclasses import replace
-
 from ..core.decision import Decision, Reason
 from ..core.findings import findings
 from ..core.judge import decide
@@ -22,10 +20,9 @@ class Residency:
 
     def __init__(self, table: Table) -> None:
         self._table = table
-        policy = replace(
-            table.policy, unknown="refuse", conflict="refuse", stray="refuse", unreadable="refuse"
+        self._strict = table.with_policy(
+            unknown="refuse", conflict="refuse", stray="refuse", unreadable="refuse"
         )
-        self._strict = replace(table, policy=policy)
         self.requests = 0
         self.recorded = 0  # of them, those that a recorded decision sent somewhere
         self.unread = 0  # and those that hold what the table cannot read

@@ -168,7 +168,7 @@ class Rows:
         """Yield the stray credential that refused the request: its place, and never its text."""
         if self.decision.reason is not Reason.STRAY:
             return
-        lenient = replace(self.table, policy=replace(self.table.policy, stray="ignore"))
+        lenient = self.table.with_policy(stray="ignore")
         hublet = judge(lenient, self.request, self.found)[0].hublet or ""
         # What a rule's own reader names none in, another one may read; each is offered alone.
         bare = replace(self.request, target="/", headers=(), body=b"")

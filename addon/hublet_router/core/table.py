@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, NamedTuple, Self
 
 from .lookup import Rule, RuleIndex
 from .places import Place
@@ -169,6 +169,10 @@ class Table:
     def places(self) -> Sequence[Place]:
         """Every place of the rules, in their order, and then of the accounts."""
         return self.index.places
+
+    def with_policy(self, **words: Any) -> Self:
+        """Return the table with some words of its policy replaced."""
+        return replace(self, policy=replace(self.policy, **words))
 
     def hublet_named(self, name: str) -> str | None:
         """Return the Hublet with that name or alias, or None if the table lists none."""
