@@ -74,28 +74,23 @@ def requests(words: Sequence[str]) -> list[list[Given]]:
 
 def _options(words: list[str]) -> Iterator[Given]:
     """Yield every option and every other word, in order."""
-    at = 0
-    while at < len(words):
-        word = words[at]
-        at += 1
+    todo = iter(enumerate(words))
+    for at, word in todo:
         if word == "--":
-            yield from (("url", url) for url in words[at:])
-            return
-        if word == "-" or not word.startswith("-"):
+            yield from (("url", url) for _, url in todo)
+        elif word == "-" or not word.startswith("-"):
             if _TYPOGRAPHIC & {word[:1], word[-1:]}:
-                raise CurlError(f"word {at} has a typographic quote or dash; write a plain one")
+                raise CurlError(f"word {at + 1} has a typographic quote or dash; write a plain one")
             yield "url", word
-            continue
-        for name, value in _split(words, at - 1):
-            text = value
-            if text is None:
-                if at == len(words):
-                    raise CurlError(f"word {at} is an option without its value; add it")
-                text, at = words[at], at + 1
-            if name == "config":
-                yield from _options(_config(text))
-            else:
-                yield name, text
+        else:
+            for name, given in _split(words, at):
+                value = next(todo, (at, None))[1] if given is None else given
+                if value is None:
+                    raise CurlError(f"word {at + 1} is an option without its value; add it")
+                if name == "config":
+                    yield from _options(_config(value))
+                else:
+                    yield name, value
 
 
 def _split(words: list[str], at: int) -> Iterator[tuple[str, str | None]]:

@@ -51,11 +51,10 @@ def diff(options: argparse.Namespace) -> int:
         if options.format == "json":
             change = {"old": before.as_json(), "new": after.as_json()}
             print(json.dumps({"flow": flow_name(flow), "method": method, "url": url, **change}))
-    if options.format == "text":
-        print(*changes.lines(), sep="\n")
-        if lines := list(moves.lines()):
-            print("", *lines, sep="\n")
     report = Report("hublet-router diff", options.format)
+    report.text("\n".join(changes.lines()))
+    if lines := list(moves.lines()):
+        report.text("\n".join(["", *lines]))
     if options.format in CI_FORMATS:
         for (was, now), count in changes.kinds.items():
             example = changes.examples[was, now][0]
