@@ -1,7 +1,7 @@
 """Pieces of requests and answers without their secrets."""
 
 import json
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given, settings
@@ -114,42 +114,36 @@ def test_long_text_takes_no_time(redact: TextRedactor, unit: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "secret"),
+    ("name", "form", "secrets"),
     [
-        ("authorization", f"Bearer {WORD}", WORD),
-        ("authorization", f"Digest  response={WORD}", f"response={WORD}"),
-        ("authorization", f"{WORD} {WORD}", f"{WORD} {WORD}"),
-        ("proxy-authorization", f"basic {WORD}=", f"{WORD}="),
-        ("server", f"special {WORD}", WORD),
-        ("x-anything", WORD, WORD),
-        ("x-anything", "true", "true"),
-        ("cookie", f'a="{WORD}"', WORD),
-        ("cookie", f"a; b={WORD};c", WORD),
-        ("cookie", f"{WORD}", WORD),
-        ("set-cookie", f"a={WORD}; Path=/; Secure; Max-Age=3600", WORD),
-        ("set-cookie", f"a=; x={WORD}", WORD),
-        ("set-cookie", f"a=; Path=/{WORD}; SameSite=Lax", WORD),
-        ("set-cookie", "a=; Expires=Tue, 15 Nov 1994 08:12:31 GMT; HttpOnly", ""),
-        ("referer", f"https://api.example.org/x?code={WORD}&limit=10", WORD),
-        ("referer", f"https://api.example.org/{WORD}", WORD),
-        ("referer", f"x://{WORD}", WORD),
-        ("location", f"/x#access_token={WORD}", WORD),
-        ("origin", "https://api.example.org", ""),
-        ("host", f"user:{WORD}@api.example.org:443", WORD),
-        ("via", f"1.1 {WORD}.proxy", f"{WORD}.proxy"),
-        ("accept", f"text/html;key={WORD}", WORD),
-        ("content-length", "1234567", ""),
-        ("content-length", "1234567, 5", "1234567, 5"),
+        ("authorization", "Bearer {}", [WORD]),
+        ("authorization", "Digest  {}", [f"response={WORD}"]),
+        ("authorization", "{}", [f"{WORD} {WORD}"]),
+        ("proxy-authorization", "basic {}", [f"{WORD}="]),
+        ("server", "special {}", [WORD]),
+        ("x-anything", "{}", [WORD]),
+        ("x-anything", "{}", ["true"]),
+        ("cookie", 'a="{}"', [WORD]),
+        ("cookie", "{}; {}={};{}", ["a", "b", WORD, "c"]),
+        ("cookie", "{}", [WORD]),
+        ("set-cookie", "a={}; Path=/; Secure; Max-Age=3600", [WORD]),
+        ("set-cookie", "a=; x={}", [WORD]),
+        ("set-cookie", "a=; Path=/{}; SameSite=Strict", [WORD]),
+        ("set-cookie", "a=; Expires=Tue, 15 Nov 1994 08:12:31 GMT; HttpOnly", []),
+        ("referer", "https://api.example.org/x?code={}&limit=10", [WORD]),
+        ("referer", "https://api.example.org/{}", [WORD]),
+        ("referer", "x://{}", [WORD]),
+        ("location", "/x#access_token={}", [WORD]),
+        ("origin", "https://api.example.org", []),
+        ("host", "{}:{}@api.example.org:443", ["user", WORD]),
+        ("via", "1.1 {}", [f"{WORD}.proxy"]),
+        ("accept", "text/html;key={}", [WORD]),
+        ("content-length", "1234567", []),
+        ("content-length", "{}", ["1234567, 5"]),
     ],
 )
-def test_headers(redact: TextRedactor, name: str, value: str, secret: str) -> None:
-    new = redact.header(name, value)
-    if secret:
-        assert secret not in new
-        if name not in {"cookie", "host"} and "SameSite" not in value and "HttpOnly" not in value:
-            assert new == value.replace(secret, replaced(secret))
-    else:
-        assert new == value
+def test_headers(redact: TextRedactor, name: str, form: str, secrets: list[str]) -> None:
+    assert redact.header(name, form.format(*secrets)) == form.format(*map(replaced, secrets))
 
 
 @pytest.mark.parametrize("name", ["X-Request-Id", "Private-App", "sec-fetch-mode", ":scheme"])
@@ -163,27 +157,21 @@ def test_other_names_are_replaced(redact: TextRedactor, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "stays"),
+    ("host", "form", "secret"),
     [
-        ("api.example.org", True),
-        ("API.Example.org.:8443", True),
-        ("api.example.com:80", True),
-        (f"{WORD}.example.com:80", False),
-        ("localhost", True),
-        ("acme.tenants.router.io:80", False),
-        ("www.customer.io:80", False),
-        ("[::1]:80", False),
-        ("", True),
+        ("api.example.org", "api.example.org", ""),
+        ("API.Example.org.:8443", "API.Example.org.:8443", ""),
+        ("api.example.com:80", "api.example.com:80", ""),
+        (f"{WORD}.example.com:80", "{}.example:80", f"{WORD}.example.com"),
+        ("localhost", "localhost", ""),
+        ("acme.tenants.router.io:80", "{}.tenants.router.io:80", "acme"),
+        ("www.customer.io:80", "{}.example:80", "www.customer.io"),
+        ("[::1]:80", "{}.example:80", "[::1]"),
+        ("", "", ""),
     ],
 )
-def test_hosts(redact: TextRedactor, host: str, stays: bool) -> None:
-    new = redact.host(host)
-    assert (new == host) is stays
-    assert new.partition(":80")[1] == host.partition(":80")[1] or not stays
-    if "tenants" in host:
-        assert new.endswith(".tenants.router.io:80")
-    elif not stays:
-        assert ".example" in new
+def test_hosts(redact: TextRedactor, host: str, form: str, secret: str) -> None:
+    assert redact.host(host) == form.format(replaced(secret))
 
 
 def test_a_port_that_is_none_is_no_place_to_hide(redact: TextRedactor) -> None:
@@ -191,32 +179,33 @@ def test_a_port_that_is_none_is_no_place_to_hide(redact: TextRedactor) -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "secret", "new"),
+    ("form", "secret"),
     [
-        ("/a/of?limit=10&sort=name", "", None),
-        (f"/a?lock={WORD}", WORD, None),
-        (f"/a?l%6Fck={WORD}&x", WORD, None),
-        (f"/a?api_key={WORD}%2B%20x", f"{WORD}+ x", "/a?api_key={}"),
-        ("/a?pin=1234", "1234", None),
-        ("/a?password=admin", "admin", None),
-        (f"/a?limit={WORD}", WORD, None),
-        (f"/a?{LONG}", LONG, None),
-        (f"/a#token?token={WORD}", WORD, None),
-        (f"/a/{LONG}/of", LONG, None),
-        ("/share/aBcDeFgHiJ", "aBcDeFgHiJ", None),
-        (f"/objects&apikey={WORD}", WORD, None),
-        (f"//doors/./{WORD}/x%20y?z", WORD, None),
+        ("/a/of?limit=10&sort=name", ""),
+        ("/a?lock={}", WORD),
+        ("/a?l%6Fck={}&x", WORD),
+        ("/a?pin={}", "1234"),
+        ("/a?password={}", "admin"),
+        ("/a?limit={}", WORD),
+        ("/a?{}", LONG),
+        ("/a#token?token={}", WORD),
+        ("/a/{}/of", LONG),
+        ("/share/{}", "aBcDeFgHiJ"),
+        ("/objects&apikey={}", WORD),
     ],
 )
-def test_targets(redact: TextRedactor, target: str, secret: str, new: str | None) -> None:
-    made = replaced(secret)
-    if new:
-        quoted = made.replace("+", "%2B").replace(" ", "+")
-        assert redact.target(target) == new.format(quoted)
-    elif "doors" in target:
-        assert redact.target(target).startswith(f"/doors/{made}/x%20")
-    else:
-        assert redact.target(target) == target.replace(secret, made)
+def test_targets(redact: TextRedactor, form: str, secret: str) -> None:
+    assert redact.target(form.format(secret)) == form.format(replaced(secret))
+
+
+def test_a_path_of_a_rule_is_written_as_it_is_read(redact: TextRedactor) -> None:
+    new = redact.target(f"//doors/./{WORD}/x%20y?z")
+    assert new.startswith(f"/doors/{replaced(WORD)}/x%20")
+
+
+def test_an_encoded_value_stays_encoded(redact: TextRedactor) -> None:
+    new = f"/a?api_key={quote_plus(replaced(f'{WORD}+ x'))}"
+    assert redact.target(f"/a?api_key={WORD}%2B%20x") == new
 
 
 def test_an_encoded_segment_stays_encoded(redact: TextRedactor) -> None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ..core.decision import Reason
 from ..core.problem import ANSWERS, PROXY_NAME, Problem, problem_of
-from ..core.request import MAX_BODY, ip_address
+from ..core.request import ip_address
 from ..core.table import Table, Upstream
 from .bundle import Bundle, ExportError
 
@@ -42,7 +42,7 @@ def bundle(table: Table, setting: Setting) -> Bundle:
     """Return the files; raise ExportError for what HAProxy cannot do."""
     if faults := list(_faults(table)):
         raise ExportError("\n".join(faults))
-    size = BUFFER + (min(setting.body_limit, MAX_BODY) if setting.body_limit else 0)
+    size = BUFFER + (setting.body_limit or 0)
     problems = dict(_problems())
     silent = f"{Reason.INTERNAL_ERROR}-{ANSWERS[Reason.INTERNAL_ERROR][0]}"
     files = {f"problems/{name}.json": it.body for name, it in problems.items()}
