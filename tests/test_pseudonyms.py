@@ -65,6 +65,7 @@ KINDS: dict[str, Callable[[str, str], str]] = {
     "with padding": lambda hublet, _: access_token(hublet) + "==",
 }
 KEY = bytes(32)
+PSEUDONYMS = Pseudonymizer(TABLE, KEY)
 
 secrets = st.text(string.ascii_letters + string.digits, min_size=6, max_size=40)
 each_kind = pytest.mark.parametrize("kind", KINDS)
@@ -98,8 +99,8 @@ def test_every_rule_reads_the_same_and_the_secret_is_gone(
     kind: str, hublet: str, secret: str, key: bytes
 ) -> None:
     old = KINDS[kind](hublet, secret)
-    disguise = Pseudonymizer(TABLE, key)
-    new = disguise.secret(old)
+    pseudonyms = Pseudonymizer(TABLE, key)
+    new = pseudonyms.secret(old)
     assert names(new) == names(old)
     assert [rule.reader.recognises(new) for rule in TABLE.rules] == [
         rule.reader.recognises(old) for rule in TABLE.rules
@@ -112,9 +113,8 @@ def test_every_rule_reads_the_same_and_the_secret_is_gone(
 
 
 def test_the_same_secret_is_replaced_by_the_same_and_another_by_another() -> None:
-    disguise = Pseudonymizer(TABLE, KEY)
     olds = [f"pat-eu1-{n:012}" for n in range(50)]
-    news = [disguise.secret(old) for old in olds]
+    news = [PSEUDONYMS.secret(old) for old in olds]
     assert len(set(news)) == len(olds)
     assert news == [Pseudonymizer(TABLE, KEY).secret(old) for old in olds]
 
@@ -131,9 +131,9 @@ def test_a_kind_of_reader_that_is_new_gets_text_of_the_same_shape() -> None:
             return iter(())
 
     rule = replace(TABLE.rules[0], reader=Ends())
-    disguise = Pseudonymizer(replace(TABLE, rules=(rule,)), KEY)
-    assert Ends().recognises(disguise.secret("open!"))
-    assert disguise.secret("open!") != "open!"
+    pseudonyms = Pseudonymizer(replace(TABLE, rules=(rule,)), KEY)
+    assert Ends().recognises(pseudonyms.secret("open!"))
+    assert pseudonyms.secret("open!") != "open!"
 
 
 def test_a_protobuf_message_with_fields_of_every_type() -> None:
@@ -141,12 +141,12 @@ def test_a_protobuf_message_with_fields_of_every_type() -> None:
     fixed = (b"\x1d" + (54321).to_bytes(4, "little"), b"\x19" + (54321).to_bytes(8, "little"))
     for account in fixed:
         old = varint_field(1, 1 << 63) + bytes_field(9, b"\xff\xfe") + account + b"\x25abcd"
-        new = decode_base64(Pseudonymizer(TABLE, KEY).secret(base64url(old)))
+        new = decode_base64(PSEUDONYMS.secret(base64url(old)))
         assert len(new) == len(old)
         (one, text, id_, other) = protobuf_fields(new)
         assert one[2] != varint_field(1, 1 << 63)[1:]
         assert text == (9, LEN, b"\xff\xff")
-        assert int.from_bytes(id_[2], "little") == int(Pseudonymizer(TABLE, KEY).account("54321"))
+        assert int.from_bytes(id_[2], "little") == int(PSEUDONYMS.account("54321"))
         assert other[2] != b"abcd"
 
 
@@ -157,10 +157,9 @@ def test_another_key_replaces_by_another() -> None:
 
 
 def test_a_name_that_is_no_hublet_is_kept_when_it_is_short_and_else_replaced_by_one_name() -> None:
-    disguise = Pseudonymizer(TABLE, KEY)
-    (short,) = TABLE.rules[2].reader.names(disguise.secret("any:zz9:abcdef"))
+    (short,) = TABLE.rules[2].reader.names(PSEUDONYMS.secret("any:zz9:abcdef"))
     assert short == "zz9"
-    long = [disguise.secret(f"any:s3cretsecret:{more}") for more in ("abcdef", "uvwxyz")]
+    long = [PSEUDONYMS.secret(f"any:s3cretsecret:{more}") for more in ("abcdef", "uvwxyz")]
     first, second = (TABLE.rules[2].reader.names(text) for text in long)
     assert first == second
     assert first
@@ -170,35 +169,35 @@ def test_a_name_that_is_no_hublet_is_kept_when_it_is_short_and_else_replaced_by_
 def test_a_name_that_cannot_be_replaced_takes_the_whole_secret_along() -> None:
     """Nothing of it stays; that the decision changes is reported elsewhere."""
     old = "only-secretname-abcdef"
-    new = Pseudonymizer(TABLE, KEY).secret(old)
+    new = PSEUDONYMS.secret(old)
     assert len(new) == len(old)
     assert not runs(old) & runs(new)
 
 
 def test_a_long_name_inside_base64_is_replaced_by_another_name() -> None:
-    new = Pseudonymizer(TABLE, KEY).secret(base64url(b"c:s3cretsecret"))
+    new = PSEUDONYMS.secret(base64url(b"c:s3cretsecret"))
     (name,) = TABLE.rules[6].reader.names(new)
     assert len(name) == len("s3cretsecret")
     assert name != "s3cretsecret"
 
 
 def test_an_account_becomes_another_of_its_length_wherever_it_stands() -> None:
-    disguise = Pseudonymizer(TABLE, KEY)
-    alias = disguise.account("54321")
+    alias = PSEUDONYMS.account("54321")
     assert alias != "54321"
     assert len(alias) == 5
-    assert disguise.account("0054321") == f"00{alias}"
-    assert disguise.secret("54321") == alias
-    account = bytes_of(access_token("eu1")).replace(varint_field(3, 62515), varint_field(3, 54321))
-    new = disguise.secret(base64url(account))
+    assert PSEUDONYMS.account("0054321") == f"00{alias}"
+    assert PSEUDONYMS.secret("54321") == alias
+    account = decode_base64(access_token("eu1")).replace(
+        varint_field(3, 62515), varint_field(3, 54321)
+    )
+    new = PSEUDONYMS.secret(base64url(account))
     assert Protobuf(3).ids(new) == (alias,)
     assert Protobuf(9).names(new) == ("eu1",)
 
 
 def test_an_account_that_has_moved_stays() -> None:
-    disguise = Pseudonymizer(TABLE, KEY)
-    assert disguise.account("062515") == disguise.secret("062515") == "062515"
-    assert Protobuf(3).ids(disguise.secret(access_token("eu1"))) == ("62515",)
+    assert PSEUDONYMS.account("062515") == PSEUDONYMS.secret("062515") == "062515"
+    assert Protobuf(3).ids(PSEUDONYMS.secret(access_token("eu1"))) == ("62515",)
 
 
 def test_an_account_never_becomes_one_that_has_moved() -> None:
@@ -210,20 +209,16 @@ hublets: {{na1: {{upstream: "https://127.0.0.1:1"}}}}
 credentials: [{{name: x, in: {{header: a}}, hublet: {{protobuf: 9}}}}]
 accounts: {{ids: [{{query: id}}], moved: {{{moved}}}}}
 """
-    disguise = Pseudonymizer(loads(text.encode()), KEY)
-    assert {disguise.account(id_) for id_ in ("name", "10")} != {"name", "10"}
-    assert disguise.account("0") != "0"
-    assert disguise.account("4") != "4"  # no other is left; the check of the decision reports it
-
-
-def bytes_of(token: str) -> bytes:
-    return decode_base64(token)
+    pseudonyms = Pseudonymizer(loads(text.encode()), KEY)
+    assert {pseudonyms.account(id_) for id_ in ("name", "10")} != {"name", "10"}
+    assert pseudonyms.account("0") != "0"
+    assert pseudonyms.account("4") != "4"  # no other is left; the check of the decision reports it
 
 
 def test_a_protobuf_token_keeps_its_fields() -> None:
     old = access_token("eu1", signature=b"a-secret-signature..")
-    new = Pseudonymizer(TABLE, KEY).secret(old)
-    before, after = (protobuf_fields(bytes_of(token)) for token in (old, new))
+    new = PSEUDONYMS.secret(old)
+    before, after = (protobuf_fields(decode_base64(token)) for token in (old, new))
     assert [number for number, *_ in after] == [number for number, *_ in before]
     assert (9, LEN, b"eu1") in after
     assert [value for number, _, value in before if number == 6] == [b"a-secret-signature.."]
@@ -235,7 +230,7 @@ def test_a_json_web_token_keeps_its_keys_its_claim_and_its_algorithm() -> None:
     payload = base64url(
         b'{"iss": "https://id.example", "region": "eu1", "n": [10, 1.5e3], "on": true}'
     )
-    new = Pseudonymizer(TABLE, KEY).secret(f"{head}.{payload}.c2lnbmF0dXJl")
+    new = PSEUDONYMS.secret(f"{head}.{payload}.c2lnbmF0dXJl")
     one, two, signature = new.split(".")
     read = json.loads(decode_base64(one))
     assert (read["alg"], read["typ"]) == ("HS256", "JWT")
@@ -251,15 +246,14 @@ def test_a_json_web_token_keeps_its_keys_its_claim_and_its_algorithm() -> None:
 
 @pytest.mark.parametrize("old", [f"eyJ.{base64url(b'{')}.x", "eyJ\xe9.a.b", "eyJh.eyJh.x"])
 def test_what_only_begins_like_a_json_web_token(old: str) -> None:
-    new = Pseudonymizer(TABLE, KEY).secret(old)
+    new = PSEUDONYMS.secret(old)
     assert new != old
     assert len(new) == len(old)
     assert Jwt("").recognises(new)
 
 
 def test_a_reader_may_see_what_stands_before() -> None:
-    disguise = Pseudonymizer(TABLE, KEY)
-    alone, with_it = disguise.secret("weu1xabcdef"), disguise.secret("weu1xabcdef", "Bearer ")
+    alone, with_it = PSEUDONYMS.secret("weu1xabcdef"), PSEUDONYMS.secret("weu1xabcdef", "Bearer ")
     assert TABLE.rules[-1].reader.names(f"Bearer {with_it}") == ("eu1",)
     assert TABLE.rules[-1].reader.names(f"Bearer {alone}") == ()
 
@@ -277,7 +271,7 @@ def test_a_reader_may_see_what_stands_before() -> None:
     ],
 )
 def test_any_text(old: str, kept: str) -> None:
-    new = Pseudonymizer(TABLE, KEY).secret(old)
+    new = PSEUDONYMS.secret(old)
     assert len(new) == len(old)
     assert kept in new
     assert (new == old) == (old == kept)
@@ -285,17 +279,17 @@ def test_any_text(old: str, kept: str) -> None:
 
 def test_a_number_gets_no_leading_zero_and_hex_stays_hex() -> None:
     for n in range(50):
-        disguise = Pseudonymizer(TABLE, bytes([n]))
-        assert json.loads(disguise.secret("10")) >= 10
-        assert int(disguise.secret("deadbeef00"), 16)
-        assert int(disguise.secret("DEADBEEF00"), 16)
+        pseudonyms = Pseudonymizer(TABLE, bytes([n]))
+        assert json.loads(pseudonyms.secret("10")) >= 10
+        assert int(pseudonyms.secret("deadbeef00"), 16)
+        assert int(pseudonyms.secret("DEADBEEF00"), 16)
 
 
 def test_a_plain_key_in_basic_credentials_is_gone_when_decoded() -> None:
     old = base64.b64encode(b"user:an-old-password").decode()
-    said = base64.b64decode(Pseudonymizer(TABLE, KEY).secret(old))
+    said = base64.b64decode(PSEUDONYMS.secret(old))
     assert b"passwo" not in said
-    assert api_key("eu1") != Pseudonymizer(TABLE, KEY).secret(api_key("eu1"))
+    assert api_key("eu1") != PSEUDONYMS.secret(api_key("eu1"))
 
 
 OTHER = loads(

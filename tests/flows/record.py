@@ -17,7 +17,7 @@ from mitmproxy.flow import Flow
 from mitmproxy.http import HTTPFlow
 from mitmproxy.io import FlowWriter
 
-sys.path.append(str(Path(__file__).resolve().parents[1]))  # for `wire`, run from anywhere
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # for `harness`, run from anywhere
 
 from harness import REVERSE, Behaviour, Client, Stage, bearer, read_request, request
 from hublet_router.core.request import Request
@@ -148,7 +148,7 @@ def record_misdirected(folder: Path) -> None:
 
 
 def redacted(flows: Iterable[HTTPFlow]) -> Iterator[HTTPFlow]:
-    """Disguise what is secret, as `hublet-router redact` does."""
+    """Replace what is secret, as `hublet-router redact` does."""
     redaction = FlowRedactor(load(SHIPPED), KEY, bodies=True)
     return filter(None, map(redaction.redacted, flows))
 
