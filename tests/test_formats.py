@@ -3,11 +3,14 @@ import json
 import urllib.parse
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cases import cases
 from hublet_router.core.formats import (
     MAX_NESTING,
     JsonNumber,
+    _nesting,
     decode_base64,
     decode_leniently,
     decode_words,
@@ -82,6 +85,7 @@ def test_a_varint_ends_within_ten_bytes() -> None:
         "32 bits": (b"\x0d1234", [(1, 5, b"1234")]),
         "64 bits": (b"\x0912345678", [(1, 1, b"12345678")]),
         "two": (b"\x08\x01\x4a\x00", [(1, 0, b"\1"), (9, 2, b"")]),
+        "one twice": (b"\x08\xac\x02\x08\x00", [(1, 0, b"\xac\x02"), (1, 0, b"\0")]),
         "groups, which are left out": (b"\x0b\x08\x01\x13\x14\x0c", []),
     },
 )
@@ -150,6 +154,34 @@ def test_brackets_in_strings_and_beside_each_other_are_no_nesting() -> None:
     assert [*json_strings(document, "a")] == ["x"]
 
 
+# A string that does not end, and more brackets than may be nested: each `"` once was searched to
+# the end of the text.
+HOSTILE = b'"a\\' * 21000 + b"[" * 1001
+
+
+@pytest.mark.parametrize(
+    ("document", "depth"),
+    [
+        (HOSTILE, 0),
+        (b"[" * 1200 + HOSTILE, 1200),
+        (b'["\\\\",' * 1100, 1100),
+        (b'["\\"[[[",' * 1100, 1100),
+        (b"[]" * 1100, 1),
+    ],
+    ids=["open string", "brackets first", "escaped backslash", "escaped quote", "side by side"],
+)
+def test_brackets_in_strings_do_not_nest(document: bytes, depth: int) -> None:
+    assert _nesting(document) == depth
+
+
+@given(
+    document=st.binary() | st.text().map(str.encode),
+    path=st.sampled_from(["", "a", "a.b", "."]),
+)
+def test_no_bytes_make_json_strings_raise(document: bytes, path: str) -> None:
+    assert list(json_strings(document, path)) == list(json_strings(document, path))
+
+
 def test_json_is_read_with_a_bom_and_with_numbers_of_any_length() -> None:
     assert parse_json(b"\xef\xbb\xbf[1]") == ["1"]
     assert parse_json(b"9" * 5000) == "9" * 5000
@@ -178,10 +210,14 @@ def test_a_number_is_the_text_of_its_value(number: str, text: str) -> None:
     {
         "key": ('{"a": "x"}', "a", ["x"]),
         "path, white space": ('{"a": {"b": " x\\n"}}', "a.b", ["x"]),
+        "a path of three keys": ('{"a": {"b": {"c": "x"}}}', "a.b.c", ["x"]),
+        "the rest is one key": ('{"a": {"b.c": "x"}}', "a.b.c", ["x"]),
+        "only the whole rest is one key": ('{"a.b": {"c": "x"}}', "a.b.c", []),
+        "an empty key": ('{"": "x"}', "", ["x"]),
         "a dot in a key": ('{"a.b": "x", "a": {"b": "y"}}', "a.b", ["x", "y"]),
         "duplicate": ('{"a": "x", "a": "y"}', "a", ["x", "y"]),
         "other spellings": ('{"A-b": "x", "a_B": "y"}', "a_b", ["x", "y"]),
-        "lists": ('[{"a": ["x", ["y"]]}]', "a", ["x", "y"]),
+        "lists": ('[{"a": ["x", ["y"], {"a": "z"}]}, [{"a": "w"}]]', "a", ["x", "y", "w"]),
         "an object": ('{"a": {"b": "x"}}', "a", []),
         "a number": ('{"a": 10.0, "b": ""}', "a", ["10"]),
         "a truth value": ('{"a": true, "b": null}', "a", []),

@@ -1,5 +1,4 @@
 import re
-from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -7,12 +6,7 @@ from hypothesis import strategies as st
 
 from cases import cases
 from hublet_router.core.formats import (
-    LEN,
-    VARINT,
-    _nesting,
     decode_leniently,
-    json_strings,
-    protobuf_fields,
 )
 from hublet_router.core.readers import Account, Base64, Jwt, Protobuf, Reader, Regex
 from synthetic import (
@@ -25,7 +19,6 @@ from synthetic import (
     jwt,
     personal_access_key,
     private_app_token,
-    varint,
     varint_field,
 )
 
@@ -178,16 +171,6 @@ def test_a_token_cut_at_any_character_names_its_own_hublet_or_none() -> None:
     assert named == {(), ("eu1",)}
 
 
-def test_protobuf_fields_keep_order_and_value() -> None:
-    message = varint_field(1, 300) + bytes_field(2, b"ab") + varint_field(1, 0)
-
-    assert protobuf_fields(message) == [
-        (1, VARINT, varint(300)),
-        (2, LEN, b"ab"),
-        (1, VARINT, b"\0"),
-    ]
-
-
 REGION = Jwt("region")
 NESTED = Jwt("customer.region")
 LINK = Jwt("https://example.com/region")
@@ -308,45 +291,6 @@ def test_protobuf_ids(credential: str, ids: tuple[str, ...]) -> None:
 
 
 @cases(
-    ("document", "path", "found"),
-    {
-        "a key": (b'{"a": "x"}', "a", ["x"]),
-        "three keys": (b'{"a": {"b": {"c": "x"}}}', "a.b.c", ["x"]),
-        "the rest is one key": (b'{"a": {"b.c": "x"}}', "a.b.c", ["x"]),
-        "only the whole rest is one key": (b'{"a.b": {"c": "x"}}', "a.b.c", []),
-        "lists": (b'[{"a": "x"}, [{"a": "y"}]]', "a", ["x", "y"]),
-        "a list at the end": (b'{"a": ["x", ["y"], {"a": "z"}]}', "a", ["x", "y"]),
-        "an empty key": (b'{"": "x"}', "", ["x"]),
-        "something behind it": (b'{"a": "x"} y', "a", []),
-        "empty": (b"", "a", []),
-        "UTF-16, as RFC 4627 had it": ('{"a": "é"}'.encode("utf-16"), "a", []),
-        "a byte order mark": (b'\xef\xbb\xbf{"a": "x"}', "a", ["x"]),
-    },
-)
-def test_json_strings(document: bytes, path: str, found: list[str]) -> None:
-    assert list(json_strings(document, path)) == found
-
-
-def call_deep[T](frames: int, call: Callable[[], T]) -> T:
-    """Call below that many frames of Python, as an engine with many layers does."""
-    return call() if frames == 0 else call_deep(frames - 1, call)
-
-
-@cases(
-    ("document", "found"),
-    {
-        "too deep": (b"[" * 1001 + b'{"a": "eu1"}' + b"]" * 1001, []),
-        "long, not deep": (b'{"b": [' + b"{}, " * 1500 + b'{}], "a": "eu1"}', ["eu1"]),
-        "in a string": (b'{"b": "' + b"[" * 1500 + b'\\"[", "a": "eu1"}', ["eu1"]),
-    },
-)
-def test_json_is_read_to_a_depth_that_no_real_document_has(
-    document: bytes, found: list[str]
-) -> None:
-    assert list(json_strings(document, "a")) == found
-
-
-@cases(
     ("reader", "credential", "known"),
     {
         "regex": (PAT, private_app_token("eu1"), True),
@@ -364,14 +308,6 @@ def test_json_is_read_to_a_depth_that_no_real_document_has(
 )
 def test_a_reader_recognises_its_kind(reader: Reader, credential: str, known: bool) -> None:
     assert reader.recognises(credential) is known
-
-
-def test_json_strings_do_not_depend_on_how_deep_the_caller_stands() -> None:
-    document = b'{"a": ' + b"[" * 500 + b'"x"' + b"]" * 500 + b"}"
-
-    assert call_deep(600, lambda: list(json_strings(document, "a"))) == list(
-        json_strings(document, "a")
-    )
 
 
 READERS: list[Reader] = [
@@ -401,14 +337,6 @@ def test_no_bytes_in_base64_make_a_reader_raise(data: bytes) -> None:
 
 
 @given(
-    document=st.binary() | st.text().map(str.encode),
-    path=st.sampled_from(["", "a", "a.b", "."]),
-)
-def test_no_bytes_make_json_strings_raise(document: bytes, path: str) -> None:
-    assert list(json_strings(document, path)) == list(json_strings(document, path))
-
-
-@given(
     hublet=st.from_regex(r"[a-z]{2}[0-9]{1,3}", fullmatch=True),
     scopes=st.binary(max_size=200),
     signature=st.binary(max_size=25),
@@ -418,26 +346,6 @@ def test_every_access_token_names_its_hublet(hublet: str, scopes: bytes, signatu
 
     assert Protobuf(9).names(token) == (hublet,)
     assert Protobuf(9).names(access_token(None, scopes=scopes, signature=signature)) == ()
-
-
-# A string that does not end, and more brackets than may be nested: each `"` once was searched to
-# the end of the text.
-HOSTILE = b'"a\\' * 21000 + b"[" * 1001
-
-
-@pytest.mark.parametrize(
-    ("document", "depth"),
-    [
-        (HOSTILE, 0),
-        (b"[" * 1200 + HOSTILE, 1200),
-        (b'["\\\\",' * 1100, 1100),
-        (b'["\\"[[[",' * 1100, 1100),
-        (b"[]" * 1100, 1),
-    ],
-    ids=["open string", "brackets first", "escaped backslash", "escaped quote", "side by side"],
-)
-def test_brackets_in_strings_do_not_nest(document: bytes, depth: int) -> None:
-    assert _nesting(document) == depth
 
 
 SEEN: dict[str, tuple[Reader, str]] = {
