@@ -204,13 +204,7 @@ def test_faults_of_ids(ids: str, sentences: list[str]) -> None:
     {
         "list": ("[1]", ["2:8: 'moved' must be a mapping of keys to values"]),
         "unknown Hublet": ("{1: eu2}", [f"2:12: {unlisted('eu2')}"]),
-        "no Hublet": (
-            "{1: }",
-            [
-                "2:11: the Hublet of account '1' must be text, but YAML reads '' as"
-                " nothing; write it in quotes"
-            ],
-        ),
+        "no Hublet": ("{1: }", ["2:11: the Hublet of account '1' is empty; fill it in"]),
         "twice": ("{1: eu1, 01: eu1}", ["2:17: account 01 is there twice; keep one"]),
         "no id": ("{[1]: eu1}", ["2:9: a key of 'moved' must be an account's number or id"]),
         "empty": ("{'': eu1}", ["2:9: a key of 'moved' is empty; fill it in"]),

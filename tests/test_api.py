@@ -24,46 +24,6 @@ def test_a_request_is_decided_and_explained(path: str | Path) -> None:
     assert SECRET not in repr(request) + explain(table, request).as_text()
 
 
-@pytest.mark.parametrize(
-    ("headers", "body", "expected"),
-    [
-        ((), b"", Request("PUT", ("api.hubapi.com",), "/crm/v3/objects?limit=1")),
-        (
-            [("X-A", "1"), ("x-a", "é")],
-            "ü",
-            Request(
-                "PUT", ("api.hubapi.com",), "/crm/v3/objects?limit=1",
-                (("x-a", "1"), ("x-a", "Ã©")), b"\xc3\xbc",
-            ),
-        ),
-        (
-            {"Host": "b.example"},
-            b"x" * 65537,
-            Request(
-                "PUT", ("b.example",), "/crm/v3/objects?limit=1", (("host", "b.example"),), None
-            ),
-        ),
-    ],
-    ids=["plain", "text is UTF-8", "Host and a long body"],
-)  # fmt: skip
-def test_a_request_is_made_of_what_its_client_sends(
-    headers: object, body: bytes | str, expected: Request
-) -> None:
-    assert Request.of("PUT", URL, headers, body) == expected  # type: ignore[arg-type]
-
-
-def test_a_url_without_a_path_is_the_root() -> None:
-    assert Request.of("GET", "http://api.hubapi.com:80?a=b").target == "/?a=b"
-
-
-@pytest.mark.parametrize("url", [f"/x?hapikey={SECRET}", f"ftp://{SECRET}/", f"http://[{SECRET}/"])
-def test_law_4_what_is_no_whole_url_is_not_repeated(url: str) -> None:
-    with pytest.raises(ValueError, match="write it like https://") as raised:
-        Request.of("GET", url)
-    assert SECRET not in str(raised.value)
-    assert raised.value.__cause__ is raised.value.__context__ is None
-
-
 def test_every_public_name_is_there_whatever_was_imported_before() -> None:
     names = ", ".join(hublet_router.__all__)
     program = f"import hublet_router.cli.commands\nfrom hublet_router import {names}\n"

@@ -1,5 +1,4 @@
 import re
-from dataclasses import FrozenInstanceError
 
 import pytest
 from hypothesis import given
@@ -7,8 +6,7 @@ from hypothesis import strategies as st
 
 from cases import cases
 from hublet_router.core.places import Cookie, Form, Header, Host, Json, Path, Place, Query
-from hublet_router.core.request import MAX_BODY, Request, host_name, ip_address
-from synthetic import UUID, private_app_token
+from hublet_router.core.request import Request, host_name
 
 
 def request(
@@ -18,100 +16,6 @@ def request(
     hosts: tuple[str, ...] = ("api.hubapi.com",),
 ) -> Request:
     return Request("GET", hosts, target, headers, body)
-
-
-@pytest.mark.parametrize(
-    ("host", "name"),
-    [
-        ("api.hubapi.com", "api.hubapi.com"),
-        ("API.HubAPI.com", "api.hubapi.com"),
-        ("api.hubapi.com.", "api.hubapi.com"),
-        ("api.hubapi.com..", "api.hubapi.com."),
-        ("api.hubapi.com:443", "api.hubapi.com"),
-        ("api.hubapi.com.:443", "api.hubapi.com"),
-        ("api.hubapi.com:", "api.hubapi.com"),
-        ("api.hubapi.com:99999", "api.hubapi.com"),
-        ("api.hubapi.com:http", "api.hubapi.com:http"),
-        ("api.hubapi.com:-1", "api.hubapi.com:-1"),
-        ("api.hubapi.com:443:443", "api.hubapi.com:443:443"),
-        ("user@api.hubapi.com", "user@api.hubapi.com"),
-        ("user:secret@api.hubapi.com", "user:secret@api.hubapi.com"),
-        ("api.hubapi.com@evil.example", "api.hubapi.com@evil.example"),
-        ("evil.example/api.hubapi.com", "evil.example/api.hubapi.com"),
-        ("https://api.hubapi.com", "https://api.hubapi.com"),
-        (" api.hubapi.com", " api.hubapi.com"),
-        ("api.hubapi.com\t", "api.hubapi.com\t"),
-        ("[::1]", "[::1]"),
-        ("[::1]:8443", "[::1]"),
-        ("[FE80::A]", "[fe80::a]"),
-        ("[0:0::0:1]:443", "[::1]"),
-        ("[::1::2]", "[::1::2]"),
-        ("[::1", "[::1"),
-        ("::1", "::1"),
-        ("[api.hubapi.com]", "[api.hubapi.com]"),
-        ("127.0.0.1:80", "127.0.0.1"),
-        (":443", ":443"),
-        (".", ""),
-        ("", ""),
-    ],
-)
-def test_host_name(host: str, name: str) -> None:
-    assert host_name(host) == name
-
-
-@cases(
-    ("hosts", "host"),
-    {
-        "one": (("api.hubapi.com",), "api.hubapi.com"),
-        "one, twice": (("api.hubapi.com", "API.hubapi.com.:443"), "api.hubapi.com"),
-        "two": (("api.hubapi.com", "api.hubspot.com"), None),
-        "none": ((), None),
-    },
-)
-def test_host(hosts: tuple[str, ...], host: str | None) -> None:
-    assert request(hosts=hosts).host == host
-
-
-@pytest.mark.parametrize(
-    ("target", "path"),
-    [
-        ("/", "/"),
-        ("", ""),
-        ("*", "*"),
-        ("/a/b", "/a/b"),
-        ("/a/b/", "/a/b/"),
-        ("/a?b=/../c", "/a"),
-        ("/a??b", "/a"),
-        ("/%6Fauth/v1/token", "/oauth/v1/token"),
-        ("/%6Fauth//x/../v1/token", "/oauth/v1/token"),
-        ("//oauth///v1/token", "/oauth/v1/token"),
-        ("/oauth/v1;a=b/token;c", "/oauth/v1/token"),
-        ("/oauth/v1/%74oken%3Bc", "/oauth/v1/token;c"),
-        ("\\oauth%5Cv1/token", "/oauth/v1/token"),
-        ("/oauth/v1/token#x", "/oauth/v1/token"),
-        ("/oauth%2Fv1%2Ftoken", "/oauth/v1/token"),
-        ("/./oauth/./v1/token", "/oauth/v1/token"),
-        ("/oauth/v1/token/.", "/oauth/v1/token/"),
-        ("/oauth/v1/token/x/..", "/oauth/v1/token/"),
-        ("/oauth/v1/token//", "/oauth/v1/token/"),
-        ("/oauth/v1/token/%2e%2e/token", "/oauth/v1/token"),
-        ("/../../oauth", "/oauth"),
-        ("/..", "/"),
-        ("//", "/"),
-        ("/.well-known/x", "/.well-known/x"),
-        ("/a%3Fb", "/a?b"),
-        ("/a%252Fb", "/a%2Fb"),
-        ("/a%zz", "/a%zz"),
-        ("/%C3%A9", "/é"),
-        ("/%FF", "/\ufffd"),
-    ],
-)
-def test_path(target: str, path: str) -> None:
-    assert request(target).path == path
-
-
-def test_target_is_kept_as_sent() -> None:
-    assert request("/%6Fauth//x?a=%41").target == "/%6Fauth//x?a=%41"
 
 
 BEARER = Header("authorization", "bearer")
@@ -235,20 +139,9 @@ CODE, KEY, SID = Form("code"), Json("key"), Cookie("sid")
         "query, overlong UTF-8": (Query("key"), request("/?key=%C1%A5")),
         "cookie, encoded": (SID, request(headers=(("cookie", "sid=%65"),))),
         "cookie, escaped": (SID, request(headers=(("cookie", 'sid="a\\145"'),))),
-        "form, no escape": (CODE, form(b"code=%zz")),
         "form, encoded twice": (CODE, form(b"code=%2565")),
         "multipart": (CODE, typed("multipart/form-data; boundary=b", b"--b")),
-        "form, but JSON": (CODE, typed("application/json", b"{}")),
-        "form, charset": (CODE, typed(f"{URLENCODED}; charset=utf-16", b"c")),
-        "form, charset 2": (CODE, typed(f"{URLENCODED}; a=b; charset=utf-7", b"c")),
-        "form, charset*": (CODE, typed(f"{URLENCODED}; charset*=utf-7", b"c")),
-        "compressed": (CODE, form(b"c", ("content-encoding", "gzip"))),
-        "on the way": (CODE, form(b"c", ("transfer-encoding", "gzip, chunked"))),
-        "json, but a form": (KEY, form(b"key=x")),
-        "json, but another type": (KEY, typed("text/plain", b"{}")),
         "json, and more": (KEY, form(b'{"key": "x"} x')),
-        "json, NaN": (KEY, form(b'{"key": NaN}')),
-        "json, UTF-16": (KEY, form('{"key": "x"}'.encode("utf-16"))),
     },
 )
 def test_what_cannot_be_read_is_none(place: Place, seen: Request) -> None:
@@ -263,10 +156,7 @@ def test_what_cannot_be_read_is_none(place: Place, seen: Request) -> None:
         "query, semicolon": (Query("key"), request("/?a=1;key=%20x==%0A")),
         "cookie": (Cookie("a-key"), request(headers=(("cookie", "A_KEY=x=="),))),
         "form": (CODE, typed(f'{URLENCODED};charset="UTF-8"', b"Code[]=x==")),
-        "identity": (CODE, form(b"code=x==", ("content-encoding", "identity"))),
-        "chunked": (CODE, form(b"code=x==", ("transfer-encoding", "chunked"))),
         "json": (KEY, typed("application/x+json", b'{"KEY": " x==\\n"}')),
-        "json, byte order mark": (KEY, form(b'\xef\xbb\xbf{"key": "x=="}')),
     },
 )
 def test_what_lenient_servers_read_is_read(place: Place, seen: Request) -> None:
@@ -275,41 +165,6 @@ def test_what_lenient_servers_read_is_read(place: Place, seen: Request) -> None:
 
 def test_null_is_a_document_without_strings() -> None:
     assert [*(KEY.values(form(b"null")) or ())] == []
-
-
-@pytest.mark.parametrize(
-    "target",
-    [
-        "/a/key", "/a/key/", "/a/key?x", "/a/key;x", "/a/key#x", "/x#/../a/key", "/a//key",
-        "/a/./key", "/a/%6bey", "/a/%256bey", "/a/%25256bey", "/a%2Fkey", "\\a\\key",
-        "/a%5ckey", "/a;x/key", "/x/..;/a/key", "/a/key%00", "/a/key%20", "/a/key%3fx",
-        "/a/key%23x", "/a/key.", "/a/key.json",
-        "/a/key..", "/a/key.tar.gz", "/a/key.json/", "/a/key::$DATA", "/a/key,x", "/a/key&x=1",
-        "/a/key%2b", "/a/key~", "/a/key%", "/a/k%u0065y", "/a%u002fkey", "/x/..%5ca/key",
-        "/a/key;x/..;/key", "/x/%252e%252e/a/key", "/A/..;/a/;b/key",
-    ],
-)  # fmt: skip
-def test_a_path_is_read_in_each_way_in_which_a_server_may(target: str) -> None:
-    paths = request(target).paths
-
-    assert any(path.rstrip("/") == "/a/key" for path in paths)
-    assert request(target).path == paths[0]
-
-
-@pytest.mark.parametrize(
-    ("text", "has_some"),
-    [
-        ("a\tb", False),
-        ("caf\xe9 \xa0", False),
-        ("\r", True),
-        ("\n", True),
-        ("\0", True),
-        ("\x7f", True),
-    ],
-)
-def test_control_characters_are_seen_in_target_and_fields(text: str, has_some: bool) -> None:
-    assert request(f"/{text}").has_control_characters is has_some
-    assert request(headers=(("x", text),)).has_control_characters is has_some
 
 
 @pytest.mark.parametrize(
@@ -348,44 +203,6 @@ def test_a_name_with_an_equals_sign_is_read_in_one_way(target: str) -> None:
     assert list(Query("a").values(request(target)) or ()) == ["b=c"]
 
 
-def test_a_body_is_read_up_to_64_kib() -> None:
-    assert MAX_BODY == 65536
-
-
-def test_headers_are_looked_up_in_order() -> None:
-    seen = request(headers=(("a", "1"), ("b", "2"), ("a", "3")))
-
-    assert list(seen.header("a")) == ["1", "3"]
-    assert list(seen.header("c")) == []
-
-
-@pytest.mark.parametrize("field", ["method", "hosts", "target", "headers", "body"])
-def test_a_request_is_read_only(field: str) -> None:
-    with pytest.raises(FrozenInstanceError):
-        setattr(request(), field, "other")
-
-
-def test_repr_shows_where_to_but_nothing_that_can_hold_a_credential() -> None:
-    token = private_app_token("eu1")
-    seen = request(
-        f"/oauth/v1/refresh-tokens/{token}?hapikey={token}",
-        (("authorization", f"Bearer {token}"), ("cookie", f"sid={token}")),
-        token.encode(),
-    )
-
-    assert repr(seen) == "<Request GET api.hubapi.com>"
-
-
-def test_repr_shows_every_host_that_was_given() -> None:
-    assert repr(request(hosts=("a.example", "b.example:8443"))) == (
-        "<Request GET a.example, b.example:8443>"
-    )
-
-
-def test_repr_shows_no_userinfo() -> None:
-    assert UUID not in repr(request(hosts=(f"{UUID}@o1.ingest.us.sentry.io", f"user:{UUID}@x")))
-
-
 ANY_TEXT = st.text(st.characters(max_codepoint=255))
 PLACES: list[Place] = [
     Header("authorization"),
@@ -413,20 +230,6 @@ def test_no_request_makes_a_place_raise(
 
     assert all(isinstance(value, str) and value for value in values)
     assert seen.host is None or seen.host in {host_name(host) for host in hosts}
-
-
-def test_an_address_is_no_name() -> None:
-    assert str(ip_address("0:0:0:0:0:0:0:1")) == "::1"
-    assert ip_address("api.hubapi.com") is None
-
-
-@given(path=st.text("/.a%2eEfF"))
-def test_a_path_is_plain_once_it_was_made_plain(path: str) -> None:
-    plain = request(f"/{path}/").path
-
-    assert plain.startswith("/")
-    assert "//" not in plain
-    assert not {".", ".."} & set(plain.split("/"))
 
 
 def test_the_prefix_of_a_path_is_compared_without_case() -> None:
