@@ -1,5 +1,6 @@
 """`hublet-router demo`: which tool it runs, and with what."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
         seen[tool] = arguments
         seen["domains"] = Path(table.partition("=")[2]).read_text().split("domains:")[1:]
 
+    monkeypatch.setattr("hublet_router.cli.demo._is_on_terminal", lambda: True)
     for tool in ("mitmproxy", "mitmweb"):
         monkeypatch.setattr(main, tool, lambda arguments, tool=tool: run(tool, arguments))
     return seen
@@ -60,6 +62,28 @@ def test_where_the_usual_ports_are_taken_it_uses_free_ones(
     command_line(["demo", "--web", "--port", "7", "--", "--web-port", "9"])
     assert port_of(ran["mitmweb"]) == "7"
     assert not [word for word in ran["mitmweb"] if word.startswith("web_port")]
+
+
+def test_the_console_needs_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line(["demo", "--console"]) == 2
+    said = "hublet-router demo: --console needs a terminal; --web needs none\n"
+    assert capsys.readouterr().err == said
+
+
+def test_a_port_of_mitmweb_that_is_taken_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """mitmweb raises an OSError with a sentence of its own."""
+
+    def run(_: list[str]) -> None:
+        raise OSError(98, "Web server failed to listen on 127.0.0.1:1 with [Errno 98]")
+
+    monkeypatch.setattr(main, "mitmweb", run)
+    with Path(os.devnull).open("w") as stdout:
+        monkeypatch.setattr("sys.stdout", stdout)
+        assert command_line(["demo", "--web"]) == 2
+    said = "hublet-router: Web server failed to listen on 127.0.0.1:1 with [Errno 98]\n"
+    assert capsys.readouterr().err == said
 
 
 def test_without_a_tool_it_is_the_proof(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,8 +56,10 @@ def command_line(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python tries again at exit
         if isinstance(error, BrokenPipeError):  # the reader has closed the pipe, like `head`
             return 141
-        where = error.filename or "standard input or output"
-        print(f"hublet-router: {where}: {error.strerror}", file=sys.stderr)
+        where = f"{error.filename or 'standard input or output'}: "
+        if error.strerror != os.strerror(error.errno or 0):  # a sentence of mitmproxy, about a port
+            where = ""
+        print(f"hublet-router: {where}{error.strerror or error}", file=sys.stderr)
         return 2
     return code
 

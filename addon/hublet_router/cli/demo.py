@@ -1,9 +1,11 @@
 """`hublet-router demo`: a visible proof, or the same proxy inside the console or mitmweb."""
 
 import argparse
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from .report import CommandError
 from .run import UNROUTED, defaults, script
 from .shared_options import Commands, add_command
 
@@ -34,6 +36,10 @@ def declare(commands: Commands) -> None:
     parser.add_argument("more", nargs="*", help="after --: arguments of mitmproxy or mitmweb")
 
 
+def _is_on_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
 def demo(options: argparse.Namespace) -> int:
     """Print the proof, or run the tool that was asked for."""
     from mitmproxy.tools import main  # noqa: PLC0415  # half a second, for this alone
@@ -44,6 +50,8 @@ def demo(options: argparse.Namespace) -> int:
 
     if not (options.console or options.web):
         return prove(script())
+    if options.console and not _is_on_terminal():  # mitmproxy would print a traceback
+        raise CommandError("--console needs a terminal; --web needs none")
     tool, look = (main.mitmproxy, CONSOLE) if options.console else (main.mitmweb, {})
     if options.web and not any(word.startswith("--web-port") for word in options.more):
         look = {"web_port": str(free_port(8081))}
