@@ -81,12 +81,12 @@ def test_an_unreadable_recording_is_printed(capsys: pytest.CaptureFixture[str]) 
 def test_control_c_while_the_modules_load_ends_it_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
     class Interrupted(ModuleType):
         def __getattr__(self, name: str) -> object:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt if name == "command_line" else AttributeError(name)
 
     monkeypatch.setitem(sys.modules, "hublet_router.cli.commands", Interrupted("commands"))
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises((SystemExit, KeyboardInterrupt)) as ended:
         hublet_router.__main__.main()
-    assert ended.value.code == 130
+    assert ended.value.args == (130,)
 
 
 def test_a_closed_pipe_ends_it_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
