@@ -77,6 +77,7 @@ def test_both_must_say_the_same(
         (Said("eu1", "credential", 200), "eu1 ← credential", False),
         (Said("eu1\x1b", None, 200), "eu1\\x1b", False),
         (Said(None, "stray", 400), "refused: stray (400)", False),
+        (Said(None, "credential", 200), "names no Hublet: credential (200)", False),
         (Said(None, None, 404), "nothing (404)", True),
     ],
 )

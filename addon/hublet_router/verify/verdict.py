@@ -1,6 +1,7 @@
 """What an answer says of the decision that was made for it, beside what the table decides."""
 
 import re
+from http import HTTPStatus
 from typing import NamedTuple
 
 from ..analysis.masking import printable
@@ -33,7 +34,10 @@ class Said(NamedTuple):
         if self.hublet is not None:
             hublet = printable(self.hublet)
             return f"{hublet} ← {reason}" if reason else hublet
-        return f"refused: {reason} ({self.status})" if reason else f"nothing ({self.status})"
+        if not reason:
+            return f"nothing ({self.status})"
+        what = "refused" if self.status >= HTTPStatus.BAD_REQUEST else "names no Hublet"
+        return f"{what}: {reason} ({self.status})"
 
 
 def said_by(answer: Answer, header: str | None = None) -> Said:
