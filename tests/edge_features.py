@@ -23,6 +23,7 @@ from hublet_router.prove.haproxy_engine import haproxy as run_haproxy
 from hublet_router.prove.proof import Engine
 from hublet_router.prove.worker_engine import worker as run_worker
 from hublet_router.tablefile import loads
+from hublet_router.verify.exchange import as_bytes, sendable
 
 PAGE = Path(__file__).parents[1] / "addon" / "docs" / "edge.md"
 PLACE = re.compile(r"(<!-- (\w+) -->\n)(.*?)(?=<!-- end of \2 -->)", re.DOTALL)
@@ -192,7 +193,7 @@ async def _arrives(table: Table, case: Case, port: int, dumps: Dumps) -> bool:
     decision = decide(table, case.request)
     assert decision.upstream, case
     dumps.arrivals.clear()
-    status = await _status(port, _raw(case))
+    status = await _status(port, case.request, in_chunks=case.in_chunks)
     arrived = [it.upstream for it in dumps.arrivals]
     assert arrived == [str(decision.upstream)] if status == 200 else not arrived, (case, arrived)
     return bool(arrived)
@@ -202,7 +203,7 @@ async def _sent(table: Table, line: str, port: int, dumps: Dumps) -> str:
     """Return the target that arrives, at the Hublet of the decision, or the status."""
     method, target = line.split(" ")
     dumps.arrivals.clear()
-    status = await _status(port, _raw(Case("", "", Request(method, (HOST,), target, (BEARER,)))))
+    status = await _status(port, Request(method, (HOST,), target, (BEARER,)))
     for it in dumps.arrivals:
         assert it.upstream == str(decide(table, it.request).upstream)
         return f"`{it.request.target}`"
@@ -217,23 +218,11 @@ def _decided(table: Table, line: str) -> str:
     return "routed" if decision.upstream else f"{decision.reason}"
 
 
-def _raw(case: Case) -> bytes:
-    request = case.request
-    body = request.body or b""
-    lines = [f"{request.method} {request.target} HTTP/1.1"]
-    lines += [f"host: {host}" for host in request.hosts]
-    lines += [f"{name}: {value}" for name, value in (*request.headers, ("connection", "close"))]
-    if case.in_chunks:
-        lines.append("transfer-encoding: chunked")
-        body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
-    elif body:
-        lines.append(f"content-length: {len(body)}")
-    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
-
-
-async def _status(port: int, raw: bytes) -> int:
+async def _status(port: int, request: Request, *, in_chunks: bool = False) -> int:
+    sent = sendable(request, in_chunks=in_chunks)
+    assert sent
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(raw)
+    writer.write(as_bytes(sent))
     line = await asyncio.wait_for(reader.readline(), 20)
     writer.close()
     return int(line.split()[1])

@@ -73,7 +73,7 @@ class FlowRedactor:
         self._redact = TextRedactor(table, Pseudonymizer(table, key))
         self._field = lru_cache(maxsize=MAX_CACHED)(self._redacted_field)
         rules = (rule.name for rule in table.rules)
-        self._known = {*table.hublets, *rules, *Reason, "←", "refused", "passed"}
+        self._ours = {*table.hublets, *rules, *Reason, "←", "refused", "passed"}
 
     def redacted(self, flow: http.HTTPFlow) -> http.HTTPFlow | None:
         """Return the flow without its secrets; None where its decision would be another one."""
@@ -99,7 +99,7 @@ class FlowRedactor:
     def _is_ours(self, remark: str) -> bool:
         """Return whether a remark has only words that the router itself writes."""
         words = _WORD.findall(remark)
-        return all(word in self._known or _VERSION.fullmatch(word) for word in words)
+        return all(word in self._ours or _VERSION.fullmatch(word) for word in words)
 
     def _connections(self, flow: http.HTTPFlow) -> tuple[connection.Client, connection.Server]:
         """Return connections without any address, certificate or server of an operator."""
