@@ -83,7 +83,7 @@ class Process:
     def __init__(self, *command: str | Path) -> None:
         self._errors = tempfile.NamedTemporaryFile()  # noqa: SIM115 (closed in stop)
         self._said = ""
-        self.process = subprocess.Popen(command, stderr=self._errors)
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=self._errors)
 
     def __enter__(self) -> Self:
         return self
@@ -117,7 +117,7 @@ class Process:
 
 def agent_process(table: Path, port: int, *more: str) -> Process:
     """Start `hublet-router agent` on a port, and wait until it listens."""
-    return _listening(
+    return listening(
         Process(
             sys.executable, "-m", "hublet_router", "agent", "--table", table,
             "--listen", f"127.0.0.1:{port}", *more,
@@ -157,7 +157,7 @@ class HAProxy(Process):
         self.options = options
         self.export(table)
         super().__init__(needed("haproxy"), "-W", "-f", self.folder / "haproxy.cfg")
-        _listening(self, self.port)
+        listening(self, self.port)
 
     def reload(self) -> None:
         """Make it read its configuration; a signal that comes right after its start is lost."""
@@ -189,7 +189,9 @@ def haproxy(stage: Stage, table: Path, **options: Any) -> Iterator[HAProxy]:
         yield edge
 
 
-def _listening[P: Process](process: P, port: int) -> P:
+def listening[P: Process](process: P, port: int) -> P:
+    """Wait until a process listens, and return it."""
+
     def is_ready() -> bool:
         if process.process.poll() is not None:
             raise AssertionError(process.stop())
