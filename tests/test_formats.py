@@ -116,6 +116,34 @@ def test_what_is_no_protobuf_is_an_error(message: bytes) -> None:
         protobuf_fields(message)
 
 
+EU1 = (9, 2, b"eu1")
+
+
+@cases(
+    ("message", "fields"),
+    {
+        "whole": (b"\x4a\x03eu1", [EU1]),
+        "a byte too many": (b"\x4a\x03eu1\x08", [EU1]),
+        "an unknown wire type": (b"\x4a\x03eu1\x0f\x08\x01", [EU1]),
+        "the end of no group": (b"\x4a\x03eu1\x0c", [EU1]),
+        "a group that does not end": (b"\x4a\x03eu1\x0b\x08\x01", [EU1]),
+        "a varint that does not end": (b"\x4a\x03eu1\x08\x80", [EU1]),
+        "a varint of eleven bytes": (
+            b"\x08" + b"\x80" * 10 + b"\1\x4a\x03eu1",
+            [EU1],
+        ),
+        "a length of eleven bytes": (b"\x4a\x03eu1\x4a" + b"\x80" * 10 + b"\1", [EU1]),
+        "field 0": (b"\x02\x00\x4a\x03eu1", [EU1]),
+        "a text that is cut off": (b"\x4a\x03eu1\x4a\x05ap1", [EU1]),
+    },
+)
+def test_a_broken_message_is_read_as_far_as_some_libraries_read_it(
+    message: bytes, fields: list[tuple[int, int, bytes]]
+) -> None:
+    """pbf, protobuf-es and google-protobuf of npm each take some of them."""
+    assert protobuf_fields(message, lenient=True) == fields
+
+
 @cases(
     "document",
     {

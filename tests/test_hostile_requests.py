@@ -9,7 +9,14 @@ import pytest
 
 from cases import cases
 from harness import Client, Stage, bearer, request, wait_for
-from synthetic import access_token, api_key, base64url, bytes_field, personal_access_key
+from synthetic import (
+    access_token,
+    access_token_message,
+    api_key,
+    base64url,
+    bytes_field,
+    personal_access_key,
+)
 
 API = "api.hubapi.com"
 TOKEN = bearer("eu1")
@@ -409,6 +416,7 @@ PART = 'Content-Disposition: form-data; name="refresh_token"'
 IN_JSON = f'{{"encodedOAuthRefreshToken": "{ACCESS_KEY}"}}'
 STANDARD = access_token("eu1", scopes=b"\xff\xfe").replace("-", "+").replace("_", "/")
 NO_FIELD_1 = base64url(bytes_field(2, b"\0" * 9) + bytes_field(9, b"eu1"))
+BROKEN = base64url(access_token_message("eu1") + b"\x7c")
 
 type Sent = tuple[str, tuple[str, ...], str]
 
@@ -472,6 +480,15 @@ STRANGE: dict[str, tuple[Sent, int]] = {
         0,
     ),
     "F21 no field 1": (("/", (f"Authorization: Bearer {NO_FIELD_1}",), ""), 400),
+    "F21 the end of no group": (("/", (f"Authorization: Bearer {BROKEN}",), ""), 400),
+    "F21 it, in a body": (
+        (
+            JSON_PATH,
+            ("Content-Type: application/json",),
+            f'{{"encodedOAuthRefreshToken": "{BROKEN}"}}',
+        ),
+        400,
+    ),
 }
 """Each with the status of its refusal, or 0 if the router reads it as eu1's."""
 

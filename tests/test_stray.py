@@ -105,6 +105,7 @@ def test_the_own_host_of_a_request_is_no_credential(written: str) -> None:
         "junk inside": TOKEN.replace("A", "~A"),
         "padding inside": TOKEN[:20] + "==" + TOKEN[20:],
         "a half byte": TOKEN + "A" * ((1 - len(TOKEN)) % 4),
+        "a cut one": TOKEN[:-3],
         "a short one of another rule": "eu1-short",
     },
 )

@@ -41,7 +41,7 @@ const ANSWERS = {
     return tree === undefined ? null : engine.stringsAt(tree, path);
   },
   base64: (engine, text) => engine.decodeBase64(text),
-  protobuf: (engine, message) => engine.protobufFields(message),
+  protobuf: (engine, [message, lenient]) => engine.protobufFields(message, lenient),
   ids: (engine, [reader, text]) => engine.idsIn(reader, text),
   names: (engine, [reader, text]) => engine.namesIn(reader, text),
   runs: (engine, text) => engine.runsOf(text).map(([texts, coded]) =>

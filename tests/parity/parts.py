@@ -188,14 +188,13 @@ def _message(random: Random) -> bytes:
 
 
 def _protobuf(random: Random) -> Case:
-    data = _message(random)
+    data, lenient = _message(random), random.random() < 0.5
     try:
-        answer = [
-            [number, kind, it.decode("latin-1")] for number, kind, it in protobuf_fields(data)
-        ]
+        fields = protobuf_fields(data, lenient=lenient)
+        answer = [[number, kind, it.decode("latin-1")] for number, kind, it in fields]
     except ValueError:
         answer = None
-    return Case("protobuf", data.decode("latin-1"), answer)
+    return Case("protobuf", [data.decode("latin-1"), lenient], answer)
 
 
 def _ids(random: Random) -> Case:

@@ -71,10 +71,13 @@ def _a2b(plain: bytes) -> bytes:
     return binascii.a2b_base64(plain[:-1] if rest == 1 else plain + _PADDING[rest])
 
 
-def protobuf_fields(message: bytes) -> list[tuple[int, int, bytes]]:  # noqa: PLR0912
+def protobuf_fields(  # noqa: PLR0912
+    message: bytes, *, lenient: bool = False
+) -> list[tuple[int, int, bytes]]:
     """Return (field number, wire type, bytes) for each field, bounds checked; else ValueError.
 
     The bytes of a number are as they stand there: a varint, or little-endian. Groups are skipped.
+    With `lenient`, return what some libraries read of a broken message: all until it breaks.
     """
     fields: list[tuple[int, int, bytes]] = []
     groups: list[int] = []
@@ -101,15 +104,17 @@ def protobuf_fields(message: bytes) -> list[tuple[int, int, bytes]]:  # noqa: PL
             elif kind == _START:
                 groups.append(tag >> 3)
             elif kind != _END or groups.pop() != tag >> 3:
-                raise ValueError("an unknown wire type, or the end of another group")
+                raise ValueError
             if tag < 8 or (kind == VARINT and at - start > 10):
-                raise ValueError("a number that is out of range")
-            if not groups and kind != _END:
+                if not lenient:
+                    raise ValueError
+            elif not groups and kind != _END and at <= end:
                 fields.append((tag >> 3, kind, message[start:at]))
-    except LookupError:
-        raise ValueError("an unknown wire type, or a number that does not end") from None
-    if at > end or groups:
-        raise ValueError("a field ends after the message")
+        if at > end or groups:
+            raise ValueError
+    except (LookupError, ValueError):
+        if not lenient:
+            raise ValueError("a field's number, wire type or length is broken") from None
     return fields
 
 

@@ -78,8 +78,8 @@ class Protobuf:
     """Reads one string field of a protobuf message in base64url, padded or not.
 
     Short text parses as protobuf by accident, so the whole message must parse and field 1, which
-    every such token carries, must be there, unless the reader is `lenient`. A field that occurs
-    twice yields both values.
+    every such token carries, must be there, unless the reader is `lenient`. That one reads a broken
+    message, too, as far as it goes. A field that occurs twice yields both values.
     Source: https://protobuf.dev/programming-guides/encoding/
     """
 
@@ -120,7 +120,7 @@ class Protobuf:
 
     def _values_in(self, message: bytes) -> list[tuple[int, bytes]] | None:
         try:
-            fields = protobuf_fields(message)
+            fields = protobuf_fields(message, lenient=self.lenient)
         except ValueError:
             return None
         if not (self.lenient or any(number == 1 for number, _, _ in fields)):

@@ -170,7 +170,7 @@ const regexNames = (pattern, text) => {
 };
 
 function protobufValues({ field, lenient }, data) {
-  const fields = data === null ? null : protobufFields(data);
+  const fields = data === null ? null : protobufFields(data, lenient);
   if (!fields || !(lenient || fields.some(([number]) => number === 1))) return null;
   return fields.filter(([number]) => number === field);
 }

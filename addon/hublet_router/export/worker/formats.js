@@ -72,8 +72,8 @@ export function decodeLeniently(text) {
 }
 
 // [number, wire type, bytes] of each field, null where it is no such message.
-export function protobufFields(message) {
-  const fields = [], groups = [], end = message.length;
+export function protobufFields(message, lenient = false) {
+  const fields = [], groups = [], end = message.length, broken = lenient ? fields : null;
   let at = 0;
   const varint = () => { // its low 32 bits, -1 where it does not end
     for (let value = 0, i = 0; i < 10 && at < end; i++) {
@@ -85,23 +85,26 @@ export function protobufFields(message) {
   };
   while (at < end) {
     const tag = varint(), kind = tag & 7, number = tag >>> 3;
-    if (tag < 8) return null;
-    let start = at;
-    if (kind === 0 || kind === 2) {
+    if (tag < (lenient ? 0 : 8)) return broken;
+    let start = at, isOdd = number === 0;
+    if (kind === 0) {
+      while (message.charCodeAt(at++) > 0x7f);
+      isOdd ||= at - start > 10;
+      if (isOdd && !lenient) return broken;
+    } else if (kind === 2) {
       const size = varint();
-      if (size < 0) return null;
-      if (kind === 2) at = (start = at) + size;
+      if (size < 0) return broken;
+      at = (start = at) + size;
     } else if (kind === 1 || kind === 5) {
       at += kind === 1 ? 8 : 4;
     } else if (kind === 3) {
       groups.push(number);
     } else if (kind !== 4 || groups.pop() !== number) {
-      return null;
+      return broken;
     }
-    if (at > end) return null;
-    if (groups.length === 0 && kind !== 4) fields.push([number, kind, message.slice(start, at)]);
+    if (groups.length === 0 && kind !== 4 && at <= end && !isOdd) fields.push([number, kind, message.slice(start, at)]);
   }
-  return groups.length > 0 ? null : fields;
+  return at > end || groups.length > 0 ? broken : fields;
 }
 
 // The strings and brackets of JSON, and how deep each bracket leads.
