@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from cases import cases
 from hublet_router.agent.asked import actions, body_of, has_long_body, head_of
 from hublet_router.agent.spop import Value, set_variable
 from hublet_router.core.request import MAX_BODY, Request
@@ -71,31 +72,30 @@ LENGTH_5 = replace(SHORT, headers=(("content-length", "5"),))
 MANY = replace(SHORT, headers=(("x", ""),) * 100)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("request_", "body", "room", "whole"),
-    [
-        (SHORT, None, ROOM, True),
-        (SHORT, b"12345", ROOM, True),
-        (SHORT, b"x" * 14000, ROOM, True),
-        (SHORT, b"x" * 15000, ROOM, False),
-        (MANY, b"x" * 14000, ROOM, False),
-        (replace(SHORT, target="/" + "x" * 1000), b"x" * 14000, ROOM, False),
-        (SHORT, b"x" * 5, None, False),
-        (SHORT, b"x" * MAX_BODY, 1 << 17, True),
-        (SHORT, b"x" * (MAX_BODY + 1), 1 << 17, False),
-        (LENGTH_5, b"12345", ROOM, True),
-        (LENGTH_5, b"1234", ROOM, False),
-        (LENGTH_5, None, ROOM, False),
-        (replace(SHORT, headers=(("content-length", "5"), ("content-length", "4"))), b"12345", ROOM,
-         False),
-        (replace(SHORT, headers=(("content-length", "x"),)), b"", ROOM, False),
-    ],
-    ids=[
-        "none", "chunked", "nearly full", "full", "full of fields", "full of its target",
-        "no room given", "64 KiB", "over 64 KiB", "its length", "less than its length",
-        "nothing of its length", "two lengths", "no length",
-    ],
-)  # fmt: skip
+    {
+        "none": (SHORT, None, ROOM, True),
+        "chunked": (SHORT, b"12345", ROOM, True),
+        "nearly full": (SHORT, b"x" * 14000, ROOM, True),
+        "full": (SHORT, b"x" * 15000, ROOM, False),
+        "full of fields": (MANY, b"x" * 14000, ROOM, False),
+        "full of its target": (replace(SHORT, target="/" + "x" * 1000), b"x" * 14000, ROOM, False),
+        "no room given": (SHORT, b"x" * 5, None, False),
+        "64 KiB": (SHORT, b"x" * MAX_BODY, 1 << 17, True),
+        "over 64 KiB": (SHORT, b"x" * (MAX_BODY + 1), 1 << 17, False),
+        "its length": (LENGTH_5, b"12345", ROOM, True),
+        "less than its length": (LENGTH_5, b"1234", ROOM, False),
+        "nothing of its length": (LENGTH_5, None, ROOM, False),
+        "two lengths": (
+            replace(SHORT, headers=(("content-length", "5"), ("content-length", "4"))),
+            b"12345",
+            ROOM,
+            False,
+        ),
+        "no length": (replace(SHORT, headers=(("content-length", "x"),)), b"", ROOM, False),
+    },
+)
 def test_a_body_counts_only_if_it_is_surely_whole(
     request_: Request, body: bytes | None, room: int | None, whole: bool
 ) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
+from cases import cases
 from harness import SECONDS, Stage, wait_for
 from hublet_router.agent import spop
 from hublet_router.agent.connection import Connection
@@ -125,14 +126,13 @@ def test_a_frame_may_come_byte_by_byte(listener: Listener) -> None:
     assert said(peer.receive(), "decide 2 8")
 
 
-@pytest.mark.parametrize(
+@cases(
     ("data", "status"),
-    [
-        (notify(1, 1), spop.INVALID),
-        (b"GET / HTTP/1.1\r\n\r\n", spop.TOO_BIG),
-        (spop.frame(spop.HAPROXY_HELLO, b"\0\0", b""), spop.BAD_VERSION),
-    ],
-    ids=["no greeting", "no frame", "an empty greeting"],
+    {
+        "no greeting": (notify(1, 1), spop.INVALID),
+        "no frame": (b"GET / HTTP/1.1\r\n\r\n", spop.TOO_BIG),
+        "an empty greeting": (spop.frame(spop.HAPROXY_HELLO, b"\0\0", b""), spop.BAD_VERSION),
+    },
 )
 def test_another_protocol_is_disconnected_with_a_reason(
     listener: Listener, caplog: pytest.LogCaptureFixture, data: bytes, status: int

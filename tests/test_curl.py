@@ -11,6 +11,7 @@ from threading import Thread
 
 import pytest
 
+from cases import cases
 from hublet_router.cli.curl import request
 from hublet_router.cli.curl_words import CurlError, requests
 from hublet_router.core.judge import decide
@@ -192,16 +193,15 @@ def test_a_value_from_standard_input(option: str, monkeypatch: pytest.MonkeyPatc
     )
 
 
-@pytest.mark.parametrize(
+@cases(
     ("words", "body"),
-    [
-        (["-H", "Content-Encoding: gzip", "-d", "x"], b"x"),
-        (["-H", "Content-Encoding: Identity", "-d", "x"], b"x"),
-        (["-d", "x" * MAX_BODY], b"x" * MAX_BODY),
-        (["-d", "x" * MAX_BODY + "x"], None),
-        (["-I"], b""),
-    ],
-    ids=["compressed", "not compressed", "of 64 KiB", "over 64 KiB", "none"],
+    {
+        "compressed": (["-H", "Content-Encoding: gzip", "-d", "x"], b"x"),
+        "not compressed": (["-H", "Content-Encoding: Identity", "-d", "x"], b"x"),
+        "of 64 KiB": (["-d", "x" * MAX_BODY], b"x" * MAX_BODY),
+        "over 64 KiB": (["-d", "x" * MAX_BODY + "x"], None),
+        "none": (["-I"], b""),
+    },
 )
 def test_the_body_that_the_router_reads(words: list[str], body: bytes | None) -> None:
     assert understood(*words, "api.hubapi.com").body == body

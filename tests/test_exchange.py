@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from cases import cases
 from harness import Stage
 from hublet_router.core.request import Request
 from hublet_router.verify.exchange import as_bytes, exchange, sendable
@@ -18,29 +19,28 @@ def written(request: Request, *, in_chunks: bool = False) -> bytes:
     return as_bytes(whole)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("request_", "in_chunks", "raw"),
-    [
-        (GET, False, b"GET /x?y HTTP/1.1\r\nhost: a\r\nx: 1: \xe9\r\n"),
-        (replace(GET, headers=()), False, b"GET /x?y HTTP/1.1\r\nhost: a\r\n"),
-        (replace(GET, hosts=(), headers=()), False, b"GET /x?y HTTP/1.1\r\n"),
-        (
+    {
+        "as it is": (GET, False, b"GET /x?y HTTP/1.1\r\nhost: a\r\nx: 1: \xe9\r\n"),
+        "a Host": (replace(GET, headers=()), False, b"GET /x?y HTTP/1.1\r\nhost: a\r\n"),
+        "no Host": (replace(GET, hosts=(), headers=()), False, b"GET /x?y HTTP/1.1\r\n"),
+        "a length": (
             replace(GET, method="POST", headers=(("content-length", "9"),), body=b"b"),
             False,
             b"POST /x?y HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\n",
         ),
-        (
+        "no body": (
             replace(GET, method="POST", headers=()),
             False,
             b"POST /x?y HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n",
         ),
-        (
+        "chunks": (
             replace(GET, headers=(), body=b"bc"),
             True,
             b"GET /x?y HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n",
         ),
-    ],
-    ids=["as it is", "a Host", "no Host", "a length", "no body", "chunks"],
+    },
 )
 def test_a_request_is_written_with_its_own_framing(
     request_: Request, in_chunks: bool, raw: bytes
@@ -54,23 +54,19 @@ def test_an_empty_body_in_chunks_has_only_its_end() -> None:
     assert written(replace(GET, headers=()), in_chunks=True).endswith(b"\r\n\r\n0\r\n\r\n")
 
 
-@pytest.mark.parametrize(
+@cases(
     "request_",
-    [
-        replace(GET, body=None),
-        replace(GET, target="/a b"),
-        replace(GET, target=""),
-        replace(GET, method="GET /"),
-        replace(GET, headers=(("x", "a\r\nhost: b"),)),
-        replace(GET, headers=((":path", "/"),)),
-        replace(GET, headers=(), hosts=("a\r\nx: b",)),
-        replace(GET, headers=(), hosts=("a\nx",)),
-    ],
-    ids=[
-        "a long body", "a blank", "no target", "a method", "two lines", "a pseudo field",
-        "a host of two lines", "a line feed",
-    ],
-)  # fmt: skip
+    {
+        "a long body": replace(GET, body=None),
+        "a blank": replace(GET, target="/a b"),
+        "no target": replace(GET, target=""),
+        "a method": replace(GET, method="GET /"),
+        "two lines": replace(GET, headers=(("x", "a\r\nhost: b"),)),
+        "a pseudo field": replace(GET, headers=((":path", "/"),)),
+        "a host of two lines": replace(GET, headers=(), hosts=("a\r\nx: b",)),
+        "a line feed": replace(GET, headers=(), hosts=("a\nx",)),
+    },
+)
 def test_what_http_1_cannot_carry_is_not_sent(request_: Request) -> None:
     assert sendable(request_) is None
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cases import cases
 from harness import authority
 from hublet_router.core.problem import ANSWERS
 from hublet_router.export.bundle import ExportError, write
@@ -39,29 +40,28 @@ def server(hublet: str, setting: Setting = SETTING) -> str:
 CLIENT = "ca-file @system-ca sni var(txn.hublet.sni) verifyhost unrouted.invalid alpn http/1.1"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("hublet", "words"),
-    [
-        ('upstream: "http://10.0.0.1:81"', "10.0.0.1:81"),
-        ('upstream: "http://localhost"', "localhost:80"),
-        ('upstream: "https://10.0.0.1"', f"10.0.0.1:443 ssl verify required {CLIENT}"),
-        ('upstream: "https://[::1]:8443"', f"[::1]:8443 ssl verify required {CLIENT}"),
-        (
+    {
+        "http": ('upstream: "http://10.0.0.1:81"', "10.0.0.1:81"),
+        "localhost": ('upstream: "http://localhost"', "localhost:80"),
+        "address": ('upstream: "https://10.0.0.1"', f"10.0.0.1:443 ssl verify required {CLIENT}"),
+        "IPv6": ('upstream: "https://[::1]:8443"', f"[::1]:8443 ssl verify required {CLIENT}"),
+        "name": (
             'upstream: "https://a.example"',
             f"a.example:443 resolvers system init-addr last,libc,none ssl verify required {CLIENT}",
         ),
-        (
+        "the upstream's name": (
             'upstream: "https://a.example", sni: upstream',
             "a.example:443 resolvers system init-addr last,libc,none ssl verify required ca-file"
             " @system-ca sni str(a.example) verifyhost a.example alpn http/1.1",
         ),
-        (
+        "another name": (
             'upstream: "https://10.0.0.1", sni: b.example',
             "10.0.0.1:443 ssl verify required ca-file @system-ca sni str(b.example) verifyhost"
             " b.example alpn http/1.1",
         ),
-    ],
-    ids=["http", "localhost", "address", "IPv6", "name", "the upstream's name", "another name"],
+    },
 )
 def test_a_hublet_is_a_server_whose_name_is_verified(hublet: str, words: str) -> None:
     assert server(hublet) == words
@@ -113,23 +113,22 @@ def test_every_refusal_has_its_document() -> None:
         assert name == f"problems/{it['reason']}-{it['status']}.json"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("hublet", "policy", "sentence"),
-    [
-        (
+    {
+        "an address for a name": (
             'upstream: "https://10.0.0.1", sni: upstream',
             "",
             "5:8: Hublet eu1 is verified by its address, and HAProxy verifies names only; give it"
             " an sni that its certificate holds",
         ),
-        (
+        "foreign: pass": (
             'upstream: "http://10.0.0.1"',
             "policy: {foreign: pass}",
             "policy: foreign: pass sends requests to hosts that the table does not name, and"
             " HAProxy knows no others; write foreign: refuse",
         ),
-    ],
-    ids=["an address for a name", "foreign: pass"],
+    },
 )
 def test_what_haproxy_cannot_do_is_a_sentence(hublet: str, policy: str, sentence: str) -> None:
     with pytest.raises(ExportError) as caught:

@@ -6,6 +6,7 @@ import tracemalloc
 
 import pytest
 
+from cases import cases
 from hublet_router.flows import har_entries
 from hublet_router.flows.har_entries import CHUNK, HarError, read_entries
 
@@ -17,17 +18,16 @@ def read(text: str) -> list[object]:
     return list(read_entries(io.BytesIO(text.encode())))
 
 
-@pytest.mark.parametrize(
+@cases(
     "text",
-    [
-        json.dumps(LOG),
-        "\ufeff \r\n" + json.dumps(LOG, indent=4),
-        json.dumps({"x": {"entries": [0]}, **LOG, "y": 1}),
-        json.dumps(LOG["log"]),
-        json.dumps(LOG)[:-2] + ', "more": tru',
-        json.dumps(LOG).replace("]}", "]\t}", 1),
-    ],
-    ids=["one line", "indented, with a mark", "among others", "without log", "cut after", "a tab"],
+    {
+        "one line": json.dumps(LOG),
+        "indented, with a mark": "\ufeff \r\n" + json.dumps(LOG, indent=4),
+        "among others": json.dumps({"x": {"entries": [0]}, **LOG, "y": 1}),
+        "without log": json.dumps(LOG["log"]),
+        "cut after": json.dumps(LOG)[:-2] + ', "more": tru',
+        "a tab": json.dumps(LOG).replace("]}", "]\t}", 1),
+    },
 )
 @pytest.mark.parametrize("chunk", [1, 7, CHUNK])
 def test_the_entries(text: str, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cases import cases
 from haproxy_stage import TABLE
 from harness import SECONDS
 from hublet_router.cli.commands import command_line
@@ -60,46 +61,46 @@ def test_a_bundle_decides_as_its_table(table: Path, folder: Path) -> None:
     assert run(table, folder) == (6, [])
 
 
-CHANGES = {
-    "one Hublet for all": (
-        "use_backend hublet_%[var(txn.hublet.hublet)]",
-        "use_backend hublet_ap1",
-        "example 1: arrived at http://10.0.0.3:80, but it is eu1 ← private-app-token",
-    ),
-    "one without its server name": (
-        "use_backend hublet_%[var(txn.hublet.hublet)]",
-        "use_backend hublet_na1",
-        "example 1: answered with 503, but it is eu1 ← private-app-token",
-    ),
-    "another SNI": (
-        "sni str(eu1.internal.example)",
-        "sni var(txn.hublet.sni)",
-        "example 1: arrived with another server name",
-    ),
-    "a field": (
-        "use_backend hublet_",
-        "http-request set-header x-added y\n  use_backend hublet_",
-        "example 1: arrived with another fields",
-    ),
-    "no body": (
-        "  http-request wait-for-body time 30s if waits\n",
-        "  http-request deny if waits\n",
-        "example 4: answered with 403, but it is eu1 ← refresh-token",
-    ),
-    "an open default": (
-        "default_backend refused",
-        "default_backend hublet_ap1",
-        "example 5: arrived at http://10.0.0.3:80, but it is refused: foreign-host",
-    ),
-    "no answer": (
-        "default_backend refused",
-        "http-request reject\n  default_backend refused",
-        "example 1: no answer (ValueError)",
-    ),
-}
-
-
-@pytest.mark.parametrize(("old", "new", "fault"), CHANGES.values(), ids=CHANGES)
+@cases(
+    ("old", "new", "fault"),
+    {
+        "one Hublet for all": (
+            "use_backend hublet_%[var(txn.hublet.hublet)]",
+            "use_backend hublet_ap1",
+            "example 1: arrived at http://10.0.0.3:80, but it is eu1 ← private-app-token",
+        ),
+        "one without its server name": (
+            "use_backend hublet_%[var(txn.hublet.hublet)]",
+            "use_backend hublet_na1",
+            "example 1: answered with 503, but it is eu1 ← private-app-token",
+        ),
+        "another SNI": (
+            "sni str(eu1.internal.example)",
+            "sni var(txn.hublet.sni)",
+            "example 1: arrived with another server name",
+        ),
+        "a field": (
+            "use_backend hublet_",
+            "http-request set-header x-added y\n  use_backend hublet_",
+            "example 1: arrived with another fields",
+        ),
+        "no body": (
+            "  http-request wait-for-body time 30s if waits\n",
+            "  http-request deny if waits\n",
+            "example 4: answered with 403, but it is eu1 ← refresh-token",
+        ),
+        "an open default": (
+            "default_backend refused",
+            "default_backend hublet_ap1",
+            "example 5: arrived at http://10.0.0.3:80, but it is refused: foreign-host",
+        ),
+        "no answer": (
+            "default_backend refused",
+            "http-request reject\n  default_backend refused",
+            "example 1: no answer (ValueError)",
+        ),
+    },
+)
 def test_a_bundle_that_was_changed_does_not(
     table: Path, folder: Path, old: str, new: str, fault: str
 ) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from cases import cases
 from harness import TABLE
 from hublet_router.tablefile import TableError
 from hublet_router.testing import recording
@@ -54,17 +55,16 @@ def test_a_request_is_recorded_as_its_region_received_it(router: RecordingRouter
     assert "limit" not in repr(received)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("method", "url", "headers", "status", "hublet"),
-    [
-        ("GET", URL, {}, 200, "na1"),
-        ("HEAD", URL, EU, 200, "eu1"),
-        ("GET", URL, {**EU, "Connection": "close"}, 200, "eu1"),
-        ("GET", f"{URL}&portalId=62515", {}, 200, "eu1"),
-        ("GET", URL, {"Authorization": f"Bearer pat-zz9-{UUID}"}, 421, None),
-        ("GET", "https://elsewhere.example/", {}, 421, None),
-    ],
-    ids=["default", "head", "close", "moved by the file", "unlisted", "foreign"],
+    {
+        "default": ("GET", URL, {}, 200, "na1"),
+        "head": ("HEAD", URL, EU, 200, "eu1"),
+        "close": ("GET", URL, {**EU, "Connection": "close"}, 200, "eu1"),
+        "moved by the file": ("GET", f"{URL}&portalId=62515", {}, 200, "eu1"),
+        "unlisted": ("GET", URL, {"Authorization": f"Bearer pat-zz9-{UUID}"}, 421, None),
+        "foreign": ("GET", "https://elsewhere.example/", {}, 421, None),
+    },
 )
 def test_the_table_decides(
     router: RecordingRouter, method: str, url: str, headers: dict[str, str], status: int,

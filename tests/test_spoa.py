@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cases import cases
 from haproxy_stage import TABLE
 from hublet_router.agent import spop
 from hublet_router.agent.asked import READS_BODY, actions
@@ -42,41 +43,39 @@ def token(hublet: str) -> str:
 EU1 = actions("credential", hublet="eu1")
 
 
-@pytest.mark.parametrize(
+@cases(
     ("asked", "answer"),
-    [
-        (head(token("na1")), actions("credential", hublet="na1", sni="api.hubapi.com")),
-        (head(token("eu1")), EU1),
-        (head(token("ap1")), actions("credential", hublet="ap1")),
-        (head(), actions("anonymous", hublet="na1", sni="api.hubapi.com")),
-        (
+    {
+        "the host as SNI": (
+            head(token("na1")),
+            actions("credential", hublet="na1", sni="api.hubapi.com"),
+        ),
+        "an SNI of the table": (head(token("eu1")), EU1),
+        "no TLS": (head(token("ap1")), actions("credential", hublet="ap1")),
+        "anonymous": (head(), actions("anonymous", hublet="na1", sni="api.hubapi.com")),
+        "a host of another spelling": (
             head(token("na1"), host="API.hubapi.com.:443"),
             actions("credential", hublet="na1", sni="api.hubapi.com"),
         ),
-        (
+        "the client's SNI": (
             head(token("na1")) | {"sni": "a.api.example.com"},
             actions("credential", hublet="na1", sni="a.api.example.com"),
         ),
-        (
+        "a foreign SNI": (
             head(token("na1")) | {"sni": "evil.example"},
             actions("foreign-host", answer="foreign-host-421"),
         ),
-        (head(token("na2")), actions("unknown-hublet", answer="unknown-hublet-421")),
-        (head(token("eu1"), token("na1")), actions("conflict", answer="conflict-400")),
-        (head(host="other.example"), actions("foreign-host", answer="foreign-host-421")),
-        (head("x: a\x01b"), actions("unreadable", answer="unreadable-400")),
-        (head(url="/oauth/token"), READS_BODY),
-        (
+        "unknown": (head(token("na2")), actions("unknown-hublet", answer="unknown-hublet-421")),
+        "conflict": (head(token("eu1"), token("na1")), actions("conflict", answer="conflict-400")),
+        "foreign": (head(host="other.example"), actions("foreign-host", answer="foreign-host-421")),
+        "control characters": (head("x: a\x01b"), actions("unreadable", answer="unreadable-400")),
+        "a body to come": (head(url="/oauth/token"), READS_BODY),
+        "a long body": (
             head(f"content-length: {MAX_BODY + 1}", url="/oauth/token"),
             actions("too-large", answer="too-large-413"),
         ),
-    ],
-    ids=[
-        "the host as SNI", "an SNI of the table", "no TLS", "anonymous", "a host of another "
-        "spelling", "the client's SNI", "a foreign SNI", "unknown", "conflict", "foreign",
-        "control characters", "a body to come", "a long body",
-    ],
-)  # fmt: skip
+    },
+)
 def test_a_head_is_answered(agent: Agent, asked: dict[str, Value], answer: bytes) -> None:
     assert agent.answer("decide", asked, frame(1)) == answer
 
@@ -84,14 +83,17 @@ def test_a_head_is_answered(agent: Agent, asked: dict[str, Value], answer: bytes
 FORM = "content-type: application/x-www-form-urlencoded"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("body", "kind", "answer"),
-    [
-        (f"refresh_token={api_key('eu1')}".encode(), FORM, EU1),
-        (b"{}", "content-type: application/json", actions("unreadable", answer="unreadable-415")),
-        (b"a=b" * 5000, FORM, actions("too-large", answer="too-large-413")),
-    ],
-    ids=["a form", "another format", "perhaps not whole"],
+    {
+        "a form": (f"refresh_token={api_key('eu1')}".encode(), FORM, EU1),
+        "another format": (
+            b"{}",
+            "content-type: application/json",
+            actions("unreadable", answer="unreadable-415"),
+        ),
+        "perhaps not whole": (b"a=b" * 5000, FORM, actions("too-large", answer="too-large-413")),
+    },
 )
 def test_a_body_is_answered(agent: Agent, body: bytes, kind: str, answer: bytes) -> None:
     asked = head(kind, url="/oauth/token") | {"body": body, "room": 15360}

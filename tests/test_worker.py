@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from cases import cases
 from hublet_router.core.table import Move, Table
 from hublet_router.export.bundle import Bundle, ExportError
 from hublet_router.export.worker import MAX_MOVED, bundle, configuration, limits
@@ -82,13 +83,12 @@ def test_an_authority_of_ones_own_is_nothing_to_cloudflare() -> None:
     assert bundle(after)["ca-na1.pem"] == b"PEM"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("wrong", "sentence"),
-    [
-        (table(foreign="pass"), "policy: foreign: pass sends requests to hosts"),
-        (table(regex="^(?:ab|c){900}(x)"), "takes more than 2000 steps"),
-    ],
-    ids=["foreign", "pattern"],
+    {
+        "foreign": (table(foreign="pass"), "policy: foreign: pass sends requests to hosts"),
+        "pattern": (table(regex="^(?:ab|c){900}(x)"), "takes more than 2000 steps"),
+    },
 )
 def test_what_no_worker_can_do_is_refused(wrong: Table, sentence: str) -> None:
     with pytest.raises(ExportError, match=re.escape(sentence)):
