@@ -26,13 +26,14 @@ from mitmproxy.http import HTTPFlow
 from mitmproxy.options import Options
 from mitmproxy.tools.dump import DumpMaster
 from wsproto import ConnectionType, WSConnection
-from wsproto.events import AcceptConnection, CloseConnection, TextMessage
+from wsproto.events import AcceptConnection, CloseConnection, Event, Request, TextMessage
 
 from hublet_router.demo import shipped
 from hublet_router.demo.hublets import server_context
 from hublet_router.proxy.addon import HubletRouter
 from hublet_router.proxy.engine.last_word import LastWord
 
+API = "api.hubapi.com"
 REVERSE = "reverse:https://unrouted.invalid"
 SECONDS = 20  # for any one step; a step that takes longer hangs
 
@@ -243,13 +244,11 @@ class Client:
             headers = {name.lower(): value for name, value in response.getheaders()}
             return Answer(response.status, headers, response.read())
 
-    def get(self, path: str = "/", *fields: str, host: str = "api.hubapi.com") -> Answer:
+    def get(self, path: str = "/", *fields: str, host: str = API) -> Answer:
         return self.send(request("GET", path, *fields, host=host))
 
 
-def request(
-    method: str, path: str, *fields: str, host: str = "api.hubapi.com", body: bytes = b""
-) -> bytes:
+def request(method: str, path: str, *fields: str, host: str = API, body: bytes = b"") -> bytes:
     """An HTTP/1.1 request; `fields` are whole header lines."""
     lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", *fields]
     if body or method == "POST":
@@ -257,9 +256,38 @@ def request(
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
 
 
+def token(hublet: str) -> tuple[str, str]:
+    """The field of a synthetic private-app token."""
+    return "authorization", f"Bearer pat-{hublet}-00000000-0000-0000-0000-000000000000"
+
+
 def bearer(hublet: str) -> str:
-    """The header line of a synthetic private-app token."""
-    return f"Authorization: Bearer pat-{hublet}-00000000-0000-0000-0000-000000000000"
+    """The header line of the same."""
+    return f"Authorization: {token(hublet)[1]}"
+
+
+class WebSocket:
+    """A WebSocket over a client, whose upgrade bears the token of a Hublet."""
+
+    def __init__(self, client: Client, hublet: str) -> None:
+        self.client = client
+        self._speaker = WSConnection(ConnectionType.CLIENT)
+        fields = [(name.encode(), value.encode()) for name, value in [token(hublet)]]
+        self.send(Request(API, "/socket", extra_headers=fields))
+        self.head = client.receive_until(b"\r\n\r\n")
+        self._speaker.receive_data(self.head)
+        assert isinstance(next(self._speaker.events()), AcceptConnection)
+
+    def send(self, event: Event) -> None:
+        self.client.socket.sendall(self._speaker.send(event))
+
+    def ask(self, text: str) -> str:
+        """Send a message, and return the one that comes back."""
+        self.send(TextMessage(text))
+        self._speaker.receive_data(self.client.socket.recv(65536))
+        (message,) = self._speaker.events()
+        assert isinstance(message, TextMessage)
+        return message.data
 
 
 class Seen:

@@ -35,6 +35,7 @@ import grpc
 import h2.exceptions
 
 from harness import (
+    API,
     REVERSE,
     SECONDS,
     Client,
@@ -45,11 +46,10 @@ from harness import (
     request,
     wait_for,
 )
+from http2_client import Http2Client
 from synthetic import access_token, api_key, personal_access_key, private_app_token
 from test_grpc import Hublet, channel
-from test_http2 import Http2Client
 
-API = "api.hubapi.com"
 SCRIPT = Path(__file__).parents[1] / "addon" / "router.py"
 REGIONS = ("na1", "eu1", "ap1")
 SOMETIMES = "us9"  # listed by every other table only

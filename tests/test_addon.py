@@ -17,16 +17,16 @@ from mitmproxy.flow import Error
 from mitmproxy.options import Options
 from mitmproxy.test import taddons, tflow
 from mitmproxy.tools.dump import DumpMaster
-from wsproto import ConnectionType, WSConnection
-from wsproto.events import AcceptConnection, Request, TextMessage
 
 import hublet_router.proxy.routing.annotate
 from cases import cases
 from harness import (
+    API,
     TABLE,
     OwnWord,
     Stage,
     Upstream,
+    WebSocket,
     authority,
     bearer,
     confdir,
@@ -35,13 +35,11 @@ from harness import (
     request,
     wait_for,
 )
+from http2_client import Http2Client
 from hublet_router.analysis.fingerprint import fingerprint
 from hublet_router.core.decision import Reason
 from hublet_router.proxy.addon import HubletRouter
 from hublet_router.tablefile import loads
-from test_http2 import Http2Client
-
-API = "api.hubapi.com"
 
 
 def two_regions(stage: Stage, *certified: str) -> tuple[Upstream, Upstream]:
@@ -84,18 +82,8 @@ def test_regular_mode_routes_an_absolute_url(stage: Stage) -> None:
 def test_a_websocket_goes_where_its_upgrade_goes(stage: Stage) -> None:
     na1, _ = two_regions(stage)
     stage.proxy()
-    websocket = WSConnection(ConnectionType.CLIENT)
-    token = bearer("eu1").partition(": ")[2].encode()
-    upgrade = Request(host=API, target="/socket", extra_headers=[(b"Authorization", token)])
     with stage.client() as client:
-        client.socket.sendall(websocket.send(upgrade))
-        websocket.receive_data(client.socket.recv(65536))
-        assert isinstance(next(websocket.events()), AcceptConnection)
-        client.socket.sendall(websocket.send(TextMessage("hello")))
-        websocket.receive_data(client.socket.recv(65536))
-        (message,) = websocket.events()
-    assert isinstance(message, TextMessage)
-    assert message.data == "eu1: hello"
+        assert WebSocket(client, "eu1").ask("hello") == "eu1: hello"
     assert na1.connections == []
 
 

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 import pytest
 from hyperframe.frame import DataFrame
 
-from harness import SECONDS, Stage, wait_for
+from harness import API, SECONDS, Stage, token, wait_for
+from http2_client import Http2Client
 from http2_upstream import Exchange, Http2Upstream
 from hublet_router.proxy.engine.backpressure import RESERVE, WINDOW
 from hublet_router.proxy.engine.connections import http_layers
 from hublet_router.proxy.engine.http2 import Http2Server
-from test_http2 import API, Http2Client, token
 
 MIB = 1 << 20
 PIECE = bytes(1 << 16)

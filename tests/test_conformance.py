@@ -10,9 +10,7 @@ import pytest
 from conformance.__main__ import report
 from conformance.proxies import mitmdump
 from conformance.websocket import CASES, LOST, Case, echo, frame, outcome, upgrade
-from harness import Stage, bearer, free_port
-
-API = "api.hubapi.com"
+from harness import API, Stage, bearer, free_port
 
 
 def run(port: int, case: Case) -> str:

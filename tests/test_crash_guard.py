@@ -11,9 +11,9 @@ from mitmproxy import http
 from mitmproxy.proxy.layers import HttpLayer
 from mitmproxy.test import taddons, tflow
 
-from harness import Stage, bearer, request, wait_for
+from harness import API, Stage, bearer, request, token, wait_for
+from http2_client import Http2Client
 from hublet_router.proxy.engine.crash_guard import end_crashed
-from test_http2 import API, Http2Client, token
 
 
 class AnswersAndStreams:

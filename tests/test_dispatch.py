@@ -18,12 +18,11 @@ from mitmproxy.exceptions import AddonHalt, OptionsError
 from mitmproxy.flow import Flow
 from mitmproxy.proxy.layers.http._hooks import HttpRequestHook, HttpResponseHook
 from mitmproxy.test import taddons, tflow
-from wsproto import ConnectionType, WSConnection
-from wsproto.events import CloseConnection, Request, TextMessage
+from wsproto.events import CloseConnection
 
-from harness import REVERSE, Stage, bearer, request, wait_for
+from harness import REVERSE, Stage, WebSocket, bearer, request, token, wait_for
+from http2_client import Http2Client
 from hublet_router.proxy.engine.dispatch import Dispatch
-from test_http2 import Http2Client
 from test_start import TABLE, start
 from test_streams import Mitmdump
 
@@ -129,14 +128,9 @@ class Listening:
 
 def websocket(stage: Stage) -> None:
     with stage.client() as client:
-        connection = WSConnection(ConnectionType.CLIENT)
-        fields = [(b"Authorization", bearer("eu1").partition(": ")[2].encode())]
-        upgrade = Request("api.hubapi.com", "/ws", extra_headers=fields)
-        client.socket.sendall(connection.send(upgrade))
-        connection.receive_data(client.socket.recv(65536))
-        client.socket.sendall(connection.send(TextMessage("hello")))
-        connection.receive_data(client.socket.recv(65536))
-        client.socket.sendall(connection.send(CloseConnection(1000)))
+        speaker = WebSocket(client, "eu1")
+        speaker.ask("hello")
+        speaker.send(CloseConnection(1000))
         client.socket.recv(65536)
 
 
@@ -151,8 +145,7 @@ def reverse_session(stage: Stage) -> None:
             client.send(raw)
     with Http2Client(stage.port) as client:
         streams = [
-            client.start("GET", "/", ("authorization", bearer("eu1").partition(": ")[2]), end=True)
-            for _ in range(3)
+            client.start("GET", "/", ("authorization", token("eu1")[1]), end=True) for _ in range(3)
         ]
         while not client.ended.issuperset(streams):
             client.read()
@@ -203,7 +196,7 @@ def calls_of(
         flow.live = False
         flow.request = http.Request.make("GET", "http://api.hubapi.com/")
         flow.request.host_header = "api.hubapi.com"
-        flow.request.headers["Authorization"] = bearer("eu1").partition(": ")[2]
+        flow.request.headers["Authorization"] = token("eu1")[1]
         before = len(stage.upstreams["eu1"].requests)
         stage.command("replay.client", [flow])
         wait_for(lambda: len(stage.upstreams["eu1"].requests) > before)

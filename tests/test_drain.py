@@ -17,26 +17,26 @@ from mitmproxy import http
 from mitmproxy.connection import ConnectionState
 from mitmproxy.proxy.commands import SendData
 from mitmproxy.test import taddons, tflow
-from wsproto import ConnectionType, WSConnection
-from wsproto.events import AcceptConnection, Request, TextMessage
 
 from forked import Forked
 from harness import (
     REVERSE,
     Client,
     Stage,
+    WebSocket,
     bearer,
     confdir,
     free_port,
     is_listening,
     read_request,
+    token,
     wait_for,
 )
+from http2_client import Http2Client
 from hublet_router.proxy.engine import drain
 from hublet_router.proxy.engine.connections import http_layers, inject
 from hublet_router.proxy.engine.drain import CUT, Drain
 from system_programs import needed
-from test_http2 import Http2Client, token
 
 
 class Slow:
@@ -366,22 +366,11 @@ def test_a_websocket_is_waited_for(stage: Stage) -> None:
     stage.upstream("eu1")
     stage.table()
     stage.proxy(hublet_drain_timeout=20)
-    speaker = WSConnection(ConnectionType.CLIENT)
     with stage.client() as client:
-        upgrade = speaker.send(
-            Request(
-                "api.hubapi.com",
-                "/",
-                extra_headers=[(b"Authorization", bearer("eu1").partition(": ")[2].encode())],
-            )
-        )
-        client.socket.sendall(upgrade)
-        speaker.receive_data(client.receive_until(b"\r\n\r\n"))
-        assert isinstance(next(speaker.events()), AcceptConnection)
+        speaker = WebSocket(client, "eu1")
         end(stage)
         time.sleep(drain.QUIET_LOOKS * drain.POLL + 0.5)
-        client.socket.sendall(speaker.send(TextMessage("still there")))
-        assert b"still there" in client.receive_until(b"still there")
+        assert speaker.ask("still there") == "eu1: still there"
         assert not is_ended(stage)
     wait_for(lambda: is_ended(stage))
 

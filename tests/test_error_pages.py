@@ -9,11 +9,9 @@ from pathlib import Path
 import pytest
 
 from cases import cases
-from harness import REVERSE, Behaviour, Client, Stage, bearer, request, wait_for
-from test_http2 import Http2Client, token
+from harness import API, REVERSE, Behaviour, Client, Stage, bearer, request, token, wait_for
+from http2_client import Http2Client
 from test_http3 import Http3Client, talk
-
-API = "api.hubapi.com"
 
 
 async def hang_up(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:

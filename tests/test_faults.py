@@ -9,6 +9,7 @@ from http.client import HTTPConnection
 import pytest
 
 from harness import (
+    API,
     Answer,
     Client,
     Stage,
@@ -17,11 +18,11 @@ from harness import (
     free_port,
     read_request,
     request,
+    token,
     wait_for,
 )
 
-API = "api.hubapi.com"
-TOKEN = bearer("eu1").partition(": ")[2]
+TOKEN = token("eu1")[1]
 
 
 def start(stage: Stage, *certified: str) -> Upstream:

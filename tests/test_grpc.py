@@ -12,10 +12,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from harness import SECONDS, Stage, authority, bearer, certificates
+from harness import API, SECONDS, Stage, authority, bearer, certificates
 from hublet_router.proxy.routing.grpc_status import FAILED
-
-API = "api.hubapi.com"
 
 
 def token(hublet: str) -> list[tuple[str, str]]:

@@ -19,11 +19,11 @@ from hyperframe.frame import (
 )
 
 from haproxy_stage import certificate, haproxy
-from harness import SECONDS, Stage, authority
+from harness import SECONDS, Stage, authority, token
+from http2_upstream import Fields
 from hublet_router.core.judge import decide
 from hublet_router.tablefile import load
 from test_haproxy_wire import received
-from test_http2 import Fields, token
 
 API, OTHER = "api.hubapi.com", "other.example"
 EU, NA = token("eu1"), token("na1")

@@ -11,14 +11,13 @@ from http.client import HTTPException
 from pathlib import Path
 
 from haproxy_stage import AgentInside, HAProxy, agent_process, haproxy
-from harness import Client, Stage, bearer, free_port, request, wait_for
+from harness import API, Client, Stage, bearer, free_port, request, wait_for
 from hublet_router.agent import spop
 from hublet_router.agent.connection import Connection
 from hublet_router.core.decision import Reason
 from hublet_router.core.problem import problem_of
 from hublet_router.proxy.observe.log_file import LogFile
 
-API = "api.hubapi.com"
 SILENT = problem_of(Reason.INTERNAL_ERROR)
 
 

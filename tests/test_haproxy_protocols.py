@@ -5,14 +5,11 @@ import contextlib
 from pathlib import Path
 
 import pytest
-from wsproto import ConnectionType, WSConnection
-from wsproto.events import AcceptConnection, Request, TextMessage
 
 from haproxy_stage import certificate, haproxy
-from harness import Client, Stage, bearer, read_request, request, wait_for
-from test_http2 import Http2Client, token
+from harness import API, Client, Stage, WebSocket, bearer, read_request, request, token, wait_for
+from http2_client import Http2Client
 
-API = "api.hubapi.com"
 FORM = "Content-Type: application/x-www-form-urlencoded"
 KEY = b"refresh_token=eu1-0000-0000-0000-0000-000000000000"
 
@@ -108,21 +105,8 @@ def test_haproxy_removes_a_default_port_and_no_other(stage: Stage) -> None:
 
 def test_a_websocket_goes_where_its_upgrade_goes(stage: Stage) -> None:
     table = two_regions(stage)
-    websocket = WSConnection(ConnectionType.CLIENT)
-    upgrade = Request(
-        host=API,
-        target="/socket",
-        extra_headers=[(b"Authorization", bearer("eu1").partition(": ")[2].encode())],
-    )
     with haproxy(stage, table) as edge, Client(edge.port) as client:
-        client.socket.sendall(websocket.send(upgrade))
-        websocket.receive_data(client.socket.recv(65536))
-        assert isinstance(next(websocket.events()), AcceptConnection)
-        client.socket.sendall(websocket.send(TextMessage("hello")))
-        websocket.receive_data(client.socket.recv(65536))
-        (message,) = websocket.events()
-    assert isinstance(message, TextMessage)
-    assert message.data == "eu1: hello"
+        assert WebSocket(client, "eu1").ask("hello") == "eu1: hello"
     assert stage.upstreams["na1"].connections == []
 
 

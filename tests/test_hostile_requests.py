@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from cases import cases
-from harness import Client, Stage, bearer, request, wait_for
+from harness import API, Client, Stage, bearer, request, wait_for
 from synthetic import (
     access_token,
     access_token_message,
@@ -18,7 +18,6 @@ from synthetic import (
     personal_access_key,
 )
 
-API = "api.hubapi.com"
 TOKEN = bearer("eu1")
 CLOSED = ""
 """No status: the connection is closed."""

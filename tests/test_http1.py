@@ -9,9 +9,9 @@ from mitmproxy.http import Headers
 from mitmproxy.proxy.layers.http import _http1
 from mitmproxy.test import tflow
 
-from harness import Stage, Upstream, bearer, read_request, request
+from harness import API, Stage, Upstream, bearer, read_request, request, token
+from http2_client import Http2Client
 from hublet_router.proxy.engine.http1 import framed
-from test_http2 import API, Http2Client, token
 
 HEAD = f"Host: {API}\r\n{bearer('eu1')}\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s"

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from cases import cases
-from harness import Stage, Upstream, bearer, read_request
-from test_http2 import API, Http2Client, token
+from harness import API, Stage, Upstream, bearer, read_request, token
+from http2_client import Http2Client
 
 HEAD = f"Host: {API}\r\n{bearer('eu1')}\r\n"
 CHUNKED = f"POST / HTTP/1.1\r\n{HEAD}Transfer-Encoding: chunked\r\n\r\n"

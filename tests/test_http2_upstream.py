@@ -14,10 +14,10 @@ from hyperframe.frame import GoAwayFrame
 from mitmproxy.proxy.layers.http import _http1, _http2
 from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
 
-from harness import Stage, read_request, wait_for
+from harness import API, Stage, read_request, token, wait_for
+from http2_client import Http2Client
 from http2_upstream import OK, Exchange, Fields, Http2Upstream, say_path
 from hublet_router.proxy.engine import http2
-from test_http2 import API, Http2Client, token
 
 BOTH = ("h2", "http/1.1")
 

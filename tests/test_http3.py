@@ -12,10 +12,9 @@ from aioquic.h3.events import DataReceived, H3Event, HeadersReceived
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.events import ConnectionTerminated, QuicEvent, StreamReset
 
-from harness import SECONDS, Stage, Upstream, authority
-from test_http2 import SMUGGLED, token, unchunked
+from harness import API, SECONDS, Stage, Upstream, authority, token
+from test_http2 import SMUGGLED, unchunked
 
-API = "api.hubapi.com"
 type Field = tuple[str, str]
 
 

@@ -16,7 +16,7 @@ from mitmproxy.test import tflow
 
 import forked
 from flows.record import SHIPPED, shipped_table
-from harness import Stage, authority, bearer, confdir
+from harness import Stage, authority, confdir, token
 from hublet_router.proxy.engine import loaded_flows
 from hublet_router.proxy.engine.loaded_flows import read_flows
 from synthetic import private_app_token
@@ -147,7 +147,7 @@ def test_a_flow_keeps_the_host_that_it_had(stage: Stage, is_ours: bool) -> None:
     flow = tflow.tflow()
     flow.live = False
     flow.request.host_header = "api.hubapi.com"
-    flow.request.headers["authorization"] = bearer("eu1").partition(": ")[2]
+    flow.request.headers["authorization"] = token("eu1")[1]
     master = stage.master
     assert master
     stage.call(master.load_flow(flow) if is_ours else PLAIN(master, flow))

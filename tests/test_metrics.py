@@ -8,10 +8,8 @@ from mitmproxy.exceptions import OptionsError
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
-from harness import Stage, bearer, request, wait_for
+from harness import API, Stage, bearer, request, wait_for
 from test_metrics_server import fetch
-
-API = "api.hubapi.com"
 
 
 @pytest.fixture

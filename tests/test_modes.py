@@ -9,10 +9,8 @@ from mitmproxy.exceptions import OptionsError
 from mitmproxy.test import taddons
 
 from cases import cases
-from harness import REVERSE, Client, Stage, bearer, free_port, request, wait_for
+from harness import API, REVERSE, Client, Stage, bearer, free_port, request, wait_for
 from hublet_router.proxy.engine.modes import UNTESTED, check_modes
-
-API = "api.hubapi.com"
 
 
 def plain(port: int, _host: str) -> Client:

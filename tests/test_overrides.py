@@ -9,7 +9,7 @@ from mitmproxy import http
 from mitmproxy.hooks import ConfigureHook, RunningHook
 from mitmproxy.test import tflow
 
-from harness import TABLE, Stage, Upstream, bearer, read_request, wait_for
+from harness import API, TABLE, Stage, Upstream, bearer, read_request, wait_for
 from harness import request as request_line
 from hublet_router.analysis.fingerprint import fingerprint
 from hublet_router.core.decision import Decision, Reason
@@ -115,7 +115,6 @@ def test_a_flow_that_is_resent_goes_where_the_operator_says() -> None:
 
 # on the wire, where it ends while something is under way
 
-API = "api.hubapi.com"
 END = "nothing is pinned or resent elsewhere any more"
 
 

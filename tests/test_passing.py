@@ -5,10 +5,8 @@ import asyncio
 import pytest
 from mitmproxy.http import HTTPFlow, Response
 
-from harness import Stage, bearer, request, wait_for
+from harness import API, Stage, bearer, request, wait_for
 from hublet_router.proxy.routing.passing import Passing, keep_copy, pass_on
-
-API = "api.hubapi.com"
 
 
 def test_each_event_arrives_before_the_next_is_sent(stage: Stage) -> None:

@@ -6,13 +6,10 @@ from collections.abc import Callable
 import http_sf
 import pytest
 from mitmproxy import http
-from wsproto import ConnectionType, WSConnection
-from wsproto.events import Request
 
-from harness import Behaviour, Stage, bearer, read_request, request
-from test_http2 import Http2Client, token
+from harness import API, Behaviour, Stage, WebSocket, bearer, read_request, request, token
+from http2_client import Http2Client
 
-API = "api.hubapi.com"
 OURS = b'Proxy-Status: hublet-router; next-hop="eu1"; details="credential"\r\n'
 
 
@@ -96,11 +93,8 @@ def test_a_websocket_says_it_when_it_is_accepted(stage: Stage) -> None:
     stage.upstream("eu1")
     stage.table()
     stage.proxy(hublet_proxy_status=True)
-    credential = bearer("eu1").partition(": ")[2].encode()
-    upgrade = Request(host=API, target="/", extra_headers=[(b"Authorization", credential)])
     with stage.client() as client:
-        client.socket.sendall(WSConnection(ConnectionType.CLIENT).send(upgrade))
-        head = client.receive_until(b"\r\n\r\n")
+        head = WebSocket(client, "eu1").head
     assert head.startswith(b"HTTP/1.1 101 ")
     assert OURS in head
 

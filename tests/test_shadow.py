@@ -7,7 +7,7 @@ import pytest
 from mitmproxy.flowfilter import match
 from mitmproxy.http import HTTPFlow
 
-from harness import REVERSE, Stage, bearer, request, wait_for
+from harness import REVERSE, Stage, bearer, request, token, wait_for
 from hublet_router.core.request import Request
 from hublet_router.core.table import Table
 from hublet_router.proxy.observe import shadow
@@ -139,7 +139,7 @@ class Editor:
     """Another addon, which changes requests when they have been decided."""
 
     def request(self, flow: HTTPFlow) -> None:
-        flow.request.headers["authorization"] = bearer("na1").partition(": ")[2]
+        flow.request.headers["authorization"] = token("na1")[1]
 
 
 def test_what_another_addon_changes_afterwards_is_no_difference(stage: Stage) -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from harness import Stage, Upstream
-from test_http2 import API, Http2Client
+from harness import API, Stage, Upstream
+from http2_client import Http2Client
 
 SIGV4: dict[str, str] = json.loads((Path(__file__).parent / "sigv4.json").read_text("utf-8"))
 NO_HTTP = {"get-space", "get-header-value-multiline"}  # a blank in a target, a folded field

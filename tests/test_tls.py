@@ -9,9 +9,7 @@ import pytest
 from mitmproxy.addons import tlsconfig
 from mitmproxy.proxy.layers.tls import TLSLayer
 
-from harness import SECONDS, Stage, authority, bearer, read_request, request
-
-API = "api.hubapi.com"
+from harness import API, SECONDS, Stage, authority, bearer, read_request, request
 
 
 def connect(port: int, *protocols: str) -> ssl.SSLSocket:

@@ -10,11 +10,9 @@ from mitmproxy.addons.tlsconfig import TlsConfig
 from mitmproxy.certs import CertStore
 from mitmproxy.net import tls
 
-from harness import Stage, Upstream, authority, bearer, certificates, wait_for
+from harness import API, Stage, Upstream, authority, bearer, certificates, wait_for
 from hublet_router.demo.hublets import server_context
 from hublet_router.proxy.engine.upstream_ca import _context
-
-API = "api.hubapi.com"
 
 
 @pytest.fixture(scope="module")

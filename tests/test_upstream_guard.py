@@ -13,15 +13,13 @@ from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.test import taddons, tflow
 
 from cases import cases
-from harness import Client, Stage, Upstream, bearer, read_request, request, wait_for
+from harness import API, Client, Stage, Upstream, bearer, read_request, request, token, wait_for
+from http2_client import Http2Client
 from hublet_router.proxy.addon import HubletRouter
 from hublet_router.proxy.engine.connections import http_layers, layers_of, socket_of
 from hublet_router.proxy.engine.upstream_guard import UpstreamGuard, _can_be_verified, _is_hublet
 from hublet_router.proxy.routing.upstream import UpstreamHost
 from hublet_router.tablefile import loads
-from test_http2 import Http2Client, token
-
-API = "api.hubapi.com"
 
 
 def start(stage: Stage, *certified: str) -> tuple[Upstream, UpstreamGuard]:
@@ -265,7 +263,7 @@ def test_invalid_streams_are_not_kept(stage: Stage) -> None:
     with Http2Client(stage.port) as client:
         for _ in range(20):
             client.answer(client.start("GET", "/", end=True, scheme="ftp"))
-        assert client.get("/", ("authorization", bearer("eu1").partition(": ")[2])) == (
+        assert client.get("/", ("authorization", token("eu1")[1])) == (
             "200",
             b"eu1",
         )
