@@ -16,7 +16,7 @@ from mitmproxy.test import tflow
 
 from harness import Stage, bearer, read_request, request, wait_for
 from hublet_router.analysis.harmless import known_words
-from hublet_router.analysis.masking import MAX_SHOWN, mask_host, mask_path
+from hublet_router.analysis.masking import mask_host, mask_method, mask_path
 from hublet_router.core.request import Request
 from hublet_router.proxy.observe.decision_log import line as line_of
 from hublet_router.proxy.routing.annotate import Decided
@@ -265,7 +265,7 @@ def test_whatever_a_request_says_it_is_one_line_of_json(
     assert len(said.splitlines()) == 1
     read = json.loads(said)
     assert list(read) == SHOWN
-    assert (read["flow"], read["method"]) == (flow_id, text[:MAX_SHOWN])
+    assert (read["flow"], read["method"]) == (flow_id, mask_method(text))
     assert read["domain"] == (request.host and mask_host(request.host))
     assert read["path"] == mask_path(request, known_words(table))
     assert (read["trace"], read["error"]) == (None, error.partition(":")[0])

@@ -343,12 +343,15 @@ def test_no_control_character_of_a_client_reaches_the_terminal(
 ) -> None:
     files.new.write_text(OLD.replace("default: na1", "default: eu1"))
     flow = recorded("id\x1b[2J", "/a\x9d0;b\x9c\xe9")
-    flow.request.method = "GET\x9b"
+    flow.request.method = f"{SECRET}\x9b"
     save([flow], files.flows)
     assert files.diff() == 1
-    assert all(line.isprintable() for line in capsys.readouterr().out.splitlines())
+    said = capsys.readouterr().out
+    assert SECRET not in said
+    assert all(line.isprintable() for line in said.splitlines())
     assert files.diff("--format=json") == 1
-    assert json.loads(capsys.readouterr().out)["flow"] == "id\x1b[2J"
+    change = json.loads(capsys.readouterr().out)
+    assert (change["flow"], change["method"]) == ("id\x1b[2J", "***")
 
 
 # wrong-Hublet answers

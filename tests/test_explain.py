@@ -321,12 +321,13 @@ def test_a_text_may_begin_with_a_byte_order_mark(
 def test_each_of_several_requests_has_a_heading(
     monkeypatch: pytest.MonkeyPatch, capsys: Said
 ) -> None:
-    feed(monkeypatch, f"PUT /oauth/v1/access-tokens/{SECRET}?a={SECRET} HTTP/1.1\nhost: {API[8:]}")
+    target = f"/oauth/v1/access-tokens/{SECRET}?a={SECRET}"
+    feed(monkeypatch, f"{SECRET} {target} HTTP/1.1\nhost: {API[8:]}")
     words = ["-", f"me:{SECRET}@localhost/{SECRET}", f"{API}/a%1b/?hapikey={SECRET}"]
     assert command_line(["explain", *words]) == 3
     blocks = capsys.readouterr().out.split("\n\n")
     assert [block.splitlines()[:2] for block in blocks[:-1]] == [
-        ["PUT api.hubapi.com/oauth/v1/access-tokens/***?a=***",
+        ["*** api.hubapi.com/oauth/v1/access-tokens/***?a=***",
          "na1 ← legacy (oauth-access-token-in-path)"],
         ["GET to a foreign host", "refused: foreign-host"],
         ["GET api.hubapi.com/***/?hapikey=***", "na1 ← legacy (api-key)"],

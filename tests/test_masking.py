@@ -5,6 +5,7 @@ import re
 import string
 from base64 import b64encode
 from dataclasses import replace
+from http import HTTPMethod
 from urllib.parse import quote
 
 import pytest
@@ -22,6 +23,7 @@ from hublet_router.analysis.masking import (
     describe_shape,
     is_like_a_hublet,
     mask_host,
+    mask_method,
     mask_path,
     mask_request,
     mask_target,
@@ -286,6 +288,18 @@ def test_a_request_is_shown_as_its_method_and_its_masked_url(
 ) -> None:
     request = Request("GET", hosts, "/crm/v3?hapikey=eu1-0", ())
     assert mask_request(SHIPPED, request, "https") == shown
+
+
+@pytest.mark.parametrize("method", [*HTTPMethod, "propfind", "MKCOL", "PURGE"])
+def test_a_known_method_is_shown(method: str) -> None:
+    assert mask_method(method) == method
+
+
+@pytest.mark.parametrize("method", [private_app_token("eu1"), "S3CRETS3CRET", "GET x", "G&T", UUID])
+def test_any_other_method_is_masked(method: str) -> None:
+    """A client may write a credential there; it is refused, and logged."""
+    assert mask_method(method) == "***"
+    assert mask_request(SHIPPED, Request(method, HOSTS, "/", ()), "https").startswith("*** http")
 
 
 def test_only_a_short_name_is_shown_as_a_hublet() -> None:

@@ -62,7 +62,12 @@ def mask_url(request: Request, scheme: str, *tables: Table) -> str:
 
 def mask_request(table: Table, request: Request, scheme: str) -> str:
     """Return the method and the masked URL, as a terminal may show them: `GET https://…`."""
-    return printable(f"{request.method[:MAX_SHOWN]} {mask_url(request, scheme, table)}")
+    return printable(f"{mask_method(request.method)} {mask_url(request, scheme, table)}")
+
+
+def mask_method(method: str) -> str:
+    """Return a method, or `***` if it is no known one: a client may write anything there."""
+    return _mask(method, ())
 
 
 def mask_host(host: str) -> str:

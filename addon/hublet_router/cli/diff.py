@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from ..analysis.comparison import Changes, differ
-from ..analysis.masking import counted, mask_url, printable
+from ..analysis.masking import counted, mask_method, mask_url, printable
 from ..analysis.misdirection import AccountMoves
 from ..core.judge import decide
 from ..flows.answers import misdirection_of
@@ -46,7 +46,8 @@ def diff(options: argparse.Namespace) -> int:
         before, after = decide(old, request), decide(new, request)
         if not differ(before, after):
             continue
-        method, url = request.method, mask_url(request, flow.request.scheme, old, new)
+        method = mask_method(request.method)
+        url = mask_url(request, flow.request.scheme, old, new)
         changes.add(before, after, printable(f"{method} {url} ({called(flow)})"))
         if options.format == "json":
             change = {"old": before.as_json(), "new": after.as_json()}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..analysis.explanation import explain
 from ..analysis.harmless import known_words
-from ..analysis.masking import mask_host, mask_request, mask_target, printable
+from ..analysis.masking import mask_host, mask_method, mask_request, mask_target, printable
 from ..core.decision import Action, Decision
 from ..core.judge import decide
 from ..core.request import Request
@@ -202,7 +202,9 @@ def _heading(table: Table, asked: Asked, then: Decision | None) -> Iterator[str]
         seen = asked.request
         is_foreign = not (seen.host and table.owns(seen.host))  # a host may be anything at all
         where = f"{mask_host(seen.host or '')}{mask_target(seen, known_words(table))}"
-        yield printable(f"{seen.method} {'to a foreign host' if is_foreign else where}")
+        yield printable(
+            f"{mask_method(seen.method)} {'to a foreign host' if is_foreign else where}"
+        )
         return
     status = f" → {flow.response.status_code}" if flow.response else ""
     request_line = mask_request(table, asked.request, flow.request.scheme)

@@ -10,7 +10,7 @@ from secrets import token_bytes
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from ..analysis.masking import aligned, counted, mask_url, printable
+from ..analysis.masking import aligned, counted, mask_method, mask_url, printable
 from ..core.decision import Decision, Reason
 from ..core.judge import decide
 from ..core.request import Request
@@ -67,7 +67,9 @@ class Result(NamedTuple):
     @property
     def name(self) -> str:
         """The request, in a line."""
-        return printable(f"{self.asked.request.method} {self.url} ({self.asked.origin})")
+        return printable(
+            f"{mask_method(self.asked.request.method)} {self.url} ({self.asked.origin})"
+        )
 
     @property
     def shown(self) -> str:
@@ -78,7 +80,7 @@ class Result(NamedTuple):
         """What `--format json` writes beside a sentence."""
         return {
             "request": self.asked.origin,
-            "method": self.asked.request.method,
+            "method": mask_method(self.asked.request.method),
             "url": self.url,
             "table": self.decision.as_json(),
             "edge": self.said and self.said._asdict(),

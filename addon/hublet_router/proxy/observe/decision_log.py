@@ -10,7 +10,7 @@ from mitmproxy import ctx, http
 
 from ...analysis.fingerprint import fingerprint
 from ...analysis.harmless import known_words
-from ...analysis.masking import MAX_SHOWN, is_like_a_hublet, mask_host, mask_path
+from ...analysis.masking import is_like_a_hublet, mask_host, mask_method, mask_path
 from ...analysis.misdirection import accounts_in
 from ...core.decision import Decision
 from ...core.request import Request
@@ -87,7 +87,7 @@ def entry(started: float, flow: str, request: Request, decided: Decided) -> dict
         "flow": flow,
         "trace": trace_id(request),
         "domain": request.host and mask_host(request.host),
-        "method": request.method[:MAX_SHOWN],
+        "method": mask_method(request.method),
         "path": mask_path(request, known_words(table) if table else ()),
         **decision.as_json(),
         **_identity(decided),
