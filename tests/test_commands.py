@@ -70,14 +70,6 @@ def test_a_bad_table_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert said.out == ""
 
 
-def test_an_unreadable_recording_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    shipped = str(HERE.parent / "hublets.yaml")
-    assert command_line(["diff", shipped, shipped, str(HERE / "bad.yaml")]) == 2
-    said = capsys.readouterr()
-    assert "bad.yaml: not a whole flow file of mitmproxy, nor a HAR file" in said.err
-    assert said.out == ""
-
-
 def test_control_c_while_the_modules_load_ends_it_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
     class Interrupted(ModuleType):
         def __getattr__(self, name: str) -> object:

@@ -310,9 +310,3 @@ def test_what_the_view_shows_is_saved(
         found = [flow.id for flow in loaded if match(everywhere, flow)]
         assert 0 < len(found) < len(flows)
         assert found == [flow.id for flow in flows if match(in_mitmweb, flow)]
-
-
-def test_a_filter_of_the_manual_reads_a_file(tmp_path: Path) -> None:
-    (to_eu1, _), *_ = FILTERS
-    found = mitmdump(tmp_path, "-r", FOLDER / "reverse.mitm", to_eu1)
-    assert {flow.metadata["hublet"] for flow in found} == {"eu1"}

@@ -12,7 +12,7 @@ from hublet_router.flows.har import entry_flow, har_flows
 from hublet_router.flows.har_entries import ENTRY
 from hublet_router.flows.requests import request_with_body
 from shipped_table import SHIPPED as TABLE
-from synthetic import access_token, api_key, personal_access_key, private_app_token
+from synthetic import api_key, personal_access_key, private_app_token
 
 API = "https://api.hubapi.com"
 PAT, KEY = private_app_token("eu1"), api_key("eu1")
@@ -458,13 +458,6 @@ def test_one_alone_is_counted_in_the_singular() -> None:
     file = io.BytesIO(json.dumps({"entries": [with_request("data:x")]}).encode())
     assert list(har_flows(file, said.append)) == []
     assert said[0].startswith("1 entry is no request to a server")
-
-
-def test_an_access_token_in_a_list_of_a_form() -> None:
-    token = access_token("eu1")
-    posted = {"mimeType": FORM, "params": named(("token", token))}
-    flow = flow_of(with_request(f"{API}/oauth/v1/token", "POST", postData=posted))
-    assert decide(TABLE, request_with_body(flow)).hublet == "eu1"
 
 
 CHROMES: dict[str, Any] = {"_initiator": {}, **with_request(headers=named(("accept", "*/*")))}

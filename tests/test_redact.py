@@ -149,11 +149,6 @@ def test_a_recording_without_credentials(
     assert capsys.readouterr().err.endswith(said)
 
 
-def test_a_missing_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert redact(RECORDED, tmp_path / "out", "--table", "nothing.yaml") == 2
-    assert capsys.readouterr().err.endswith("; name a table with --table FILE\n")
-
-
 def test_a_bad_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bad = ROOT / "tests" / "bad.yaml"
     assert redact(RECORDED, tmp_path / "out", "--table", bad) == 2
