@@ -18,9 +18,9 @@ from hublet_router.core.request import MAX_BODY, Request
 from hublet_router.core.table import Table
 from hublet_router.export import haproxy, worker
 from hublet_router.export.bundle import Bundle, write
-from hublet_router.prove.dump import Dumps
 from hublet_router.prove.haproxy_engine import haproxy as run_haproxy
 from hublet_router.prove.proof import Engine
+from hublet_router.prove.upstreams import Upstreams
 from hublet_router.prove.worker_engine import worker as run_worker
 from hublet_router.tablefile import loads
 from hublet_router.verify.exchange import as_bytes, sendable
@@ -165,17 +165,15 @@ async def _measured() -> dict[str, Measured]:
     with TemporaryDirectory(prefix="hublet-router-features-") as name:
         folder = Path(name)
         table = loads(TABLE.encode())
-        dumps = Dumps(table, confdir())
-        try:
-            await dumps.start()
+        async with Upstreams(table, confdir()) as upstreams:
             for engine, (run, bundle) in _engines(table).items():
                 write(bundle, folder / engine)
-                async with run(table, folder / engine, dumps, {HOST, "x.b.example"}) as port:
-                    refused = [it for it in cases() if not await _arrives(table, it, port, dumps)]
-                    targets = [await _sent(table, it, port, dumps) for it in OTHER_FORMS]
+                async with run(table, folder / engine, upstreams, {HOST, "x.b.example"}) as port:
+                    refused = [
+                        it for it in cases() if not await _arrives(table, it, port, upstreams)
+                    ]
+                    targets = [await _sent(table, it, port, upstreams) for it in OTHER_FORMS]
                     found[engine] = Measured(refused, targets)
-        finally:
-            dumps.close()
     return found
 
 
@@ -189,22 +187,22 @@ def _engines(table: Table) -> dict[str, tuple[Engine, Bundle]]:
     }
 
 
-async def _arrives(table: Table, case: Case, port: int, dumps: Dumps) -> bool:
+async def _arrives(table: Table, case: Case, port: int, upstreams: Upstreams) -> bool:
     decision = decide(table, case.request)
     assert decision.upstream, case
-    dumps.arrivals.clear()
+    upstreams.arrivals.clear()
     status = await _status(port, case.request, in_chunks=case.in_chunks)
-    arrived = [it.upstream for it in dumps.arrivals]
+    arrived = [it.upstream for it in upstreams.arrivals]
     assert arrived == [str(decision.upstream)] if status == 200 else not arrived, (case, arrived)
     return bool(arrived)
 
 
-async def _sent(table: Table, line: str, port: int, dumps: Dumps) -> str:
+async def _sent(table: Table, line: str, port: int, upstreams: Upstreams) -> str:
     """Return the target that arrives, at the Hublet of the decision, or the status."""
     method, target = line.split(" ")
-    dumps.arrivals.clear()
+    upstreams.arrivals.clear()
     status = await _status(port, Request(method, (HOST,), target, (BEARER,)))
-    for it in dumps.arrivals:
+    for it in upstreams.arrivals:
         assert it.upstream == str(decide(table, it.request).upstream)
         return f"`{it.request.target}`"
     return str(status)

@@ -6,7 +6,7 @@ import pytest
 
 from hublet_router.core.request import Request
 from hublet_router.prove.difference import difference
-from hublet_router.prove.dump import Arrival
+from hublet_router.prove.upstreams import Arrival
 from hublet_router.verify.exchange import Answer
 from synthetic import api_key
 from test_judge import TABLE

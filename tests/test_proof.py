@@ -12,9 +12,9 @@ from harness import SECONDS
 from hublet_router.cli.commands import command_line
 from hublet_router.core.request import Request
 from hublet_router.export.bundle import ExportError
-from hublet_router.prove.dump import Dumps
 from hublet_router.prove.haproxy_engine import haproxy
 from hublet_router.prove.proof import prove
+from hublet_router.prove.upstreams import Upstreams
 from hublet_router.tablefile import load
 from test_verify import FLOWS, recording
 
@@ -112,21 +112,19 @@ def test_a_bundle_that_was_changed_does_not(
 
 
 def test_an_upstream_ends_a_connection_that_its_peer_ends(table: Path, tmp_path: Path) -> None:
-    dumps = Dumps(load(table), tmp_path)
+    upstreams = Upstreams(load(table), tmp_path)
     request = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 
     async def ask() -> bytes:
-        await dumps.start()
-        reader, writer = await asyncio.open_connection(
-            "127.0.0.1", dumps.ports["http://10.0.0.3:80"]
-        )
-        writer.write(request * 2)
-        answer = await asyncio.wait_for(reader.read(), SECONDS)
-        writer.close()
-        dumps.close()
+        async with upstreams:
+            port = upstreams.ports["http://10.0.0.3:80"]
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(request * 2)
+            answer = await asyncio.wait_for(reader.read(), SECONDS)
+            writer.close()
         return answer
 
-    assert asyncio.run(ask()).count(b"HTTP/1.1 200") == len(dumps.arrivals) == 1
+    assert asyncio.run(ask()).count(b"HTTP/1.1 200") == len(upstreams.arrivals) == 1
 
 
 def test_a_haproxy_that_does_not_start_says_why(table: Path, folder: Path) -> None:

@@ -8,7 +8,7 @@ from ..core.problem import problem
 from ..core.request import Request
 from ..core.table import Table
 from ..verify.exchange import Answer
-from .dump import Arrival
+from .upstreams import Arrival
 
 _OF_THE_CONNECTION = {"connection", "content-length", "transfer-encoding"}
 _FOR_THE_PROXY = "proxy-authorization"  # RFC 9110 section 11.7.2: it goes no further

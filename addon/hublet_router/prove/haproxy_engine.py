@@ -6,15 +6,14 @@ import shutil
 from collections.abc import AsyncIterator, Set
 from contextlib import asynccontextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from ..agent.connection import Connection
 from ..agent.spoa import Agent
 from ..core.table import Table
 from ..demo.shipped import free_port
 from ..export.bundle import ExportError
-from .dump import Dumps
 from .process import process
+from .upstreams import Upstreams
 
 _UPSTREAM = re.compile(r"server upstream \S+( resolvers system init-addr last,libc,none)?")
 _ELSEWHERE = re.compile(r"  (bind|server agent\d+) ")
@@ -25,13 +24,13 @@ _AUTHORITY = re.compile(r"ca-file \S+")
 async def haproxy(
     table: Table,
     bundle: Path,
-    dumps: Dumps,
+    upstreams: Upstreams,
     hosts: Set[str],  # noqa: ARG001  # HAProxy takes each for the name of TLS, as it comes
 ) -> AsyncIterator[int]:
-    """Run HAProxy with a bundle before the dumps; yield its port.
+    """Run HAProxy with a bundle before the upstreams; yield its port.
 
-    Only addresses are others than in the bundle: those of Hublets, agents and HAProxy itself, and
-    the CA. Raises ExportError where it does not start.
+    Only addresses are written anew: those of Hublets, agents and HAProxy itself, and the CA. Raises
+    ExportError where it does not start.
     """
     program = shutil.which("haproxy")
     if not program:
@@ -42,16 +41,12 @@ async def haproxy(
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Connection(agent.answer, connections), "127.0.0.1", 0)
     agent_port, port = server.sockets[0].getsockname()[1], free_port()
+    path = bundle / "haproxy.cfg"
     try:
-        with TemporaryDirectory(prefix="hublet-router-prove-") as folder:
-            copy = Path(folder, "bundle")
-            shutil.copytree(bundle, copy)
-            configuration = copy / "haproxy.cfg"
-            text = configuration.read_text("utf-8")
-            text = _on_loopback(text, table, dumps, agent_port, port)
-            configuration.write_text(text, "utf-8")
-            async with process("HAProxy", port, program, "-db", "-f", configuration):
-                yield port
+        text = _on_loopback(path.read_text("utf-8"), table, upstreams, agent_port, port)
+        path.write_text(text, "utf-8")
+        async with process("HAProxy", port, program, "-db", "-f", path):
+            yield port
     finally:
         server.close()
         for connection in list(connections):
@@ -59,7 +54,7 @@ async def haproxy(
         await asyncio.sleep(0)  # the transports are closed one turn later
 
 
-def _on_loopback(text: str, table: Table, dumps: Dumps, agent: int, port: int) -> str:
+def _on_loopback(text: str, table: Table, upstreams: Upstreams, agent: int, port: int) -> str:
     """Return a configuration with the addresses of a proof."""
     lines: list[str] = []
     hublet = ""
@@ -75,9 +70,9 @@ def _on_loopback(text: str, table: Table, dumps: Dumps, agent: int, port: int) -
                 lines.append(replacement)
             continue
         if "server upstream " in line:
-            address = f"server upstream 127.0.0.1:{dumps.ports[str(table.hublets[hublet])]}"
+            address = f"server upstream 127.0.0.1:{upstreams.ports[str(table.hublets[hublet])]}"
             here = _UPSTREAM.sub(address, line)
-            lines.append(_AUTHORITY.sub(f"ca-file {dumps.authority}", here))
+            lines.append(_AUTHORITY.sub(f"ca-file {upstreams.authority}", here))
         else:
             lines.append(line)
     return "\n".join([*lines, ""])

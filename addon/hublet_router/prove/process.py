@@ -12,12 +12,10 @@ SECONDS = 20
 
 
 @asynccontextmanager
-async def process(
-    name: str, port: int, *command: str | Path, cwd: Path | None = None
-) -> AsyncIterator[None]:
+async def process(name: str, port: int, *command: str | Path) -> AsyncIterator[None]:
     """Run it until the block ends; raise ExportError, with what it said, if it does not listen."""
     running = await asyncio.create_subprocess_exec(
-        *command, cwd=cwd, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+        *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
     )
     try:
         await _listening(name, running, port)

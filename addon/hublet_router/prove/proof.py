@@ -1,6 +1,7 @@
 """Each request through an engine, and what became of it beside what the table decides."""
 
 import asyncio
+import shutil
 from collections.abc import Iterable, Set
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -11,20 +12,21 @@ from ..core.request import Request
 from ..core.table import Table
 from ..verify.exchange import exchange, sendable
 from .difference import difference
-from .dump import Dumps
+from .upstreams import Upstreams
 
 type Asked = tuple[str, Request]
 """A request, and the words that name it."""
 
 
 class Engine(Protocol):
-    """Runs a bundle before the dumps of a table, and yields its port.
+    """Runs a bundle before the upstreams of a table, and yields its port.
 
-    `hosts` are those that it will be asked for, since a domain may stand for many.
+    The bundle is a copy, in which it may write other addresses and CAs. `hosts` are those that it
+    will be asked for, since a domain may stand for many.
     """
 
     def __call__(
-        self, table: Table, bundle: Path, dumps: Dumps, hosts: Set[str]
+        self, table: Table, bundle: Path, upstreams: Upstreams, hosts: Set[str]
     ) -> AbstractAsyncContextManager[int]:
         """Start it; raise ExportError where it does not start."""
 
@@ -48,25 +50,24 @@ async def _prove(
     asked = [*asked]
     hosts = {request.host for _, request in asked if request.host}
     with TemporaryDirectory(prefix="hublet-router-prove-") as folder:
-        dumps = Dumps(table, Path(folder))
-        try:
-            await dumps.start()
-            async with engine(table, bundle, dumps, hosts) as port:
-                for name, request in asked:
-                    for in_chunks in (False, True) if request.body else (False,):
-                        if sent := sendable(request, in_chunks=in_chunks):
-                            count += 1
-                            if fault := await _fault(table, sent, dumps, port):
-                                faults.append(f"{name}{' in chunks' if in_chunks else ''}: {fault}")
-        finally:
-            dumps.close()
+        copy = shutil.copytree(bundle, Path(folder, "bundle"))
+        async with (
+            Upstreams(table, Path(folder)) as upstreams,
+            engine(table, copy, upstreams, hosts) as port,
+        ):
+            for name, request in asked:
+                for in_chunks in (False, True) if request.body else (False,):
+                    if sent := sendable(request, in_chunks=in_chunks):
+                        count += 1
+                        if fault := await _fault(table, sent, upstreams, port):
+                            faults.append(f"{name}{' in chunks' if in_chunks else ''}: {fault}")
     return count, faults
 
 
-async def _fault(table: Table, request: Request, dumps: Dumps, port: int) -> str | None:
-    dumps.arrivals.clear()
+async def _fault(table: Table, request: Request, upstreams: Upstreams, port: int) -> str | None:
+    upstreams.arrivals.clear()
     try:
         answer = await asyncio.to_thread(exchange, ("127.0.0.1", port), request, None, "")
     except (OSError, ValueError) as error:
         return f"no answer ({type(error).__name__})"
-    return difference(table, request, answer, dumps.arrivals)
+    return difference(table, request, answer, upstreams.arrivals)

@@ -5,41 +5,34 @@ import sys
 from collections.abc import AsyncIterator, Set
 from contextlib import asynccontextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from ..core.table import Table
 from ..demo.shipped import free_port
 from ..export.bundle import ExportError
 from ..export.worker import AUTHORITY, configuration
-from .dump import Dumps
 from .process import process
+from .upstreams import Upstreams
 
 _INSTALLED = "node/node_modules/@cloudflare/workerd-*/bin/workerd"
 
 
 @asynccontextmanager
 async def worker(
-    table: Table,
-    bundle: Path,
-    dumps: Dumps,
-    hosts: Set[str],
+    table: Table, bundle: Path, upstreams: Upstreams, hosts: Set[str]
 ) -> AsyncIterator[int]:
-    """Run workerd with a bundle before the dumps; yield its port.
+    """Run workerd with a bundle before the upstreams; yield its port.
 
-    Only the configuration is another one than in the bundle: it has the addresses and the CA of the
-    dumps. Raises ExportError where it does not start.
+    Only the configuration is written anew: it has the addresses and the CA of the upstreams. Raises
+    ExportError where it does not start.
     """
-    program, port = _workerd(), free_port()
-    with TemporaryDirectory(prefix="hublet-router-prove-") as folder:
-        copy = Path(folder, "bundle")
-        shutil.copytree(bundle, copy)
-        shutil.copy(dumps.authority, copy / AUTHORITY)
-        addresses = {url: f"127.0.0.1:{port}" for url, port in dumps.ports.items()}
-        text = configuration(table, hosts, has_authority=True, addresses=addresses)
-        (copy / "config.capnp").write_text(text, "utf-8")
-        words = ["serve", "config.capnp", "--socket-addr", f"http=127.0.0.1:{port}"]
-        async with process("workerd", port, program, *words, cwd=copy):
-            yield port
+    program, port, path = _workerd(), free_port(), bundle / "config.capnp"
+    shutil.copy(upstreams.authority, bundle / AUTHORITY)
+    addresses = {url: f"127.0.0.1:{port}" for url, port in upstreams.ports.items()}
+    text = configuration(table, hosts, has_authority=True, addresses=addresses)
+    path.write_text(text, "utf-8")
+    socket = f"http=127.0.0.1:{port}"
+    async with process("workerd", port, program, "serve", path, "--socket-addr", socket):
+        yield port
 
 
 def _workerd() -> str:

@@ -1,10 +1,10 @@
-"""Upstreams on loopback that keep what arrives, one in the place of each address of a table."""
+"""Upstreams on loopback that record what arrives, one in the place of each address of a table."""
 
 import asyncio
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import h11
 from mitmproxy.certs import CertStore
@@ -23,8 +23,11 @@ class Arrival(NamedTuple):
     server_name: str | None
 
 
-class Dumps:
-    """The upstreams of a table. `arrivals` grows; `ports` has the port of each address."""
+class Upstreams:
+    """The upstreams of a table, for as long as an `async with` block lasts.
+
+    `arrivals` grows; `ports` has the port of each address.
+    """
 
     def __init__(self, table: Table, folder: Path) -> None:
         self.arrivals: list[Arrival] = []
@@ -34,7 +37,7 @@ class Dumps:
         self._store = CertStore.from_store(folder, "mitmproxy", 2048)
         self._servers: list[asyncio.Server] = []
 
-    async def start(self) -> None:
+    async def __aenter__(self) -> Self:
         """Listen on free ports."""
         for address, upstream in {str(it): it for it in self._table.hublets.values()}.items():
             context = context_of(upstream, self._table, self._store)
@@ -43,8 +46,9 @@ class Dumps:
             )
             self._servers.append(server)
             self.ports[address] = server.sockets[0].getsockname()[1]
+        return self
 
-    def close(self) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Stop listening."""
         for server in self._servers:
             server.close()
