@@ -147,7 +147,7 @@ def test_a_proof_asks_examples_and_recordings_and_prints_what_differs(
     asked: list[str] = []
     faults: list[str] = []
 
-    def prove(*given: Any) -> tuple[int, list[str]]:
+    async def prove(*given: Any) -> tuple[int, list[str]]:
         asked[:] = [name for name, _ in given[-1]]
         if not faults:
             return len(asked), []

@@ -54,7 +54,7 @@ def run(table: Path, folder: Path) -> tuple[int, list[str]]:
     loaded = load(table)
     asked = [(f"example {n}", it.request) for n, it in enumerate(loaded.examples, 1)]
     asked.append(("too long", Request("GET", (), "/", (), None)))
-    return prove(haproxy, loaded, folder, asked)
+    return asyncio.run(prove(haproxy, loaded, folder, asked))
 
 
 def test_a_bundle_decides_as_its_table(table: Path, folder: Path) -> None:

@@ -1,5 +1,6 @@
 """`export worker --prove`: the bundle of a folder, as workerd runs it."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ def run(table: Path, folder: Path) -> tuple[int, list[str]]:
     headers = {"Authorization": "Bearer pat-eu1-0"}
     other = Request.of("GET", "https://no-example.api.example.com/x", headers)
     asked.append(("of a wildcard", other))
-    return prove(worker_engine.worker, loaded, folder, asked)
+    return asyncio.run(prove(worker_engine.worker, loaded, folder, asked))
 
 
 def test_a_bundle_decides_as_its_table(table: Path, folder: Path) -> None:

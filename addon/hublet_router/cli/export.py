@@ -1,6 +1,7 @@
 """`hublet-router export`: the table on another engine."""
 
 import argparse
+import asyncio
 import re
 import sys
 from collections.abc import Iterator
@@ -161,7 +162,8 @@ def _prove(table: Table, options: argparse.Namespace) -> int:
 
     engine = {"haproxy": haproxy_engine.haproxy, "worker": worker_engine.worker}[options.engine]
     try:
-        count, faults = prove(engine, table, options.folder, _asked(table, options))
+        proof = prove(engine, table, options.folder, _asked(table, options))
+        count, faults = asyncio.run(proof)
     except ExportError as error:
         raise CommandError(str(error)) from error
     for fault in faults:

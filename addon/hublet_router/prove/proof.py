@@ -31,7 +31,7 @@ class Engine(Protocol):
         """Start it; raise ExportError where it does not start."""
 
 
-def prove(
+async def prove(
     engine: Engine, table: Table, bundle: Path, asked: Iterable[Asked]
 ) -> tuple[int, list[str]]:
     """Send requests through a bundle, each with its length, and those with a body in chunks, too.
@@ -39,12 +39,6 @@ def prove(
     Returns how many were sent, and a sentence for each that is not decided as by the table. One
     that HTTP/1.1 cannot carry is left out.
     """
-    return asyncio.run(_prove(engine, table, bundle, asked))
-
-
-async def _prove(
-    engine: Engine, table: Table, bundle: Path, asked: Iterable[Asked]
-) -> tuple[int, list[str]]:
     faults: list[str] = []
     count = 0
     asked = [*asked]
