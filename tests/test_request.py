@@ -225,12 +225,12 @@ def test_repr_shows_where_to_but_nothing_that_can_hold_a_credential() -> None:
         token.encode(),
     )
 
-    assert repr(seen) == "<Request GET api.hubapi.com>"
+    assert repr(seen) == "<Request api.hubapi.com>"
 
 
 def test_repr_shows_every_host_that_was_given() -> None:
     assert repr(request(hosts=("a.example", "b.example:8443"))) == (
-        "<Request GET a.example, b.example:8443>"
+        "<Request a.example, b.example:8443>"
     )
 
 

@@ -54,13 +54,14 @@ def requests() -> Iterator[bytes]:
         yield ask("POST", "/localdevauth/v1/auth/refresh", body=document)
         for path in PATHS:
             yield ask("GET", f"{path}/{credential[:300]}?x=y")
+        yield ask(credential[:60], "/crm/v3/objects")  # where that is a token
     yield ask("GET", "/", host=f"user:{SECRET}@api.hubapi.com")
 
 
 def forms_of(secret: str) -> set[str]:
     """How the secret could be written: as it is, and inside base64 in each alignment."""
     inside = {base64url(b"x" * shift + secret.encode())[2 + shift : -3] for shift in range(3)}
-    return {secret, *inside}
+    return {secret, secret.upper(), *inside}  # mitmproxy takes methods in upper case
 
 
 @pytest.fixture

@@ -73,9 +73,9 @@ class Request:
         )
 
     def __repr__(self) -> str:
-        """Show no path, header, body or userinfo: each can hold a credential."""
+        """Show no method, path, header, body or userinfo: each can hold a credential."""
         hosts = ", ".join(host.rpartition("@")[2] for host in self.hosts)
-        return f"<Request {self.method} {hosts}>"
+        return f"<Request {hosts}>"
 
     @cached_property
     def host(self) -> str | None:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import h11
 
 from ..analysis.harmless import known_words
-from ..analysis.masking import mask_target
+from ..analysis.masking import mask_method, mask_target
 from ..core.request import Request
 from ..core.table import Table
 from .signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, Signature
@@ -35,7 +35,7 @@ async def echo(
         shown = mask_target(Request(method, (host,), target), known_words(table))
         received = {
             "hublet": name,
-            "request": f"{method} {shown} HTTP/{request.http_version.decode()}",
+            "request": f"{mask_method(method)} {shown} HTTP/{request.http_version.decode()}",
             "host": host,
             "sni": sni,
             "headers": [field.decode("latin-1") for field, _ in request.headers.raw_items()],
