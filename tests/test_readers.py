@@ -366,6 +366,27 @@ def test_a_name_is_seen_in_a_text_or_in_what_is_decoded_of_it(reader: Reader, te
     assert [*reader.sightings([it for it, _ in coded], coded)] == [(text, "eu1")]
 
 
+@pytest.mark.parametrize("prefix", ["", "bearer.", "a.b.c.", "eyJ.", "a.eyJ.eyJhbGciOiJIUzI1NiJ9."])
+@pytest.mark.parametrize("suffix", ["", ".signature", ".a.b"])
+def test_a_token_is_seen_with_a_prefix(prefix: str, suffix: str) -> None:
+    text = f"{prefix}{jwt({'region': 'eu1'})}{suffix}"
+    assert [*Jwt("region").sightings([text], ())] == [(text, "eu1")]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (f"x.eyJ.{base64url(b'{"a":"b"}')}.", ["b"]),  # the shortest payload there is
+        (f"x.eyJ.{base64url(b'{"a":1}')}.", []),
+        (f".{base64url(b'{"a":1}')}.", ["1"]),
+        (f"x.y.{base64url(b'{"a":"b"}')}.", []),  # behind no head
+        (f"x.eyJ.{base64url(b'{"a":"b"}')}", []),
+    ],
+)
+def test_what_stands_behind_the_head_of_a_token_is_its_payload(text: str, names: list[str]) -> None:
+    assert [name for _, name in Jwt("a").sightings([text], ())] == names
+
+
 def test_an_account_is_any_text_and_names_no_hublet() -> None:
     reader = Account()
     assert (reader.names("7"), reader.ids("7"), reader.recognises("7")) == ((), ("7",), True)

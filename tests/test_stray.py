@@ -47,6 +47,7 @@ def names(target: str, field: str = "", body: str = "", known: str = "") -> str 
         "escaped as ASP.NET does": ("/?a=%u0065" + KEY[1:], "", ""),
         "escaped as JavaScript does": ("/", "\\x65" + KEY[1:], ""),
         "Basic": ("/", "Basic " + base64.b64encode(f"x:{PAT}".encode()).decode(), ""),
+        "octal in quotes": ("/", '"\\145' + KEY[1:] + '"', ""),
         "base64": ("/", access_token("eu1").replace("-", "+").replace("_", "/"), ""),
         "another case": ("/", PAT.upper(), ""),
         "escaped slashes in a path": (f"/x/{SLASHES}", "", ""),
@@ -87,6 +88,27 @@ def test_the_name_may_stand_in_the_base64_of_a_part_of_the_run() -> None:
 
     assert stray
     assert stray.hublet == "eu1"
+
+
+@pytest.mark.parametrize("junk", ['"', ",", ".", "~", " ", "\t", "=", "%", "\\", "é"])
+@pytest.mark.parametrize("scheme", ["Basic ", "basic\t", "BASIC  "])
+def test_basic_is_read_as_by_lenient_decoders(scheme: str, junk: str) -> None:
+    coded = junk.join(base64.b64encode(f"x:{PAT}".encode()).decode())
+    seen = Request("GET", ("api.hubapi.com",), "/", (("authorization", scheme + coded),))
+
+    stray = find_stray(TABLE, seen, "na1", [])
+    assert stray
+    assert stray.hublet == "eu1"
+    elsewhere = replace(seen, headers=(("x", scheme + coded),))
+    assert find_stray(TABLE, elsewhere, "na1", []) is None or junk == "\\"
+
+
+def test_no_escape_is_looked_for_in_basic() -> None:
+    coded = base64.b64encode(f"%65{KEY[1:]} \\145{KEY[1:]}".encode()).decode()
+    value = f'Basic "{coded[:9]}" {coded[9:]}'
+    seen = Request("GET", ("api.hubapi.com",), "/", (("authorization", value),))
+
+    assert find_stray(TABLE, seen, "na1", []) is None
 
 
 @pytest.mark.parametrize("written", ["{}", "{}:8443", "https://{}/", "proto=https;host={}"])

@@ -81,6 +81,8 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "after an escaped blank": lambda text: f"Bearer+{quote(text, safe='')}",
     "a password": lambda text: f"Basic {in_base64(f'x:{text}')}",
     "a user": lambda text: f"Basic {in_base64(f'{text}:')}",
+    "octal escapes": lambda text: f'"\\{ord(text[0]):03o}{text[1:]}"',
+    "quoted pairs": lambda text: '"' + "".join(f"\\{char}" for char in text) + '"',
     "a list": lambda text: f"a, {text} ;b",
     "brackets": lambda text: f"[{text}]",
     "JSON": lambda text: json.dumps({"a": [text]}),
@@ -230,6 +232,7 @@ OF_MANY: dict[str, Callable[[str], str]] = {
     "slashes": lambda name: f"v/{name}/synthetic+key",
     "a user": lambda name: f"0123456789abcdef@{name}.example",
     "a token": lambda name: jwt({"region": name}),
+    "a token with a prefix": lambda name: "bearer." + jwt({"region": name}),
     "a token with NaN": lambda name: jwt(f'{{"x": NaN, "region": "{name}"}}'),
     "a token with junk": lambda name: jwt(f'{{"region": "{name}"}} x'),
 }

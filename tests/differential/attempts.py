@@ -47,6 +47,9 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "standard base64": lambda text: text.replace("-", "+").replace("_", "/"),
     "padding": lambda text: text + "=" * (-len(text) % 4),
     "a backslash": lambda text: text[:1] + "\\" + text[1:],
+    "an octal escape": lambda text: f"\\{ord(text[0]):03o}{text[1:]}",
+    "octal escapes": lambda text: "".join(f"\\{ord(char):03o}" for char in text),
+    "quoted pairs": lambda text: "".join(f"\\{char}" for char in text),
     "escapes of JSON": lambda text: "".join(f"\\u{ord(char):04x}" for char in text),
     "in a list": lambda text: f"a,{text}",
     "a suffix": lambda text: f"{text}.c2lnbmF0dXJl",
@@ -59,6 +62,9 @@ KINDS: tuple[Callable[[str], str], ...] = (
     private_app_token, api_key, access_token, personal_access_key,
     lambda hublet: access_token(hublet, scopes=b"\xfb\xff\xfe"),
 )  # fmt: skip
+JUNK = ('"', ",", ".", "~", " ", "%", "(", "\t", "*")
+"""Marks that lenient decoders of base64 skip."""
+
 _PROPER: dict[str, Callable[[str], str]] = {
     "authorization": private_app_token, "tokenKey": private_app_token,
     "encodedOAuthRefreshToken": personal_access_key, "/oauth/v1/access-tokens/": access_token,
@@ -89,7 +95,9 @@ def attempt(dialect: Dialect, spelling: str, random: Random, hublet: str, other:
     credential = kind(hublet)
     written = SPELLINGS[spelling](credential)
     target = dialect.target.replace("@", quote(written, safe="/%=&+:;,\\\"'{}@"))
-    in_field = _base64(f"{written}:") if dialect.label == "user of Basic" else written
+    in_field = _base64(f"{written}:") if dialect.label.startswith("user") else written
+    if dialect.label == "user, with junk":
+        in_field = random.choice(JUNK).join(in_field)
     fields = dialect.fields.replace("@", in_field).replace("\n", "\r\n").split("\r\n")
     if other and dialect.place == "header":
         target += f"?hapikey={api_key(other)}"

@@ -142,6 +142,8 @@ tab                  a=b;\tsid=@
 semicolon first      ;sid=@
 quote before         a b="; sid=@
 open quote           a="b; sid=@
+of no rule           a="@"
+octal, of no rule    a="\\145u1-0000-0000-0000-0000-000000000000"
 """
 HEADERS = r"""
 plain                Authorization: Bearer @
@@ -169,6 +171,7 @@ original URL         X-Original-URL: /crm/v3/contacts?hapikey=@
 rewritten URL        X-Rewrite-URL: /crm/v3/contacts?hapikey=@
 referer              Referer: https://app.hubspot.com/?hapikey=@
 user of Basic        Authorization: Basic @
+user, with junk      Authorization: basic @
 """
 FORM_TYPES = (
     URLENCODED, f"{URLENCODED}; charset=utf-8", URLENCODED.upper(), f"{URLENCODED} ;a=b", "",

@@ -1,5 +1,6 @@
 """Random tables, and requests that are aimed at their rules and then damaged."""
 
+import base64
 import json
 from collections.abc import Iterator
 from random import Random
@@ -174,6 +175,9 @@ class Draft:
         match aim.place:
             case {"header": name, "scheme": scheme}:
                 form = random.choice(SCHEMES)
+                if scheme == "basic" and random.random() < 0.3:
+                    coded = base64.b64encode(f"{text}:".encode("latin-1", "replace")).decode()
+                    text = random.choice(("", '"', " ", ".", "=")).join(coded)
                 word = random.choice((scheme, scheme.upper(), scheme.title()))
                 self.fields.append((name, form.format(word, text)))
             case {"header": name}:

@@ -58,7 +58,7 @@ MUTANTS: tuple[tuple[str, str], ...] = (
     ("return texts.at(-1) ? texts", "return true ? texts"),
     ("kind === 0 ? 7n : 8n", "7n"),
     ("parts.length === 3 ?", "parts.length > 1 ?"),
-    ("parts.length > 2 ?", "parts.length === 3 ?"),
+    ("parts.slice(1, -1)", "parts.slice(1, 2)"),
     # lookup and findings
     ("begins(path.toLowerCase())", "begins(path)"),
     ("if (names.length > 0) break;", ""),
@@ -110,6 +110,12 @@ MUTANTS: tuple[tuple[str, str], ...] = (
     ('data.replace(URL_HOST, "://")', "data"),
     ("it.length >= MIN_RUN", "it.length > MIN_RUN"),
     ("/[A-Za-z0-9_+/.~:@!$*-]{16,}/g", "/[A-Za-z0-9_+/.~:@!$*-]{17,}/g"),
+    ("parseInt(code, 8)", "parseInt(code, 16)"),
+    (').replaceAll("\\\\", "")', ")"),
+    (", ...basic(request)]", "]"),
+    ('=== "basic" ? ', '=== "Basic" ? '),
+    ('.replace(/[%\\\\]/g, " ")', ""),
+    ('parts[at].startsWith("eyJ")', "false"),
     # regular expressions
     ("first[machine.at(start)] === 0", "first[machine.at(start)] !== 1"),
     ('(op === "run" && b > 0)', 'op === "run"'),

@@ -217,7 +217,7 @@ def _runs_case(random: Random) -> Case:
     words = (
         "eu1-0000-0000-0000-0000", "pat-eu1-00000000/", "https://", "eu1-app.example.com", "/",
         "+", " ", ":", "é", "%2F", "%2B", "a.b.c-d.ef", "ABCDEFGHIJKLMNOP", "?", "\0", "@", "~",
-        "sk_eu1:", "\\u0041", "ZXUxLTAwMDAtMDAwMC0wMDAw", "%252f", "$", "!AbCdEfGhIjKl*",
+        "sk_eu1:", "\\u0041", "\\145u1-0000-0000-0000", "\\", "ZXUxLTAwMDAtMDAwMC0wMDAw", "%252f", "$", "!AbCdEfGhIjKl*",
     )  # fmt: skip
     text = "".join(random.choice(words) for _ in range(random.randrange(9)))
     text = damaged(random, text)
@@ -235,7 +235,7 @@ def _runs_case(random: Random) -> Case:
 def _unescape_case(random: Random) -> Case:
     pieces = (
         "\\", "\\\\", "u0065", "x65", "/", "n", "%", "%u0065", "%25", "%c3%a9", "%ff", "e",
-        "\\u00e9", "\\ud83d", "é", "%e9\xe9", "\\\\/",
+        "\\u00e9", "\\ud83d", "é", "%e9\xe9", "\\\\/", "145", "\\055", "\\400",
     )  # fmt: skip
     text = "".join(random.choice(pieces) for _ in range(random.randrange(9)))
     layers = [it.decode("latin-1") for it in _unescaped(text.encode("latin-1"))]

@@ -8,7 +8,7 @@ from synthetic import access_token_message, api_key, base64url, bytes_field, jwt
 
 DELIMITERS = "?#&;=%+/\\.,:\"'()[]{}<>@|~_- \t"
 ODD = "\0\n\r\x0b\x1c\x1f\x7f\x85\xa0\xad\xb5\xdf\xe9\xff"
-ESCAPES = ("%u{:04x}", "\\u{:04x}", "\\\\u{:04X}", "\\x{:02x}", "\\{:c}")
+ESCAPES = ("%u{:04x}", "\\u{:04x}", "\\\\u{:04X}", "\\x{:02x}", "\\{:c}", "\\{:03o}")
 PIECES = (
     "%", "%2", "%c3%a9", "%ff", "%ed%a0%80", "%F0%9F%98%80", "%00", "%ef%bb%bf", "//", "/../",
     "/./", "%2f", "%5c", "\\/", "==", "://a.b-c.de ", "[]",
@@ -102,7 +102,7 @@ def credential(random: Random, kind: str, hublet: str) -> str:
         case _:
             text = hublet + random.choice(("", "-", "-1", ":x", "demo"))
     if kind == "jwt" and random.random() < 0.1:
-        text = random.choice((f"{text}.x", text.rpartition(".")[0]))
+        text = random.choice((f"{text}.x", f"a.{text}", f"a.b.{text}", text.rpartition(".")[0]))
     return damaged(random, text, 2) if random.random() < 0.15 else text
 
 

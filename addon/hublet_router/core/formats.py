@@ -20,6 +20,9 @@ _ESCAPE = re.compile(rb"(%[0-9A-Fa-f]{2})")
 _ASCII = re.compile("[\0-\x7f]+")
 _BYTE = {f"%{a}{b}".encode(): bytes.fromhex(a + b) for a, b in product(hexdigits, repeat=2)}
 
+_OCTAL = re.compile(rb"\\([0-3][0-7]{2})")
+_OCTAL_BYTE = {b"%03o" % byte: bytes([byte]) for byte in range(256)}
+
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 _OUTSIDE = bytes({*range(256)} - {*f"{ascii_letters}{digits}+/-_".encode()})
 _PADDING = (b"", b"", b"==", b"=")
@@ -39,6 +42,13 @@ def unquote_bytes(data: bytes) -> bytes:
     parts = _ESCAPE.split(data)
     parts[1::2] = map(_BYTE.__getitem__, parts[1::2])
     return b"".join(parts)
+
+
+def unquote_pairs(data: bytes) -> bytes:
+    """Decode `\\145` and `\\e`, as servers in Python do in a cookie that is quoted."""
+    parts = _OCTAL.split(data)
+    parts[1::2] = map(_OCTAL_BYTE.__getitem__, parts[1::2])
+    return b"".join(parts).replace(b"\\", b"")
 
 
 def decode_base64(text: str) -> bytes:

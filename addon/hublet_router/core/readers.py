@@ -23,6 +23,9 @@ from .formats import (
     strings_at,
 )
 
+SHORTEST = 12
+"""Characters of the shortest payload of a token that has a claim: `{"a":"b"}` in base64."""
+
 
 class AccountReader(Protocol):
     """What reads an account in the credentials that a rule finds."""
@@ -149,13 +152,15 @@ class Jwt:
         return credential.startswith("eyJ") and credential.count(".") == 2
 
     def sightings(self, texts: Iterable[str], _: Iterable[Coded]) -> Iterator[tuple[str, str]]:
-        """Yield each token that has the claim, also to lenient parsers."""
+        """Yield each token that has the claim, also to lenient parsers, or with a prefix."""
         for text in texts:
-            if text.count(".") >= 2:
-                payload = decode_leniently(text.split(".")[1].encode("latin-1", "replace"))
-                with suppress(ValueError, RecursionError):
-                    for name in strings_at(parse_json_leniently(payload), self.claim):
-                        yield text, name
+            parts = text.split(".")
+            for at, payload in enumerate(parts[1:-1]):
+                if at == 0 or (parts[at].startswith("eyJ") and len(payload) >= SHORTEST):
+                    data = decode_leniently(payload.encode("latin-1", "replace"))
+                    with suppress(ValueError, RecursionError):
+                        for name in strings_at(parse_json_leniently(data), self.claim):
+                            yield text, name
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Container, Iterable, Iterator
 from itertools import chain
 from typing import NamedTuple
 
-from .formats import decode_leniently, decode_words, unquote_bytes
+from .formats import decode_leniently, decode_words, unquote_bytes, unquote_pairs
 from .paths import MAX_DECODED
 from .readers import Coded
 
@@ -126,12 +126,14 @@ def _in_both_cases(words: set[bytes]) -> list[str]:
 
 
 def _unescaped(data: bytes) -> Iterator[bytes]:
-    """Decode percent, `%u0065` and the escapes of JSON once, by however many `\\`.
+    """Decode percent, `%u0065`, and the escapes of JSON and of quotes once, by however many `\\`.
 
     What parts a path or a query as it stands does not part what is escaped: `/x/a%2Fb%2Bc`.
     """
-    while b"\\\\" in data:
-        data = data.replace(b"\\\\", b"\\")
+    if b"\\" in data:
+        while b"\\\\" in data:
+            data = data.replace(b"\\\\", b"\\")
+        yield unquote_pairs(data)
     if b"\\" in data or b"%u" in data:
         data = _ESCAPE.sub(_character, data)
     if not _PERCENT_CODE.search(data):

@@ -5,14 +5,19 @@ array, behind another scheme, in a part of a multipart body. No list of such dia
 so every run of the request is offered to the readers of the table.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from .findings import Finding
+from .formats import decode_leniently
 from .lookup import Clean, Rule
 from .request import Request, host_name
 from .runs import Runs, run_alone, runs_of
 from .table import Table
+
+_BASE64 = re.compile(r"[0-9A-Za-z+/_-]*+=*")
+_WITHOUT_ESCAPES = bytes.maketrans(b"%\\", b"  ")
 
 
 class Stray(NamedTuple):
@@ -55,6 +60,7 @@ def _elsewhere(
     Beside a credential that was judged to lose, all are: its own runs are left out of them.
     """
     pairs = [(request.method, request.target), *request.headers]
+    pairs += [("", it) for it in _basic(request)]
     if request.body and table.reads_body(request):
         pairs.append(("", request.body.decode("latin-1")))
     judged = [it.credential for it in others if it.credential and {*it.hublets} - {hublet}]
@@ -73,6 +79,19 @@ def _elsewhere(
     if are_clean:
         clean.add(texts, hublet)
     return None
+
+
+def _basic(request: Request) -> Iterator[str]:
+    """Yield what `Authorization: Basic` holds to PHP and Rack: they skip what is no base64.
+
+    Base64 that is whole is a run. No server looks for escapes in there, so those go: to decode
+    noise three times takes long.
+    """
+    for value in request.header("authorization"):
+        text = value.strip()
+        if text[:5].lower() == "basic" and not _BASE64.fullmatch(coded := text[5:].strip()):
+            plain = decode_leniently(coded.encode("latin-1", "replace"))
+            yield plain.translate(_WITHOUT_ESCAPES).decode("latin-1")
 
 
 def _named(table: Table, layers: Iterable[Runs]) -> Iterator[tuple[str, Stray]]:

@@ -5,7 +5,7 @@
 // ISO 8859-1, one character a byte, and bytes are text of that kind.
 import {
   decodeBase64, decodeLeniently, decodedStrictly, parseJson, parseLeniently, partition,
-  protobufFields, stringsAt, strip, stripEnd, unquote, unquoteBytes,
+  protobufFields, stringsAt, strip, stripEnd, unquote, unquoteBytes, unquotePairs,
 } from "./formats.js";
 import { Pattern } from "./regex.js";
 
@@ -214,7 +214,9 @@ const READERS = {
     recognises: (_, text) => text.startsWith("eyJ") && text.split(".").length === 3,
     sighted({ claim }, run, data) {
       const parts = data === null ? run.split(".") : [];
-      return parts.length > 2 ? stringsAt(parseLeniently(decodeLeniently(parts[1])), claim) : [];
+      const isPayload = (it, at) => at === 0 || (parts[at].startsWith("eyJ") && it.length >= 12);
+      return parts.slice(1, -1).filter(isPayload)
+        .flatMap((it) => stringsAt(parseLeniently(decodeLeniently(it)), claim));
     },
   },
   base64: {
@@ -459,7 +461,7 @@ function findStray(table, request, hublet, found) {
     const stray = strayIn(table, alone, (_, name) => isOther(name));
     if (stray) return stray;
   }
-  const texts = [request.target, ...request.headers.flat()];
+  const texts = [request.target, ...request.headers.flat(), ...basic(request)];
   if (request.body && readsBody(table, request)) texts.push(request.body);
   const isOwn = (run) => of.some(({ names, credential }) => {
     const text = stripEnd(credential, "=");
@@ -473,6 +475,12 @@ function findStray(table, request, hublet, found) {
   }
   return null;
 }
+
+// What `Authorization: Basic` holds to PHP and Rack: they skip what is no base64.
+const basic = (request) => fields(request, "authorization").map((it) => strip(it))
+  .flatMap((it) => it.slice(0, 5).toLowerCase() === "basic" ? [strip(it.slice(5))] : [])
+  .filter((it) => !/^[0-9A-Za-z+/_-]*=*$/.test(it))
+  .map((it) => decodeLeniently(it).replace(/[%\\]/g, " "));
 
 function strayIn(table, [texts, plains], isStray) {
   const sees = (reader, run, data) =>
@@ -511,14 +519,17 @@ function parted(data, known) {
 
 // The text behind one layer of escapes; what parts it as it stands does not part what is escaped.
 export function unescape(data) {
-  const plain = data.replace(/\\+/g, "\\").replace(ESCAPE, (it, u, x) => {
+  const single = data.replace(/\\+/g, "\\"), ways = [];
+  if (single.includes("\\")) ways.push(unquotePairs(single));
+  const plain = single.replace(ESCAPE, (it, u, x) => {
     const code = parseInt(u ?? x ?? (it === "\\/" ? "2f" : "20"), 16);
     return code < 256 ? String.fromCharCode(code) : " ";
   });
-  if (!/%[0-9A-Fa-f]{2}/.test(plain)) return [plain];
+  if (!/%[0-9A-Fa-f]{2}/.test(plain)) return [...ways, plain];
   const isParted = plain.includes("%2");
   const held = isParted ? plain.replaceAll("/", "\x01").replaceAll("+", "\x02") : plain;
   const behind = unquoteBytes(held);
   const given = (slash, plus) => behind.replaceAll("\x01", slash).replaceAll("\x02", plus);
-  return isParted ? [given("/", "+"), given(" ", "+"), given(" ", " ")] : [given("/", "+")];
+  ways.push(given("/", "+"));
+  return isParted ? [...ways, given(" ", "+"), given(" ", " ")] : ways;
 }

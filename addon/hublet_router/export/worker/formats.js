@@ -46,6 +46,10 @@ export function decodedStrictly(data) {
 export const unquoteBytes = (text) =>
   text.replace(/%([0-9A-Fa-f]{2})/g, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
 
+export const unquotePairs = (text) => text.replace(
+  /\\([0-3][0-7]{2})/g, (_, code) => String.fromCharCode(parseInt(code, 8)),
+).replaceAll("\\", "");
+
 export function unquote(text) {
   if (!text.includes("%")) return text;
   return text.replace(/[\0-\x7f]+/g, (run) => {
