@@ -187,10 +187,10 @@ def parse_json_leniently(document: bytes) -> Any:
     """
     if _nesting(document) > MAX_NESTING:
         raise ValueError("nested too deeply")
-    decoder = json.JSONDecoder(
-        object_pairs_hook=JsonObject, parse_int=JsonNumber, parse_float=_number
-    )
-    return decoder.raw_decode(document.decode("utf-8-sig", "replace").lstrip())[0]
+    return _LENIENT.raw_decode(document.decode("utf-8-sig", "replace").lstrip())[0]
+
+
+_LENIENT = json.JSONDecoder(object_pairs_hook=JsonObject, parse_int=JsonNumber, parse_float=_number)
 
 
 def _refuse_constant(name: str) -> None:
@@ -219,7 +219,8 @@ def strings_at(tree: Any, path: str) -> Iterator[str]:
         if isinstance(node, JsonObject):
             todo.extend(reversed([*_below(node, rest)]))
         elif isinstance(node, list):
-            todo.extend((item, rest) for item in reversed(node))
+            items = node if rest is None else [it for it in node if isinstance(it, list)]
+            todo.extend((item, rest) for item in reversed(items))
         elif isinstance(node, str) and rest is None and (text := node.strip()):
             yield text
 

@@ -92,21 +92,21 @@ def _words(data: bytes) -> list[bytes]:
 def _parted(words: list[bytes], known: Container[bytes]) -> tuple[set[bytes], set[bytes]]:
     """Return the runs of words, and those of them that are of the alphabets of base64 alone."""
     marks = b"".join(words).translate(None, _PLAIN)
+    whole = {*words}
     if not marks:
-        return {*words}, {*words}
-    whole = words
+        return whole, whole
     if _SLASH in marks:
-        stripped = _long(b" ".join([it.strip(b"/") for it in words]), known)
-        whole = [*whole, *stripped, *_split(whole, _NO_SLASH, known)]
+        whole |= {*_long(b" ".join([it.strip(b"/") for it in whole]), known)}
+        whole |= {*_split(whole, _NO_SLASH, known)}
     if _PLUS in marks:
-        whole = [*whole, *_split(whole, _NO_PLUS, known)]
+        whole |= {*_split(whole, _NO_PLUS, known)}
     if _COLON in marks:  # of a user and a password
-        whole = [*whole, *_long(b" ".join([it.partition(b":")[2] for it in whole]), known)]
+        whole |= {*_long(b" ".join([it.partition(b":")[2] for it in whole]), known)}
     if not marks.translate(None, b"/+"):
-        return {*whole}, {*whole}
-    tokens = _split(whole, _NO_MARKS, known)
-    coded = _split(tokens, _NO_DOTS, known)
-    return {*whole, *tokens, *coded}, {*coded}
+        return whole, whole
+    tokens = {*_split(whole, _NO_MARKS, known)}
+    coded = {*_split(tokens, _NO_DOTS, known)}
+    return whole | tokens | coded, coded
 
 
 def _split(words: Iterable[bytes], blanked: bytes, known: Container[bytes]) -> list[bytes]:
