@@ -2,6 +2,7 @@
 
 import json
 import re
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from xml.etree.ElementTree import fromstring
 
@@ -32,6 +33,15 @@ credentials:
 """
 WARNING = "rule 'key' has no example that shows it naming a Hublet; add one"
 SECRET = "c0ffee5ec2e7"
+
+
+def test_a_table_may_come_from_standard_input(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(b"hublets: 5\n")))
+    code, said = ask(capsys, "-")
+    assert code == 1
+    assert said[0].startswith("-:1:1: the table has no 'domains'")
 
 
 def ask(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, list[str]]:

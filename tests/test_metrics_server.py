@@ -55,7 +55,8 @@ def test_metrics_and_probes(loop: asyncio.AbstractEventLoop) -> None:
         assert fetch(endpoint.port, "/readyz") == (503, "no table\n")
         reason = ""
         assert fetch(endpoint.port, "/readyz") == (200, "ok\n")
-        assert fetch(endpoint.port, "/") == (404, "/metrics, /healthz and /readyz\n")
+        assert fetch(endpoint.port, "/") == (200, "/metrics, /healthz and /readyz\n")
+        assert fetch(endpoint.port, "/x") == (404, "/metrics, /healthz and /readyz\n")
     finally:
         endpoint.close()
 

@@ -97,8 +97,13 @@ def between(separator: str) -> str:
         "a column that is too narrow": ("#####", odd("#####", LOST)),
         "a control character": (
             "58\x0057",
-            odd("58\\x0057", "it holds a control character; remove it"),
+            odd("58\\x0057", "it holds a character that cannot be seen; remove it"),
         ),
+        "a blank without width": (
+            "\u200b5865761",
+            odd("\\u200b5865761", "it holds a character that cannot be seen; remove it"),
+        ),
+        "a programmer's thousands": ("5_865_761", odd("5_865_761", SEPARATORS)),
         "white space": ("acme corp", odd("acme corp", "remove the white space")),
     },
 )

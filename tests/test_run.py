@@ -62,6 +62,8 @@ def test_the_table_comes_first(passed_on: list[str], words: list[str], passed: l
         ["--mode=regular"],
         ["-m", "regular"],
         ["-mregular"],
+        ["--set", "mode=regular"],
+        ["--set=mode=regular"],
     ],
     ids=" ".join,
 )

@@ -32,7 +32,7 @@ Exit status: 0 it was stopped; 2 it could not start, or its output was closed.
 Arguments of mitmdump:
 """
 
-_OWN_MODE = re.compile(r"-m.*|--mode(=.*)?")
+_OWN_MODE = re.compile(r"-m.*|--mode(=.*)?|(--set=)?mode=.*")
 _YAML_FILE = re.compile(r"(?![-~!(])[^=]+\.ya?ml")
 
 # Without the first, mitmdump would print each URL, and with it credentials of the query. With

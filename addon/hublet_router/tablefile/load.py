@@ -1,5 +1,6 @@
 """From a file to a table that has proved its examples."""
 
+import sys
 from pathlib import Path
 
 from ..core.decision import Action
@@ -22,10 +23,11 @@ def table_path(name: str | Path) -> Path:
 def load(path: str | Path, *, option: str | None = None) -> Table:
     """Read a table and decide its examples; raise TableError with every fault of the file.
 
-    `option` is how the caller names a table, for the fault of a file that cannot be read.
+    `-` is standard input. `option` is how the caller names a table, for the fault of a file that
+    cannot be read.
     """
     try:
-        text = Path(path).read_bytes()
+        text = sys.stdin.buffer.read() if str(path) == "-" else Path(path).read_bytes()
     except OSError as error:
         fix = f"name a table with {option}" if option else "name another file"
         fault = f"cannot be read: {error.strerror or error}; {fix}"

@@ -19,16 +19,17 @@ _MAX_FAULTS = 20  # of a file; a wrong export has one in each line
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 _SIGNS = r'["%\u20ac$\xa3\xa5]'
+_UNSEEN = "[\0-\x1f\x7f\xad\u200b-\u200f\u2060\ufeff]"  # copied with what is seen
 _LOST = "its digits are lost; format the column as text, and export again"
 
 # What spreadsheets make of a number -> what to do. `{}` is the number, as far as it can be read.
 _CURES = {
     r"-?[0-9.,]+[eE][+-]?[0-9]+": _LOST,
     "#.*|[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{1,4}[./][0-9]{1,2}[./][0-9]{2,4}": _LOST,  # error or date
-    ".*[\0-\x1f\x7f].*": "it holds a control character; remove it",
+    f".*{_UNSEEN}.*": "it holds a character that cannot be seen; remove it",
     r"""[='"+\u2018\u2019`-].*""": "a spreadsheet put a sign before it; write {}",
     rf"[0-9.,]+\s*{_SIGNS}+|{_SIGNS}\s*[0-9.,]+": "a spreadsheet put a sign to it; write {}",
-    r"[0-9]{1,3}(?:[.,'\u2019\s][0-9]{3})+": "write it without separators, as {}",
+    r"[0-9]{1,3}(?:[.,'\u2019\s_][0-9]{3})+": "write it without separators, as {}",
     r"[0-9]+[.,][0-9.,]*": "write it without a fraction",
     r".*\s.*": "remove the white space",
 }
@@ -108,7 +109,7 @@ def odd_account(account: str) -> str | None:
     if not _ODD.fullmatch(account):
         return None
     cure = next(cure for it, cure in _CURES.items() if re.fullmatch(it, account, re.DOTALL))
-    printed = re.sub("[\0-\x1f\x7f]", lambda found: ascii(found[0])[1:-1], account)
+    printed = re.sub(_UNSEEN, lambda found: ascii(found[0])[1:-1], account)
     number = "".join(filter(str.isalnum, account))
     return f"no request names an account '{printed}'; {cure.format(number)}"
 

@@ -89,8 +89,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self._answer(HTTPStatus.SERVICE_UNAVAILABLE, b"the event loop does not answer\n")
             case "/healthz" | "/readyz":
                 self._answer(HTTPStatus.OK, b"ok\n")
-            case _:
-                self._answer(HTTPStatus.NOT_FOUND, b"/metrics, /healthz and /readyz\n")
+            case path:
+                status = HTTPStatus.OK if path == "/" else HTTPStatus.NOT_FOUND
+                self._answer(status, b"/metrics, /healthz and /readyz\n")
 
     def _answer(self, status: HTTPStatus, body: bytes, kind: str = "text/plain") -> None:
         self.send_response(status)
