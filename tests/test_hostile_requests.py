@@ -167,6 +167,13 @@ def test_control_characters_are_refused_before_anything_is_forwarded(
     assert f'"reason": "{said}"' in text
 
 
+@pytest.mark.parametrize("field", ["X-A:\ra", "X-A: a\r", "X-A: \t\fa", "X-A: a\v ", "X-A: \r"])
+def test_control_characters_at_the_ends_of_a_value_are_refused(closed: Stage, field: str) -> None:
+    """mitmproxy would drop them."""
+    with closed.client() as client:
+        assert answered(client, head("/", f"Host: {API}", field))[0] == "400"
+
+
 def test_a_tab_in_a_value_is_no_control_character(stage: Stage) -> None:
     stage.upstream("eu1")
     stage.table()

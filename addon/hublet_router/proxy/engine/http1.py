@@ -34,6 +34,8 @@ _REQUEST_LINE = re.compile(
     rb"[ \t]+HTTP/1\.[01][ \t]*"
 )
 _COUNTED = re.compile(rb"host:|content-length:[ \t]*([0-9]+)", re.IGNORECASE)
+_CONTROLS = b"\r\v\f"  # mitmproxy takes them off a value's ends, and so no rule would see them
+_CONTROL_AT_END = re.compile(rb":[ \t]*[\r\v\f]|[\r\v\f][ \t]*\Z")
 MAX_SIZE = 2**62
 """Bytes of a body or a chunk that every server can count; some read a longer number as a small one.
 
@@ -63,8 +65,9 @@ class RequestBuffer(HeadBuffer):
     """A buffer of what a client sends: a head that RFC 9112 forbids becomes an empty line.
 
     mitmproxy answers that by 400. Left alone it forwards a Host that comes twice, a method that is
-    no token, `GET *` and other versions, and waits for a body whose length has too many digits. To
-    `head` it takes the answer to have no body, which a server that knows no such method sends.
+    no token, `GET *` and other versions, and waits for a body whose length has too many digits. It
+    drops a CR at the end of a value. To `head` it takes the answer to have no body, which a server
+    that knows no such method sends.
     """
 
     def maybe_extract_lines(self) -> list[bytearray] | None:
@@ -79,8 +82,12 @@ class RequestBuffer(HeadBuffer):
 def _is_valid(lines: list[bytearray]) -> bool:
     """Return whether a head has a request line, no Host twice, and a length to be counted.
 
-    Two Hosts that differ are left to the decision, which refuses them with a document.
+    Two Hosts that differ, and control characters within a value, are left to the decision, which
+    refuses them with a document.
     """
+    head = b"".join(lines)
+    if len(head.translate(None, _CONTROLS)) < len(head) and any(map(_CONTROL_AT_END.search, lines)):
+        return False
     hosts: set[bytes] = set()
     for line in lines:
         if found := _COUNTED.match(line):
