@@ -381,6 +381,12 @@ class Stage:
         self.call(upstream.start(context))
         return upstream
 
+    def regions(self, *names: str, certified: Sequence[str] = ()) -> list[Upstream]:
+        """Start upstreams, those with names as ones that speak TLS, and write the table of them."""
+        started = [self.upstream(name, *certified) for name in names]
+        self.table()
+        return started
+
     def table(self, text: str | None = None) -> Path:
         """Write the table: `text`, or one for the upstreams that were started."""
         path = self.folder / "hublets.yaml"

@@ -41,18 +41,11 @@ from hublet_router.core.decision import Reason
 from hublet_router.proxy.addon import HubletRouter
 from hublet_router.tablefile import loads
 
-
-def two_regions(stage: Stage, *certified: str) -> tuple[Upstream, Upstream]:
-    na1, eu1 = stage.upstream("na1", *certified), stage.upstream("eu1", *certified)
-    stage.table()
-    return na1, eu1
-
-
 # modes
 
 
 def test_reverse_mode_routes_by_the_credential(stage: Stage) -> None:
-    two_regions(stage)
+    stage.regions("na1", "eu1")
     stage.proxy()
     with stage.client() as client:
         assert client.get("/a", bearer("eu1")).hublet == "eu1"
@@ -62,7 +55,7 @@ def test_reverse_mode_routes_by_the_credential(stage: Stage) -> None:
 
 
 def test_regular_mode_routes_what_is_inside_a_connect(stage: Stage) -> None:
-    _, eu1 = two_regions(stage, API)
+    _, eu1 = stage.regions("na1", "eu1", certified=[API])
     stage.proxy(mode="regular")
     with stage.client() as client:
         client.connect_through("api.hubapi.com:443", API)
@@ -72,7 +65,7 @@ def test_regular_mode_routes_what_is_inside_a_connect(stage: Stage) -> None:
 
 
 def test_regular_mode_routes_an_absolute_url(stage: Stage) -> None:
-    _, eu1 = two_regions(stage)
+    _, eu1 = stage.regions("na1", "eu1")
     stage.proxy(mode="regular")
     with stage.client() as client:
         assert client.get("http://api.hubapi.com/a?b=c", bearer("eu1")).hublet == "eu1"
@@ -80,7 +73,7 @@ def test_regular_mode_routes_an_absolute_url(stage: Stage) -> None:
 
 
 def test_a_websocket_goes_where_its_upgrade_goes(stage: Stage) -> None:
-    na1, _ = two_regions(stage)
+    na1, _ = stage.regions("na1", "eu1")
     stage.proxy()
     with stage.client() as client:
         assert WebSocket(client, "eu1").ask("hello") == "eu1: hello"
@@ -91,7 +84,7 @@ def test_a_websocket_goes_where_its_upgrade_goes(stage: Stage) -> None:
     ("upgrade", "body"), [("H2C", b""), ("foo", b""), ("h2c, x", b""), ("h2c", b"x" * 70_000)]
 )
 def test_law_1_no_other_upgrade_becomes_a_tunnel(stage: Stage, upgrade: str, body: bytes) -> None:
-    na1, _ = two_regions(stage)
+    na1, _ = stage.regions("na1", "eu1")
 
     async def switches(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_request(reader, bytearray())
@@ -123,7 +116,7 @@ class Meddling:
 
 
 def test_law_1_a_stamp_is_for_one_port(stage: Stage) -> None:
-    _, eu1 = two_regions(stage)
+    _, eu1 = stage.regions("na1", "eu1")
     stage.proxy()
     meddling = Meddling()
     meddling.port = eu1.port
@@ -135,7 +128,7 @@ def test_law_1_a_stamp_is_for_one_port(stage: Stage) -> None:
 
 
 def test_a_connection_that_mixes_regions_reuses_one_upstream_connection_each(stage: Stage) -> None:
-    two_regions(stage)
+    stage.regions("na1", "eu1")
     stage.proxy()
     with stage.client() as client:
         for hublet in ("eu1", "na1", "eu1", "na1", "eu1"):
@@ -198,8 +191,7 @@ def test_the_server_name_is_what_the_table_says(
 
 
 def test_two_domains_that_share_an_upstream_keep_their_own_server_name(stage: Stage) -> None:
-    na1 = stage.upstream("na1", API, "api.hubspot.com")
-    stage.table()
+    (na1,) = stage.regions("na1", certified=[API, "api.hubspot.com"])
     stage.proxy()
     with stage.client() as client:
         for host in (API, "api.hubspot.com", API, "api.hubspot.com"):
@@ -236,7 +228,7 @@ def refusals() -> dict[str, tuple[bytes, int, Reason]]:
 def test_a_refusal_is_a_problem_document_that_shows_no_credential(
     stage: Stage, raw: bytes, status: int, reason: Reason
 ) -> None:
-    two_regions(stage)
+    stage.regions("na1", "eu1")
     stage.proxy()
     with stage.client() as client:
         answer = client.send(raw)
@@ -250,7 +242,7 @@ def test_a_refusal_is_a_problem_document_that_shows_no_credential(
 
 
 def test_a_refused_connection_can_go_on(stage: Stage) -> None:
-    two_regions(stage)
+    stage.regions("na1", "eu1")
     stage.proxy()
     with stage.client() as client:
         assert client.get("/", bearer("zz9")).status == 421
@@ -260,7 +252,7 @@ def test_a_refused_connection_can_go_on(stage: Stage) -> None:
 
 
 def test_a_region_that_is_down_is_a_502_and_no_other_region_is_asked(stage: Stage) -> None:
-    na1, _ = two_regions(stage)
+    na1, _ = stage.regions("na1", "eu1")
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         down = f"http://127.0.0.1:{unused.getsockname()[1]}"
@@ -275,7 +267,7 @@ def test_a_region_that_is_down_is_a_502_and_no_other_region_is_asked(stage: Stag
 
 
 def test_a_body_that_may_hold_the_credential_is_waited_for(stage: Stage) -> None:
-    two_regions(stage)
+    stage.regions("na1", "eu1")
     stage.proxy()
     chunked = request("POST", "/oauth/v1/token", "Transfer-Encoding: chunked").replace(
         b"Content-Length: 0\r\n", b""
@@ -292,7 +284,7 @@ def test_a_body_that_may_hold_the_credential_is_waited_for(stage: Stage) -> None
 
 
 def test_a_body_is_read_up_to_64_kib(stage: Stage) -> None:
-    two_regions(stage)
+    stage.regions("na1", "eu1")
     stage.proxy()
     body = b"refresh_token=eu1-0&x=".ljust(65537, b"x")
     with stage.client() as client:
@@ -310,7 +302,7 @@ def test_a_body_is_read_up_to_64_kib(stage: Stage) -> None:
 def test_a_chunked_body_waits_for_its_end_even_where_a_header_names_the_hublet(
     stage: Stage, body: bytes, status: int
 ) -> None:
-    two_regions(stage)
+    stage.regions("na1", "eu1")
     stage.proxy()
     fields = (bearer("eu1"), "Transfer-Encoding: chunked")
     head = request("PUT", "/oauth/v1/token", *fields)
@@ -323,7 +315,7 @@ def test_a_chunked_body_waits_for_its_end_even_where_a_header_names_the_hublet(
 def test_law_1_a_provisional_decision_does_not_send_a_body_of_another_region(
     stage: Stage,
 ) -> None:
-    two_regions(stage)
+    stage.regions("na1", "eu1")
     stage.proxy(mode="regular")
     body = b"refresh_token=na1-0"
     fields = (bearer("eu1"), "Transfer-Encoding: chunked")
@@ -335,7 +327,7 @@ def test_law_1_a_provisional_decision_does_not_send_a_body_of_another_region(
 
 
 def test_a_replayed_flow_is_timed_anew(stage: Stage) -> None:
-    two_regions(stage)
+    stage.regions("na1", "eu1")
     stage.proxy()
     with stage.client() as client:
         client.get("/", bearer("eu1"))
@@ -348,7 +340,7 @@ def test_a_replayed_flow_is_timed_anew(stage: Stage) -> None:
 
 
 def test_law_1_a_compressed_form_is_refused_and_not_guessed(stage: Stage) -> None:
-    two_regions(stage)
+    stage.regions("na1", "eu1")
     stage.proxy()
     body = gzip.compress(b"refresh_token=eu1-0000")
     with stage.client() as client:
@@ -363,7 +355,7 @@ def test_law_1_a_compressed_form_is_refused_and_not_guessed(stage: Stage) -> Non
 
 
 def test_a_flow_says_where_it_went_and_why(stage: Stage) -> None:
-    two_regions(stage)
+    stage.regions("na1", "eu1")
     stage.proxy()
     with stage.client() as client:
         client.get("/", bearer("eu1"))
@@ -431,7 +423,7 @@ def test_what_is_no_label_is_no_host_of_a_wildcard(
 
 
 def test_foreign_hosts_pass_where_the_table_says_so(stage: Stage) -> None:
-    na1, _ = two_regions(stage)
+    na1, _ = stage.regions("na1", "eu1")
     stage.table(stage.table_text(more="policy: {foreign: pass}"))
     elsewhere = Upstream("elsewhere")
     stage.call(elsewhere.start(None))
@@ -477,7 +469,7 @@ def broken(*_: object) -> None:
 def test_law_1_an_exception_refuses(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, raw: bytes
 ) -> None:
-    na1, _ = two_regions(stage)
+    na1, _ = stage.regions("na1", "eu1")
     monkeypatch.setattr(hublet_router.proxy.routing.annotate, "examine", broken)
     stage.proxy(mode=f"reverse:{na1.url}", addon=WithoutUpstreamGuard())
     with stage.client() as client:
@@ -498,7 +490,7 @@ class Unguarded(OwnWord):
 
 
 def test_law_1_a_connection_that_no_decision_names_is_not_opened(stage: Stage) -> None:
-    na1, _ = two_regions(stage)
+    na1, _ = stage.regions("na1", "eu1")
     stage.proxy(mode=f"reverse:{na1.url}", addon=Unguarded())
     with stage.client() as client:
         assert client.get("/", bearer("na1")).status == 502
@@ -520,7 +512,7 @@ def test_law_1_a_connection_that_is_open_already_is_not_lent_to_what_bears_no_st
     stage: Stage,
 ) -> None:
     """mitmproxy reuses a connection without a hook, so the pool itself has to separate them."""
-    na1, _ = two_regions(stage)
+    na1, _ = stage.regions("na1", "eu1")
     stage.proxy(mode=f"reverse:{na1.url}", addon=UnguardedAtTimes())
     with stage.client() as client:
         assert client.get("/", bearer("na1")).hublet == "na1"
@@ -531,8 +523,7 @@ def test_law_1_a_connection_that_is_open_already_is_not_lent_to_what_bears_no_st
 
 def test_law_1_a_refused_upload_finds_no_open_connection(stage: Stage) -> None:
     """The client's own CONNECT names the address to which its last request was routed."""
-    eu1 = stage.upstream("eu1", API)
-    stage.table()
+    (eu1,) = stage.regions("eu1", certified=[API])
     stage.proxy(mode="regular")
     with stage.client() as client:
         client.connect_through(f"127.0.0.1:{eu1.port}", API)
@@ -547,7 +538,7 @@ def test_law_1_a_request_over_which_the_router_fails_keeps_no_stamp(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It had one when it failed, and its body is streamed."""
-    two_regions(stage)
+    stage.regions("na1", "eu1")
     stage.proxy()
     monkeypatch.setattr("hublet_router.proxy.decider.annotate", broken)
     raw = request("POST", "/", bearer("eu1"), body=b"x" * 100_000)
@@ -558,9 +549,7 @@ def test_law_1_a_request_over_which_the_router_fails_keeps_no_stamp(
 
 def test_law_1_a_replay_whose_body_is_too_long_by_now_goes_nowhere(stage: Stage) -> None:
     """It bears the stamp of its first decision, and mitmproxy does not wait for the body."""
-    stage.upstream("na1", API)
-    stage.upstream("eu1", API)
-    stage.table()
+    stage.regions("na1", "eu1", certified=[API])
     stage.proxy()
     with Http2Client(stage.port) as client:
         stream = client.start("POST", "/oauth/v1/token")
@@ -584,7 +573,7 @@ class Absent(WithoutUpstreamGuard):
 
 
 def test_law_1_the_launch_target_leads_nowhere(stage: Stage) -> None:
-    two_regions(stage)
+    stage.regions("na1", "eu1")
     stage.proxy(addon=Absent())
     with stage.client() as client:
         assert client.get("/", bearer("na1")).status == 502
@@ -593,7 +582,7 @@ def test_law_1_the_launch_target_leads_nowhere(stage: Stage) -> None:
 
 def test_the_three_layers_are_what_stops_it(stage: Stage) -> None:
     """Without any of them the request arrives: the tests above can fail."""
-    na1, _ = two_regions(stage)
+    na1, _ = stage.regions("na1", "eu1")
     stage.proxy(mode=f"reverse:{na1.url}", addon=Absent())
     with stage.client() as client:
         assert client.get("/", bearer("eu1")).hublet == "na1"
@@ -603,7 +592,7 @@ def test_the_three_layers_are_what_stops_it(stage: Stage) -> None:
 
 
 def test_a_pin_beats_the_credential(stage: Stage) -> None:
-    two_regions(stage)
+    stage.regions("na1", "eu1")
     router = HubletRouter()
     stage.proxy(addon=router)
     router.overrides.pins[fingerprint("pat-na1-pinned")] = "eu1"
@@ -613,7 +602,7 @@ def test_a_pin_beats_the_credential(stage: Stage) -> None:
 
 
 def test_a_user_cannot_switch_faithful_routing_off(stage: Stage) -> None:
-    _, eu1 = two_regions(stage)
+    _, eu1 = stage.regions("na1", "eu1")
     stage.proxy()
     stage.set_option(keep_host_header=False, connection_strategy="eager")
     stage.set_option(validate_inbound_headers=False)
@@ -629,7 +618,7 @@ def test_a_user_cannot_switch_faithful_routing_off(stage: Stage) -> None:
 def test_a_bad_table_set_later_is_refused_and_the_old_one_goes_on(
     stage: Stage, tmp_path: Path
 ) -> None:
-    two_regions(stage)
+    stage.regions("na1", "eu1")
     stage.proxy()
     bad = tmp_path / "bad.yaml"
     bad.write_text("domains: []\n")
@@ -640,7 +629,7 @@ def test_a_bad_table_set_later_is_refused_and_the_old_one_goes_on(
 
 
 def test_another_table_can_be_set_later(stage: Stage, tmp_path: Path) -> None:
-    two_regions(stage)
+    stage.regions("na1", "eu1")
     stage.proxy()
     other = tmp_path / "other.yaml"
     other.write_text(stage.table_text(domains="[api.example.com]"))
@@ -650,7 +639,7 @@ def test_another_table_can_be_set_later(stage: Stage, tmp_path: Path) -> None:
 
 
 def test_a_server_whose_certificate_is_not_checked_is_no_hublet(stage: Stage) -> None:
-    two_regions(stage, API)
+    stage.regions("na1", "eu1", certified=[API])
     stage.proxy()
     with pytest.raises(OptionsError, match="ssl_insecure would take any server for a Hublet"):
         stage.set_option(ssl_insecure=True)
@@ -660,7 +649,7 @@ def test_a_file_by_which_no_server_can_be_verified_is_not_taken(
     stage: Stage, tmp_path: Path
 ) -> None:
     """mitmproxy would look into it for each connection, and answer each request with 502."""
-    two_regions(stage, API)
+    stage.regions("na1", "eu1", certified=[API])
     stage.proxy()
     (tmp_path / "ca.pem").write_text("no certificate")
     for name, fault in ("ca.pem", "holds no certificate"), ("none.pem", "cannot be read: No such"):
@@ -672,7 +661,7 @@ def test_a_file_by_which_no_server_can_be_verified_is_not_taken(
 
 
 def test_without_a_table_everything_is_refused(stage: Stage) -> None:
-    two_regions(stage)
+    stage.regions("na1", "eu1")
     router = HubletRouter()
     stage.proxy(addon=router)
     router.live.table = None
@@ -684,7 +673,7 @@ def test_without_a_table_everything_is_refused(stage: Stage) -> None:
 
 
 def test_a_pipelined_request_is_decided_for_itself(stage: Stage) -> None:
-    two_regions(stage)
+    stage.regions("na1", "eu1")
     stage.proxy()
     with stage.client() as client:
         client.socket.sendall(request("GET", "/1", bearer("eu1")) + request("GET", "/2"))

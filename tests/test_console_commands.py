@@ -27,9 +27,7 @@ SECRET = f"pat-eu1-{UUID}"
 @pytest.fixture
 def routed(stage: Stage) -> Stage:
     """Two Hublets, and one request that went to eu1."""
-    stage.upstream("na1")
-    stage.upstream("eu1")
-    stage.table()
+    stage.regions("na1", "eu1")
     stage.proxy(hublet_override=True)
     with stage.client() as client:
         assert client.get("/a", bearer("eu1")).hublet == "eu1"

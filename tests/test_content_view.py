@@ -100,8 +100,7 @@ def test_without_a_table_it_says_so() -> None:
 def test_mitmproxy_shows_it_where_there_is_nothing_else(
     stage: Stage, view: str, body: bytes, *, is_request: bool, expected: str
 ) -> None:
-    stage.upstream("eu1")
-    stage.table()
+    stage.regions("eu1")
     stage.proxy()
     flow = flow_to("https://api.hubapi.com/?a=b", body)
     flow.response = tutils.tresp(content=body)
@@ -117,9 +116,7 @@ def test_mitmproxy_shows_it_where_there_is_nothing_else(
 
 
 def test_a_live_flow_is_explained(stage: Stage) -> None:
-    stage.upstream("na1")
-    stage.upstream("eu1")
-    stage.table()
+    stage.regions("na1", "eu1")
     stage.proxy()
     with stage.client() as client:
         assert client.get("/a", bearer("eu1")).hublet == "eu1"

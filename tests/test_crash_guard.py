@@ -40,8 +40,7 @@ class AnswersNonsense:
 def test_a_request_that_crashes_ends_and_is_logged_and_counted(
     stage: Stage, tmp_path: Path, client_speaks: str, addon: type[Any]
 ) -> None:
-    stage.upstream("eu1", API)
-    stage.table()
+    stage.regions("eu1", certified=[API])
     log = tmp_path / "log.jsonl"
     stage.proxy(beside=[addon()], hublet_log=str(log), hublet_metrics="127.0.0.1:0")
     crash(stage, client_speaks)

@@ -58,8 +58,7 @@ def test_a_demo_is_at_another_port_where_the_tables_is_taken(
 
 def test_without_a_demo_there_is_none(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    stage.upstream("eu1")
-    stage.table()
+    stage.regions("eu1")
     stage.proxy()
     with stage.client() as client:
         assert client.get("/", bearer("eu1")).status == 200

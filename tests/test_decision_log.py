@@ -36,9 +36,7 @@ def lines(path: Path, count: int) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def log(stage: Stage, tmp_path: Path) -> Path:
-    stage.upstream("na1")
-    stage.upstream("eu1")
-    stage.table()
+    stage.regions("na1", "eu1")
     path = tmp_path / "decisions.jsonl"
     stage.proxy(hublet_log=str(path))
     return path
@@ -294,8 +292,7 @@ def test_a_file_that_was_moved_away_is_opened_anew_at_once(
 def test_a_full_disk_delays_and_fails_nothing(
     stage: Stage, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    stage.upstream("na1")
-    stage.table()
+    stage.regions("na1")
     (tmp_path / "log").symlink_to("/dev/full")
     stage.proxy(hublet_log=str(tmp_path / "log"))
     with stage.client() as client:

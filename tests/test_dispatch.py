@@ -547,8 +547,7 @@ def test_a_hook_that_an_addon_did_not_have_counts_once_options_change(
 
 
 def test_the_option_switches_it_at_run_time(stage: Stage) -> None:
-    stage.upstream("eu1")
-    stage.table()
+    stage.regions("eu1")
     stage.proxy()
     assert stage.master
     own = vars(stage.master.addons)
@@ -600,9 +599,7 @@ def request(flow):
 
 
 def test_a_second_script_is_called_and_reloaded(stage: Stage) -> None:
-    stage.upstream("na1")
-    eu1 = stage.upstream("eu1")
-    stage.table()
+    _, eu1 = stage.regions("na1", "eu1")
     script = stage.folder / "second.py"
     script.write_text(SCRIPT)
     proxy = Mitmdump(stage, "-s", str(script))
@@ -618,8 +615,7 @@ def test_a_second_script_is_called_and_reloaded(stage: Stage) -> None:
 
 
 def test_scripts_that_come_go_and_change_places(stage: Stage) -> None:
-    eu1 = stage.upstream("eu1")
-    stage.table()
+    (eu1,) = stage.regions("eu1")
     stage.proxy()
     scripts = [stage.folder / f"{number}.py" for number in (1, 2)]
     for number, script in enumerate(scripts, 1):

@@ -321,8 +321,7 @@ def test_an_http2_client_is_asked_to_go_elsewhere_and_its_streams_end(
 
 def test_nothing_is_sent_to_a_client_whose_connection_has_ended(stage: Stage) -> None:
     """TLS would fail, and mitmproxy would log a crash."""
-    stage.upstream("eu1")
-    stage.table()
+    stage.regions("eu1")
     stage.proxy()
 
     async def send() -> None:
@@ -363,8 +362,7 @@ def test_a_client_of_http1_is_told_by_its_answer(
 
 
 def test_a_websocket_is_waited_for(stage: Stage) -> None:
-    stage.upstream("eu1")
-    stage.table()
+    stage.regions("eu1")
     stage.proxy(hublet_drain_timeout=20)
     with stage.client() as client:
         speaker = WebSocket(client, "eu1")
@@ -387,8 +385,7 @@ class Holds:
 
 
 def test_a_request_that_a_person_holds_is_logged_as_well(stage: Stage, tmp_path: Path) -> None:
-    stage.upstream("eu1")
-    stage.table()
+    stage.regions("eu1")
     holds, log = Holds(), tmp_path / "log"
     stage.proxy(beside=[holds], hublet_drain_timeout=1, hublet_log=str(log))
     with stage.client() as client:
@@ -402,8 +399,7 @@ def test_a_request_that_a_person_holds_is_logged_as_well(stage: Stage, tmp_path:
 
 def test_clients_that_wait_in_the_queue_are_served(stage: Stage) -> None:
     """They have connected, and nothing has accepted them yet."""
-    stage.upstream("eu1")
-    stage.table()
+    stage.regions("eu1")
     stage.proxy(hublet_drain_timeout=20)
     clients: list[Client] = []
 
@@ -425,8 +421,7 @@ def test_clients_that_wait_in_the_queue_are_served(stage: Stage) -> None:
 
 @pytest.mark.parametrize("seconds", [0, 20])
 def test_nothing_under_way_ends_at_once(stage: Stage, seconds: int) -> None:
-    stage.upstream("eu1")
-    stage.table()
+    stage.regions("eu1")
     stage.proxy(hublet_drain_timeout=seconds)
     with stage.client() as client:
         assert client.get("/", bearer("eu1")).status == 200
@@ -438,8 +433,7 @@ def test_nothing_under_way_ends_at_once(stage: Stage, seconds: int) -> None:
 
 
 def test_mitmproxys_own_end_comes_back_with_the_addon(stage: Stage) -> None:
-    stage.upstream("eu1")
-    stage.table()
+    stage.regions("eu1")
     stage.proxy()
     assert stage.master
     ours = stage.master.shutdown

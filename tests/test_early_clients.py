@@ -97,8 +97,7 @@ def test_a_start_under_clients_does_not_end_and_serves_by_its_own_table(
 def test_a_start_that_fails_serves_no_client_and_ends_with_a_sentence(
     stage: Stage, tmp_path: Path, options: list[str], sentence: str
 ) -> None:
-    eu1 = stage.upstream("eu1")
-    stage.table()
+    (eu1,) = stage.regions("eu1")
     port = free_port()
     callers = Callers(port)
     proxy = start(port, tmp_path, *options)
@@ -139,8 +138,7 @@ def test_a_client_waits_for_the_rest_of_the_start_and_is_sent_away_where_it_fail
 
 
 def test_a_client_after_the_start_does_not_wait(stage: Stage) -> None:
-    stage.upstream("eu1")
-    stage.table()
+    stage.regions("eu1")
     stage.proxy()
     wait_for(lambda: stage.router.early_clients.is_over)
     client = Client(peername=("", 0), sockname=("", 0))
@@ -159,8 +157,7 @@ class Slow:
 
 
 def test_a_client_waits_for_other_addons_too(stage: Stage) -> None:
-    stage.upstream("eu1")
-    stage.table()
+    stage.regions("eu1")
     slow = Slow()
     port = free_port()
     starting = threading.Thread(target=lambda: stage.proxy(beside=[slow], listen_port=port))
@@ -182,8 +179,7 @@ def test_a_client_waits_for_other_addons_too(stage: Stage) -> None:
 def test_a_client_that_has_left_when_it_is_let_in_is_no_crash(
     stage: Stage, caplog: pytest.LogCaptureFixture, sent: bytes
 ) -> None:
-    stage.upstream("eu1")
-    stage.table()
+    stage.regions("eu1")
     port = free_port()
     slow = Slow()
     starting = threading.Thread(target=lambda: stage.proxy(beside=[slow], listen_port=port))

@@ -138,8 +138,7 @@ def test_an_answer_that_breaks_off_is_not_followed_by_a_document(
 
 
 def refusing(stage: Stage, log: Path, mode: str = REVERSE) -> None:
-    stage.upstream("eu1")
-    stage.table()
+    stage.regions("eu1")
     stage.proxy(mode=mode, hublet_log=str(log))
 
 
@@ -212,8 +211,7 @@ def test_a_body_that_turns_out_too_long_for_its_rule_is_a_413(stage: Stage, tmp_
 
 def test_an_answer_outlives_the_body_that_its_client_still_sends(stage: Stage) -> None:
     """A connection that is closed at once is reset, and the reset destroys the answer."""
-    stage.upstream("eu1")
-    stage.table()
+    stage.regions("eu1")
     stage.proxy()
     with stage.client() as client:
         client.socket.sendall(request("PUT", "/", bearer("zz9"), "Content-Length: 90000000"))

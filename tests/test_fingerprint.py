@@ -81,8 +81,7 @@ def test_the_command_prints_what_the_log_shows_after_any_start(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    stage.upstream("eu1")
-    stage.table()
+    stage.regions("eu1")
     log = tmp_path / "log"
     stage.proxy(hublet_log=str(log), hublet_fingerprint_key=str(key))
     with stage.client() as client:

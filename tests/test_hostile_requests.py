@@ -136,9 +136,7 @@ FRAMING: Rows = {
 def closed(stage: Stage, caplog: pytest.LogCaptureFixture) -> Iterator[Stage]:
     """A proxy in reverse mode; at the end, no byte has arrived anywhere and no secret is logged."""
     caplog.set_level(logging.DEBUG)
-    stage.upstream("na1")
-    stage.upstream("eu1")
-    stage.table()
+    stage.regions("na1", "eu1")
     stage.proxy()
     yield stage
     assert stage.arrivals() == {"na1": 0, "eu1": 0}
@@ -175,8 +173,7 @@ def test_control_characters_at_the_ends_of_a_value_are_refused(closed: Stage, fi
 
 
 def test_a_tab_in_a_value_is_no_control_character(stage: Stage) -> None:
-    stage.upstream("eu1")
-    stage.table()
+    stage.regions("eu1")
     stage.proxy()
     with stage.client() as client:
         assert client.send(head("/", f"Host: {API}", "X-A: a\tb\xe9")).hublet == "eu1"
@@ -212,9 +209,7 @@ def test_framing_that_could_be_read_in_two_ways_is_refused(
 
 @pytest.mark.parametrize("port", ["", ":", ":0", ":80", ":443", ":8443", ":99999", ":00080"])
 def test_a_port_of_the_host_makes_no_difference(stage: Stage, port: str) -> None:
-    stage.upstream("na1")
-    stage.upstream("eu1")
-    stage.table()
+    stage.regions("na1", "eu1")
     stage.proxy()
     with stage.client() as client:
         assert client.send(host(f"{API}{port}")).hublet == "eu1"
@@ -284,8 +279,7 @@ def test_a_head_that_cannot_be_read_is_not_logged(
 )
 def test_what_follows_a_head_without_end_is_cut_off(stage: Stage, raw: bytes, more: bytes) -> None:
     """A client that sends on while its request waits for an answer that never comes."""
-    eu1 = stage.upstream("eu1")
-    stage.table()
+    (eu1,) = stage.regions("eu1")
     stage.proxy()
 
     async def never(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
@@ -316,9 +310,7 @@ EXPLICIT: Rows = {
 def explicit(stage: Stage, caplog: pytest.LogCaptureFixture) -> Iterator[Stage]:
     """A proxy in regular mode."""
     caplog.set_level(logging.DEBUG)
-    stage.upstream("na1", API)
-    stage.upstream("eu1", API)
-    stage.table()
+    stage.regions("na1", "eu1", certified=[API])
     stage.proxy(mode="regular")
     yield stage
     assert stage.arrivals() == {"na1": 0, "eu1": 0}
@@ -377,9 +369,7 @@ def test_what_is_no_http_inside_a_connect_goes_nowhere(explicit: Stage) -> None:
     [(API, "a.example", 421), ("a.example", API, 421), ("a.example", "a.example", 421)],
 )
 def test_socks_is_no_way_round(stage: Stage, address: str, inside: str, expected: int) -> None:
-    stage.upstream("na1")
-    stage.upstream("eu1")
-    stage.table()
+    stage.regions("na1", "eu1")
     stage.proxy(mode="socks5")
     with stage.client() as client:
         socks(client, address, 80)
@@ -388,9 +378,7 @@ def test_socks_is_no_way_round(stage: Stage, address: str, inside: str, expected
 
 
 def test_socks_routes_what_is_served(stage: Stage) -> None:
-    na1 = stage.upstream("na1")
-    stage.upstream("eu1")
-    stage.table()
+    na1, _ = stage.regions("na1", "eu1")
     stage.proxy(mode="socks5")
     with stage.client() as client:
         socks(client, API, 80)

@@ -73,8 +73,7 @@ def test_trailers_of_an_answer_are_dropped(stage: Stage) -> None:
 
 
 def test_trailers_of_a_request_are_dropped(stage: Stage) -> None:
-    eu1 = stage.upstream("eu1")
-    stage.table()
+    (eu1,) = stage.regions("eu1")
     stage.proxy()
     head = request("PUT", "/x", bearer("eu1"), "Transfer-Encoding: chunked")
     with stage.client() as client:
@@ -86,8 +85,7 @@ def test_trailers_of_a_request_are_dropped(stage: Stage) -> None:
 
 @pytest.mark.parametrize("blank", [b"\r\n", b"\n", b"\r\n\r\n"], ids=["CRLF", "LF", "twice"])
 def test_blank_lines_before_a_request_are_ignored(stage: Stage, blank: bytes) -> None:
-    eu1 = stage.upstream("eu1")
-    stage.table()
+    (eu1,) = stage.regions("eu1")
     stage.proxy()
     with stage.client() as client:
         for _ in range(2):
@@ -169,8 +167,7 @@ class EditsPath:
 
 
 def test_an_absolute_target_that_was_edited_arrives_as_edited(stage: Stage) -> None:
-    eu1 = stage.upstream("eu1", API)
-    stage.table()
+    (eu1,) = stage.regions("eu1", certified=[API])
     stage.proxy(beside=[EditsPath()])
     with stage.client() as client:
         raw = f"GET http://{API}/a HTTP/1.1\r\n{HEAD}\r\n".encode()

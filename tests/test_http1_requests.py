@@ -78,8 +78,7 @@ GOOD = {
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """One proxy for all rows: a start takes longer than any of them."""
     with Stage(tmp_path_factory.mktemp("requests")) as stage:
-        stage.upstream("eu1", API)
-        stage.table()
+        stage.regions("eu1", certified=[API])
         stage.proxy()
         yield stage
 

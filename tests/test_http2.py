@@ -14,9 +14,7 @@ from http2_client import Http2Client
 
 
 def start(stage: Stage) -> None:
-    stage.upstream("na1", API)
-    stage.upstream("eu1", API)
-    stage.table()
+    stage.regions("na1", "eu1", certified=[API])
     stage.proxy()
 
 
@@ -202,9 +200,7 @@ def resident() -> int:
 
 
 def test_250_requests_on_one_connection_leave_nothing_behind(stage: Stage) -> None:
-    stage.upstream("na1")
-    stage.upstream("eu1")
-    stage.table()
+    stage.regions("na1", "eu1")
     stage.proxy()
     for upstream in stage.upstreams.values():
         upstream.keep = False
@@ -249,8 +245,7 @@ def test_a_regional_domain_is_seen_in_both_protocols(stage: Stage) -> None:
 def test_a_request_that_is_shorter_than_its_length_ends_its_stream_alone(
     stage: Stage, tmp_path: Path, method: str, sent: str
 ) -> None:
-    eu1 = stage.upstream("eu1", API)
-    stage.table()
+    (eu1,) = stage.regions("eu1", certified=[API])
     stage.proxy(hublet_log=str(tmp_path / "log"))
     with Http2Client(stage.port) as client:
         stream = client.start(method, "/", token("eu1"), ("content-length", "5"), end=not sent)

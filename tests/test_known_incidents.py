@@ -127,9 +127,7 @@ def test_regex_depends_on_loglevel(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_second_request_loses_field(stage: Stage) -> None:
     """Kong/kong, issue 9587: what is remembered changes neither the decision nor the request."""
-    stage.upstream("na1")
-    eu1 = stage.upstream("eu1")
-    stage.table()
+    _, eu1 = stage.regions("na1", "eu1")
     stage.proxy()
     token = f"Authorization: Bearer {access_token('eu1')}"
     with stage.client() as client:
@@ -149,9 +147,7 @@ class Late:
 
 def test_override_header_added_by_route(stage: Stage) -> None:
     """envoyproxy/envoy, issue 16141: what is sent decides, and so it can be no other credential."""
-    na1 = stage.upstream("na1")
-    stage.upstream("eu1")
-    stage.table()
+    na1, _ = stage.regions("na1", "eu1")
     stage.proxy(beside=[Late()])
     with stage.client() as client:
         assert client.get("/", bearer("eu1")).hublet == "na1"
@@ -202,8 +198,7 @@ def test_sync_cursor_order(stage: Stage) -> None:
 
 def test_cold_start_no_table(stage: Stage) -> None:
     """getsentry/synapse, db1cd1b: without a table nothing is sent anywhere."""
-    stage.upstream("na1")
-    stage.table()
+    stage.regions("na1")
     router = HubletRouter()
     stage.proxy(addon=router)
     router.live.table = None

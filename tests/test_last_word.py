@@ -7,10 +7,10 @@ import pytest
 from mitmproxy import http
 
 from cases import cases
-from harness import Answer, Stage, bearer, request, wait_for
+from harness import Answer, Stage, bearer, request, token, wait_for
 from hublet_router.core.request import Request
 
-NA1, EU1 = (bearer(it).partition(": ")[2] for it in ("na1", "eu1"))
+NA1, EU1 = (token(it)[1] for it in ("na1", "eu1"))
 
 
 def use_eu1(flow: http.HTTPFlow) -> None:
@@ -60,12 +60,6 @@ def outcome(answer: Answer) -> str:
     return str(answer.hublet or answer.problem["reason"])
 
 
-def regions(stage: Stage) -> None:
-    stage.upstream("na1")
-    stage.upstream("eu1")
-    stage.table()
-
-
 @pytest.mark.parametrize("fast", [True, False], ids=["fast", "plain"])
 @cases(
     ("hook", "edit", "expected"),
@@ -79,7 +73,7 @@ def regions(stage: Stage) -> None:
 def test_law_1_an_edit_of_another_addon_is_decided(
     stage: Stage, edit: Callable[[http.HTTPFlow], None], expected: str, hook: str, *, fast: bool
 ) -> None:
-    regions(stage)
+    stage.regions("na1", "eu1")
     stage.proxy(beside=[Editor(hook, edit)], hublet_fast_dispatch=fast)
     with stage.client() as client:
         assert outcome(client.get("/", bearer("na1"))) == expected
@@ -103,7 +97,7 @@ def test_law_1_an_edit_of_another_addon_is_decided(
 def test_law_1_an_edit_of_mitmproxys_own_options_is_decided(
     stage: Stage, option: str, value: str, expected: str
 ) -> None:
-    regions(stage)
+    stage.regions("na1", "eu1")
     options: dict[str, Any] = {option: [value]}
     stage.proxy(**options)
     body = b"grant_type=refresh_token"
@@ -135,7 +129,7 @@ class Person:
 def test_law_1_an_edit_of_a_held_request_is_decided_when_it_is_resumed(
     stage: Stage, edit: Callable[[http.HTTPFlow], None], expected: str
 ) -> None:
-    regions(stage)
+    stage.regions("na1", "eu1")
     person = Person()
     stage.proxy(beside=[person])
     with stage.client() as client:
@@ -151,7 +145,7 @@ def test_law_1_an_edit_of_a_held_request_is_decided_when_it_is_resumed(
 def test_a_request_that_is_not_edited_is_decided_once(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    regions(stage)
+    stage.regions("na1", "eu1")
     stage.proxy()
     decisions = []
     once = stage.router.decider._decide_now
@@ -169,7 +163,7 @@ def test_a_request_that_is_not_edited_is_decided_once(
 
 
 def test_the_place_is_given_up_with_the_addon(stage: Stage) -> None:
-    regions(stage)
+    stage.regions("na1", "eu1")
     stage.proxy()
     assert stage.master
     addons, word = stage.master.addons, stage.router.last_word

@@ -141,8 +141,7 @@ def test_a_server_replay_of_a_har_file_answers_for_the_hublet(stage: Stage, tmp_
 @pytest.mark.parametrize("is_ours", [True, False], ids=["ours", "mitmproxy's"])
 def test_a_flow_keeps_the_host_that_it_had(stage: Stage, is_ours: bool) -> None:
     """When this fails, mitmproxy leaves the host as it is: use that."""
-    stage.upstream("eu1")
-    stage.table()
+    stage.regions("eu1")
     stage.proxy()
     flow = tflow.tflow()
     flow.live = False

@@ -143,8 +143,7 @@ def test_a_streamed_answer_is_logged_for_debug_alone(
     caplog.set_level(logging.DEBUG)  # of the root logger, as mitmproxy's tools set it
     handler = Handler(level)
     monkeypatch.setattr(logging.getLogger(), "handlers", [handler])
-    stage.upstream("eu1")
-    stage.table()
+    stage.regions("eu1")
     noted = Noted()
     stage.proxy(beside=[noted])
     with stage.client() as client:

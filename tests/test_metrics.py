@@ -15,9 +15,7 @@ from test_metrics_server import fetch
 @pytest.fixture
 def port(stage: Stage) -> int:
     """The port of the metrics of a proxy with two regions."""
-    stage.upstream("na1", API)
-    stage.upstream("eu1", API)
-    stage.table()
+    stage.regions("na1", "eu1", certified=[API])
     stage.proxy(hublet_metrics=":0")
     endpoint = stage.router.metrics.endpoint
     assert endpoint
@@ -180,8 +178,7 @@ def test_it_can_be_switched_off_and_on_and_counts_on(stage: Stage, port: int) ->
 def test_without_the_package_it_is_a_sentence(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage.upstream("na1")
-    stage.table()
+    stage.regions("na1")
     stage.proxy()
     monkeypatch.setitem(sys.modules, "hublet_router.proxy.observe.counters", None)
     with pytest.raises(OptionsError, match="hublet_metrics needs prometheus-client, and it is not"):
@@ -191,8 +188,7 @@ def test_without_the_package_it_is_a_sentence(
 
 
 def test_a_port_that_is_taken_is_a_sentence_and_nothing_else(stage: Stage, taken: int) -> None:
-    stage.upstream("na1")
-    stage.table()
+    stage.regions("na1")
     stage.proxy()
     with pytest.raises(OptionsError, match=f"hublet_metrics cannot listen at :{taken}: Address"):
         stage.set_option(hublet_metrics=f":{taken}")

@@ -67,9 +67,7 @@ WAYS: dict[str, tuple[str, Callable[[int, str], Client], str]] = {
 def test_a_mode_routes_and_refuses(
     stage: Stage, mode: str, open_: Callable[[int, str], Client], prefix: str
 ) -> None:
-    stage.upstream("na1")
-    stage.upstream("eu1")
-    stage.table()
+    stage.regions("na1", "eu1")
     port = stage.proxy(mode=mode)
 
     def ask(hublet: str, host: str = API) -> str:
@@ -87,8 +85,7 @@ def test_a_mode_routes_and_refuses(
 
 def test_a_proxy_behind_the_router_is_a_sentence(stage: Stage) -> None:
     """mitmproxy goes back to the mode from before."""
-    stage.upstream("eu1")
-    stage.table()
+    stage.regions("eu1")
     port = stage.proxy(listen_port=free_port())
 
     def hublet() -> str | None:

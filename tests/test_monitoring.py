@@ -126,9 +126,7 @@ class Prometheus:
 
 @pytest.fixture
 def prometheus(stage: Stage, tmp_path: Path) -> Iterator[Prometheus]:
-    stage.upstream("na1")
-    stage.upstream("eu1")
-    stage.table()
+    stage.regions("na1", "eu1")
     stage.proxy(hublet_metrics=":0", hublet_log=str(tmp_path / "decisions.jsonl"))
     endpoint = stage.router.metrics.endpoint
     assert endpoint

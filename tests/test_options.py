@@ -133,8 +133,7 @@ def test_console_and_web_are_interactive() -> None:
 def test_a_time_that_cannot_be_is_a_sentence(
     stage: Stage, option: str, bad: int, good: int
 ) -> None:
-    stage.upstream("eu1")
-    stage.table()
+    stage.regions("eu1")
     stage.proxy()
     with pytest.raises(OptionsError, match=f"^{option} is {bad}; give it {good} or more seconds$"):
         stage.set_option(**{option: bad})

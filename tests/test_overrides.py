@@ -247,9 +247,7 @@ def test_law_1_a_request_that_was_pinned_and_has_not_left_follows_its_credential
             if flow.request.path == "/held" and held == "person":
                 flow.intercept()
 
-    stage.upstream("na1")
-    stage.upstream("eu1")
-    stage.table()
+    stage.regions("na1", "eu1")
     stage.proxy(hublet_override=True, beside=[Holds()])
     with stage.client() as client:
         assert client.get("/", bearer("eu1")).hublet == "eu1"

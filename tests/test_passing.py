@@ -59,8 +59,7 @@ def test_an_upload_that_another_addon_answers_is_not_passed_on(
     stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
     """mitmproxy would crash (its issue 1115)."""
-    stage.upstream("eu1")
-    stage.table()
+    stage.regions("eu1")
     stage.proxy(beside=[Answers()])
     fields = [f"Host: {API}", bearer("eu1"), "Transfer-Encoding: chunked", "", ""]
     upload = "\r\n".join(["PUT / HTTP/1.1", *fields]).encode() + b"1\r\nx\r\n0\r\n\r\n"

@@ -22,8 +22,7 @@ def test_mitmproxy_is_left_as_it_was(stage: Stage, monkeypatch: pytest.MonkeyPat
     ]
     patches: list[Patch] = [*PATCHES, *pages]
     before = current(patches)
-    stage.upstream("eu1")
-    stage.table()
+    stage.regions("eu1")
     stage.proxy()
     ours = [it for _, _, it in [*PATCHES, *stage.router.error_pages.patches]]
     assert current(patches) == ours

@@ -89,9 +89,7 @@ def test_a_stream_of_http2_says_it_too(stage: Stage) -> None:
 
 
 def test_a_websocket_says_it_when_it_is_accepted(stage: Stage) -> None:
-    stage.upstream("na1")
-    stage.upstream("eu1")
-    stage.table()
+    stage.regions("na1", "eu1")
     stage.proxy(hublet_proxy_status=True)
     with stage.client() as client:
         head = WebSocket(client, "eu1").head

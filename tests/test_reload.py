@@ -60,9 +60,7 @@ class Running:
 
 @pytest.fixture
 def running(stage: Stage, tmp_path: Path) -> Iterator[Running]:
-    stage.upstream("na1")
-    stage.upstream("eu1")
-    stage.table()
+    stage.regions("na1", "eu1")
     it = Running(stage, tmp_path / "copy")
     try:
         yield it
@@ -108,8 +106,7 @@ def test_a_script_that_vanishes_sends_nothing_anywhere_and_is_taken_back(running
 def test_a_regular_proxy_without_its_script_is_no_open_proxy(
     stage: Stage, tmp_path: Path, harm: str
 ) -> None:
-    stage.upstream("eu1")
-    stage.table()
+    stage.regions("eu1")
     other = stage.upstream("other")
     running = Running(stage, tmp_path / "copy", "regular")
 

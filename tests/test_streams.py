@@ -87,9 +87,7 @@ def running(
 ) -> Iterator[Mitmdump]:
     """A proxy with what its user says of streaming."""
     with Stage(tmp_path_factory.mktemp("streams")) as stage:
-        stage.upstream("na1")
-        stage.upstream("eu1")
-        stage.table()
+        stage.regions("na1", "eu1")
         setting = ["--set", request.param] if request.param else []
         mitmdump = Mitmdump(stage, *setting)
         try:
@@ -259,9 +257,7 @@ def test_a_longer_body_is_refused_whatever_else_names_a_hublet(
 def test_a_short_chunked_body_is_read_beside_another_credential(
     stage: Stage, mode: str, token: str, expected: str
 ) -> None:
-    stage.upstream("na1")
-    stage.upstream("eu1")
-    stage.table()
+    stage.regions("na1", "eu1")
     stage.proxy(mode=mode)
     url = "http://api.hubapi.com/oauth/v1/token" if mode == "regular" else "/oauth/v1/token"
     raw = head(url, bearer(token), size=0, chunked=True) + b"13\r\nrefresh_token=eu1-0\r\n0\r\n\r\n"
@@ -275,8 +271,7 @@ def test_a_short_chunked_body_is_read_beside_another_credential(
 
 
 def test_without_a_table_an_upload_is_refused_too(stage: Stage) -> None:
-    stage.upstream("na1")
-    stage.table()
+    stage.regions("na1")
     router = HubletRouter()
     stage.proxy(addon=router)
     router.live.table = None
@@ -305,9 +300,7 @@ class StreamsFirst(OwnWord):
 def test_a_stream_that_another_addon_asks_for_is_decided_too(
     stage: Stage, caplog: pytest.LogCaptureFixture, *, before: bool
 ) -> None:
-    stage.upstream("na1")
-    stage.upstream("eu1")
-    stage.table()
+    stage.regions("na1", "eu1")
     stage.proxy(addon=StreamsFirst() if before else HubletRouter())
     assert stage.master
     if not before:

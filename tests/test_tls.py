@@ -53,8 +53,7 @@ def test_tls_ends_with_close_notify(stage: Stage) -> None:
 def test_http2_is_chosen_wherever_it_stands(
     stage: Stage, mode: str, offered: list[str], http2: bool, spoken: str | None
 ) -> None:
-    stage.upstream("eu1")
-    stage.table()
+    stage.regions("eu1")
     stage.proxy(mode=mode, http2=http2)
     if mode == "regular":
         context = ssl.create_default_context(cafile=str(authority()))
@@ -73,8 +72,7 @@ def test_http2_is_chosen_wherever_it_stands(
 def test_an_explicit_proxy_of_its_own_tls_speaks_http1_and_http2_in_its_tunnels(
     stage: Stage, offered: list[str]
 ) -> None:
-    stage.upstream("eu1")
-    stage.table()
+    stage.regions("eu1")
     stage.proxy(mode="regular")
     ours, theirs = ssl.MemoryBIO(), ssl.MemoryBIO()
     with connect(stage.port, *offered) as proxy:

@@ -25,8 +25,7 @@ def test_each_example_goes_through_the_port_to_a_demo_hublet(stage: Stage) -> No
 
 
 def test_nothing_is_sent_without_demo_hublets(stage: Stage) -> None:
-    upstream = stage.upstream("na1")
-    stage.table()
+    (upstream,) = stage.regions("na1")
     traffic = Traffic()
     stage.proxy(beside=[traffic])
     assert traffic.sending is None

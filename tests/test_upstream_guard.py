@@ -172,8 +172,7 @@ def test_nothing_is_kept_of_a_client_that_left(stage: Stage) -> None:
 
 def test_an_upstream_connection_without_a_stamp_is_refused_for_plain_tcp_too(stage: Stage) -> None:
     """What is no HTTP at all inside a CONNECT would go where the CONNECT says."""
-    na1 = stage.upstream("na1")
-    stage.table()
+    (na1,) = stage.regions("na1")
     stage.proxy(mode="regular")
     with Client(stage.port) as client:
         client.socket.sendall(f"CONNECT 127.0.0.1:{na1.port} HTTP/1.1\r\n\r\n".encode())
@@ -208,8 +207,7 @@ def test_no_timer_outlives_the_addon() -> None:
 
 
 def test_a_table_that_leads_back_to_the_proxy_makes_no_loop(stage: Stage) -> None:
-    stage.upstream("na1")
-    stage.table()
+    stage.regions("na1")
     port = stage.proxy()
     spoil(stage, stage.upstreams["na1"].url, f"http://127.0.0.1:{port}")
     with stage.client() as client:

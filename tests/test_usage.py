@@ -58,9 +58,7 @@ TWICE_DECIDED = {
 def test_request_that_is_decided_twice_is_counted_once(
     stage: Stage, raw: bytes, key: tuple[str | None, str]
 ) -> None:
-    stage.upstream("na1")
-    stage.upstream("eu1")
-    stage.table()
+    stage.regions("na1", "eu1")
     stage.proxy()
     with stage.client() as client:
         client.send(raw)

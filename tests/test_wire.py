@@ -32,9 +32,7 @@ def test_law_3_only_the_connection_target_changes(
 
 
 def test_a_form_that_was_read_for_its_credential_arrives_as_it_was_sent(stage: Stage) -> None:
-    stage.upstream("na1")
-    eu1 = stage.upstream("eu1")
-    stage.table()
+    _, eu1 = stage.regions("na1", "eu1")
     stage.proxy()
     body = b"grant_type=refresh%5ftoken&a=\xe9%ff+&&refresh_token=eu1-0000&=x\r\n"
     raw = request("POST", "/oauth/v1/token", body=body)
