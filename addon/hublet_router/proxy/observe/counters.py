@@ -78,17 +78,17 @@ class Counters:
             ["hublet", "event"],
             registry=registry,
         )
-        in_flight = Gauge(
+        self.requests_in_flight = Gauge(
             "hublet_requests_in_flight", "Requests whose answer has not ended.", registry=registry
         )
-        in_flight.set_function(lambda: len(self.in_flight))
-        build = Gauge(
+        self.requests_in_flight.set_function(lambda: len(self.in_flight))
+        self.build = Gauge(
             "hublet_build_info",
             "1, with the versions of the router, mitmproxy and Python.",
             ["version", "mitmproxy", "python"],
             registry=registry,
         )
-        build.labels(__version__, VERSION, platform.python_version()).set(1)
+        self.build.labels(__version__, VERSION, platform.python_version()).set(1)
         ProcessCollector(registry=registry)
         # Each child is looked up for every request, which takes the library longer than to count.
         self._requests = cache(self.requests.labels)
