@@ -14,7 +14,7 @@ from typing import Any, Self
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from harness import SECONDS, Stage, authority, certificates, free_port, is_listening, wait_for
+from harness import API, SECONDS, Stage, authority, certificates, free_port, is_listening, wait_for
 from hublet_router.agent.connection import Connection
 from hublet_router.agent.spoa import Agent
 from hublet_router.export.bundle import write
@@ -179,6 +179,13 @@ class HAProxy(Process):
             **self.options,  # type: ignore[arg-type]
         )
         write(bundle(load(table), setting), self.folder)
+
+
+def two_regions(stage: Stage, more: str = "") -> Path:
+    """Start upstreams with TLS for two Hublets, and write their table."""
+    for name in ("na1", "eu1"):
+        stage.upstream(name, API)
+    return stage.table(stage.table_text(domains=f"[{API}]") + more)
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 import asyncio
 import ssl
 from collections.abc import Sequence
-from pathlib import Path
 from socket import create_connection
 
 import pytest
@@ -18,14 +17,14 @@ from hyperframe.frame import (
     SettingsFrame,
 )
 
-from haproxy_stage import certificate, haproxy
-from harness import SECONDS, Stage, authority, token
+from haproxy_stage import certificate, haproxy, two_regions
+from harness import API, SECONDS, Stage, authority, token
 from http2_upstream import Fields
 from hublet_router.core.judge import decide
 from hublet_router.tablefile import load
 from test_haproxy_wire import received
 
-API, OTHER = "api.hubapi.com", "other.example"
+OTHER = "other.example"
 EU, NA = token("eu1"), token("na1")
 KEY = b"refresh_token=eu1-0000-0000-0000-0000-000000000000"
 GET: Fields = [(":method", "GET"), (":scheme", "https"), (":path", "/a"), (":authority", API)]
@@ -161,17 +160,11 @@ BODIES: dict[str, tuple[Fields, str]] = {
 }
 
 
-def staged(stage: Stage) -> Path:
-    for name in ("na1", "eu1"):
-        stage.upstream(name, API)
-    return stage.table(stage.table_text(domains=f"[{API}]") + COOKIE)
-
-
 @pytest.mark.parametrize("cases", [HEADS, BODIES], ids=["heads", "bodies"])
 def test_what_arrives_is_where_the_core_sends_it(
     stage: Stage, cases: dict[str, tuple[Fields, str]]
 ) -> None:
-    path = staged(stage)
+    path = two_regions(stage, COOKIE)
     body = KEY if cases is BODIES else None
     with haproxy(stage, path, tls=certificate(stage.folder, API)) as edge:
         said = {
@@ -193,7 +186,7 @@ def test_what_arrives_is_where_the_core_sends_it(
 @pytest.mark.parametrize("trailer", [NA, ("host", OTHER), (":path", "/b"), ("content-length", "3")])
 def test_a_trailer_changes_nothing(stage: Stage, trailer: tuple[str, str]) -> None:
     """HAProxy passes it on as one, and from 3.2 on drops it; none becomes a field."""
-    path = staged(stage)
+    path = two_regions(stage, COOKIE)
     seen: list[bytes] = []
 
     async def reads(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
 
-from haproxy_stage import AgentInside, HAProxy, agent_process, haproxy
+from haproxy_stage import AgentInside, HAProxy, agent_process, haproxy, two_regions
 from harness import API, Client, Stage, bearer, free_port, request, wait_for
 from hublet_router.agent import spop
 from hublet_router.agent.connection import Connection
@@ -19,13 +19,6 @@ from hublet_router.core.problem import problem_of
 from hublet_router.proxy.observe.log_file import LogFile
 
 SILENT = problem_of(Reason.INTERNAL_ERROR)
-
-
-def upstreams(stage: Stage, *names: str) -> Path:
-    """Start upstreams with TLS, and write their table."""
-    for name in names:
-        stage.upstream(name, API).keep = False
-    return stage.table(stage.table_text(domains=f"[{API}]"))
 
 
 class Load:
@@ -88,7 +81,7 @@ def reload_agent(stage: Stage, edge: HAProxy) -> None:
 
 
 def test_an_agent_that_is_gone_is_503_and_one_that_is_back_decides_again(stage: Stage) -> None:
-    table = upstreams(stage, "na1", "eu1")
+    table = two_regions(stage)
     port = free_port()
     with agent_process(table, port) as agent, HAProxy(table, [port]) as edge:
         assert get(edge, "eu1") == (200, "eu1")
@@ -106,7 +99,7 @@ def test_an_agent_that_is_gone_is_503_and_one_that_is_back_decides_again(stage: 
 
 
 def test_an_agent_that_hangs_is_503_and_one_that_goes_on_decides_again(stage: Stage) -> None:
-    table = upstreams(stage, "na1", "eu1")
+    table = two_regions(stage)
     port = free_port()
     with agent_process(table, port) as agent, HAProxy(table, [port]) as edge:
         assert get(edge, "eu1") == (200, "eu1")
@@ -121,7 +114,7 @@ def test_an_agent_that_hangs_is_503_and_one_that_goes_on_decides_again(stage: St
 def test_one_of_two_agents_dies_restarts_or_hangs_and_no_request_is_lost(
     stage: Stage,
 ) -> None:
-    table = upstreams(stage, "na1", "eu1")
+    table = two_regions(stage)
     ports = [free_port(), free_port()]
     alive = 1.2  # seconds until HAProxy takes an agent for alive
     with (
@@ -154,7 +147,7 @@ class Dying(Connection):
 
 
 def test_a_request_in_the_hands_of_a_dying_agent_is_asked_of_another_one(stage: Stage) -> None:
-    table = upstreams(stage, "na1", "eu1")
+    table = two_regions(stage)
     form = "Content-Type: application/x-www-form-urlencoded"
     posted = request("POST", "/oauth/v1/token", form, body=b"refresh_token=eu1-0")
     with (
@@ -169,7 +162,7 @@ def test_a_request_in_the_hands_of_a_dying_agent_is_asked_of_another_one(stage: 
 
 
 def test_haproxy_is_reloaded_without_an_error_and_a_bad_bundle_is_not_taken(stage: Stage) -> None:
-    table = upstreams(stage, "na1", "eu1")
+    table = two_regions(stage)
     with haproxy(stage, table) as edge:
         stage.upstream("ap1", API)
         with load(edge.port) as traffic:
@@ -189,7 +182,7 @@ def test_haproxy_is_reloaded_without_an_error_and_a_bad_bundle_is_not_taken(stag
 
 
 def test_a_connection_that_is_idle_during_a_reload_is_answered_once_more(stage: Stage) -> None:
-    table = upstreams(stage, "na1", "eu1")
+    table = two_regions(stage)
     with haproxy(stage, table) as edge:
         with Client(edge.port) as client:
             answers = [client.get("/x", bearer("eu1"))]
@@ -202,7 +195,7 @@ def test_a_connection_that_is_idle_during_a_reload_is_answered_once_more(stage: 
 
 
 def test_a_hublet_that_haproxy_does_not_know_yet_is_503(stage: Stage) -> None:
-    table = upstreams(stage, "na1", "eu1")
+    table = two_regions(stage)
     with haproxy(stage, table) as edge:
         stage.upstream("ap1", API)
         stage.table(stage.table_text(domains=f"[{API}]"))
@@ -214,7 +207,7 @@ def test_a_hublet_that_haproxy_does_not_know_yet_is_503(stage: Stage) -> None:
 
 
 def test_a_region_that_cannot_be_reached_is_named_and_its_address_is_not(stage: Stage) -> None:
-    table = upstreams(stage, "na1", "eu1")
+    table = two_regions(stage)
     port = free_port()
     table.write_text(
         table.read_text().replace(stage.upstreams["eu1"].url, f"http://127.0.0.1:{port}")
@@ -248,7 +241,7 @@ class Logging(HAProxy):
 
 
 def test_the_agents_log_and_haproxys_own_name_a_request_alike(stage: Stage, tmp_path: Path) -> None:
-    table = upstreams(stage, "na1", "eu1")
+    table = two_regions(stage)
     with AgentInside(stage, table) as agent:
         agent.agent.log = LogFile(tmp_path / "log")
         with Logging(table, [agent.port]) as edge:
@@ -265,7 +258,7 @@ def test_the_agents_log_and_haproxys_own_name_a_request_alike(stage: Stage, tmp_
 
 
 def test_forwarded_responses_name_the_hublet_on_demand(stage: Stage) -> None:
-    table = upstreams(stage, "na1", "eu1")
+    table = two_regions(stage)
     with haproxy(stage, table) as edge:
         for shows in (False, True):
             edge.agent.shows_status = shows

@@ -2,22 +2,15 @@
 
 import asyncio
 import contextlib
-from pathlib import Path
 
 import pytest
 
-from haproxy_stage import certificate, haproxy
+from haproxy_stage import certificate, haproxy, two_regions
 from harness import API, Client, Stage, WebSocket, bearer, read_request, request, token, wait_for
 from http2_client import Http2Client
 
 FORM = "Content-Type: application/x-www-form-urlencoded"
 KEY = b"refresh_token=eu1-0000-0000-0000-0000-000000000000"
-
-
-def two_regions(stage: Stage) -> Path:
-    stage.upstream("na1", API)
-    stage.upstream("eu1", API)
-    return stage.table(stage.table_text(domains=f"[{API}]"))
 
 
 def test_streams_of_one_connection_go_each_to_its_region(stage: Stage) -> None:
