@@ -23,20 +23,15 @@ class Peer:
         self.socket.settimeout(SECONDS)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         self.socket.connect(("127.0.0.1", port))
+        self.file = self.socket.makefile("rb")
 
     def send(self, *frames: bytes) -> None:
         self.socket.sendall(b"".join(frames))
 
     def receive(self) -> spop.Frame | None:
         """The next frame; None at the end."""
-        length = self._exactly(4)
-        return spop.parse(self._exactly(int.from_bytes(length))) if length else None
-
-    def _exactly(self, count: int) -> bytes:
-        data = b""
-        while len(data) < count and (more := self.socket.recv(count - len(data))):
-            data += more
-        return data
+        length = self.file.read(4)
+        return spop.parse(self.file.read(int.from_bytes(length))) if length else None
 
     def greet(self) -> spop.Frame | None:
         self.send(spop.frame(spop.HAPROXY_HELLO, b"\0\0", spop.key_values(HELLO)))
@@ -69,6 +64,7 @@ class Listener:
 
     def close(self) -> None:
         for peer in self.peers:
+            peer.file.close()
             peer.socket.close()
 
         async def close() -> None:

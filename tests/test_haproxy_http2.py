@@ -50,6 +50,7 @@ class Stream:
         self.socket = context.wrap_socket(
             create_connection(("127.0.0.1", port), SECONDS), server_hostname=API
         )
+        self.file = self.socket.makefile("rb")
         self.encoder = Encoder()
 
     def exchange(self, head: Fields, body: bytes | None, trailers: Fields | None) -> str:
@@ -66,6 +67,7 @@ class Stream:
         except OSError:
             return "reset"
         finally:
+            self.file.close()
             self.socket.close()
 
     def _fields(self, fields: Fields, *, end: bool) -> Sequence[Frame]:
@@ -78,21 +80,15 @@ class Stream:
         return frames
 
     def _status(self) -> str:
-        while head := self._exactly(9):
+        while head := self.file.read(9):
             frame, length = Frame.parse_frame_header(memoryview(head))
-            frame.parse_body(memoryview(self._exactly(length)))
+            frame.parse_body(memoryview(self.file.read(length)))
             if isinstance(frame, HeadersFrame):
                 fields = dict(Decoder().decode(frame.data, raw=True))
                 return bytes(fields[b":status"]).decode()
             if isinstance(frame, RstStreamFrame | GoAwayFrame):
                 break
         return "reset"
-
-    def _exactly(self, count: int) -> bytes:
-        data = b""
-        while len(data) < count and (more := self.socket.recv(count - len(data))):
-            data += more
-        return data
 
 
 def without(name: str, *instead: tuple[str, str]) -> Fields:

@@ -7,11 +7,6 @@ import pytest
 from hublet_router.export.pattern import TooLongError, pattern_program
 
 
-def code_of(source: str) -> list[list[object]]:
-    code: list[list[object]] = pattern_program(re.compile(source))["code"]
-    return code
-
-
 @pytest.mark.parametrize(
     ("source", "code"),
     [
@@ -35,7 +30,7 @@ def code_of(source: str) -> list[list[object]]:
     ],
 )  # fmt: skip
 def test_a_program(source: str, code: list[list[object]]) -> None:
-    assert code_of(source) == code
+    assert pattern_program(re.compile(source))["code"] == code
 
 
 EVERYTHING = "".join(map(chr, range(0x110000)))
