@@ -16,7 +16,9 @@ from haproxy_stage import agent_process
 from harness import free_port, wait_for
 from hublet_router.agent import serve as module
 from hublet_router.agent import spop
+from hublet_router.agent.connection import Connection
 from hublet_router.agent.serve import Setting, serve
+from hublet_router.agent.spoa import Agent
 from hublet_router.tablefile import TableError
 from test_spop import HELLO
 
@@ -98,6 +100,16 @@ def test_it_listens_where_it_is_asked_to(table: Path, tmp_path: Path, kind: str)
 def test_where_it_cannot_listen_is_a_sentence(table: Path, taken: int, listen: str) -> None:
     with pytest.raises(OptionsError, match=r"^the agent cannot listen at .*; stop what holds it, "):
         asyncio.run(serve(Setting(table, listen.format(taken=taken))))
+
+
+@pytest.mark.parametrize("listen", ["9090", "127.0.0.1:http", "agent"])
+def test_a_word_without_a_slash_is_no_socket(
+    listen: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OptionsError, match=f"^the agent cannot listen at {listen}: write "):
+        asyncio.run(module._listen(listen, lambda: Connection(Agent().answer, set())))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_start_without_a_table_names_the_option(tmp_path: Path) -> None:
