@@ -2,8 +2,10 @@
 
 import os
 import platform
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -11,9 +13,20 @@ from types import ModuleType
 import pytest
 
 import hublet_router.__main__
+from harness import wait_for
+from hublet_router.cli import commands
 from hublet_router.cli.commands import command_line
 
 HERE = Path(__file__).parent
+
+
+@pytest.fixture(autouse=True)
+def signals() -> Iterator[None]:
+    """`main` takes signals of the process, which is that of the tests."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize(
@@ -68,6 +81,39 @@ def test_a_bad_table_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[st
     said = capsys.readouterr()
     assert said.err.startswith(f"{table}:1:1: ")
     assert said.out == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_it_after_what_it_cleans_up(number: signal.Signals, tmp_path: Path) -> None:
+    """A recording that does not end: what is written of the copy, and no copy yet."""
+    recording, out = tmp_path / "flows", tmp_path / "out"
+    os.mkfifo(recording)
+    command = [sys.executable, "-m", "hublet_router", "redact", str(recording), str(out)]
+    with subprocess.Popen(command, cwd=HERE.parent) as running:
+        wait_for(lambda: list(tmp_path.glob(".out.*")))
+        running.send_signal(number)
+        assert running.wait(60) == -number
+    assert list(tmp_path.iterdir()) == [recording]
+
+
+def test_a_signal_that_is_ignored_stays_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by `nohup`."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    monkeypatch.setattr(commands, "command_line", lambda _: 0)
+    with pytest.raises(SystemExit):
+        hublet_router.__main__.main()
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+def test_its_end_is_that_of_the_signal(monkeypatch: pytest.MonkeyPatch) -> None:
+    raised: list[int] = []
+    send = signal.raise_signal
+    monkeypatch.setattr(commands, "command_line", lambda _: send(signal.SIGTERM))
+    monkeypatch.setattr(signal, "raise_signal", raised.append)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    hublet_router.__main__.main()
+    assert raised == [signal.SIGTERM]
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 def test_control_c_while_the_modules_load_ends_it_quietly(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -166,6 +166,15 @@ def test_the_script_of_the_wheel_is_preferred(
     assert run.script() == packed
 
 
+def test_a_signal_while_it_starts_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ended(_: list[str]) -> None:
+        sys.exit(143)
+
+    monkeypatch.setattr("mitmproxy.tools.main.mitmdump", ended)
+    with pytest.raises(SystemExit, match="143"):
+        run.run([])
+
+
 def test_a_start_that_fails_is_an_error(tmp_path: Path) -> None:
     table = tmp_path / "none.yaml"
     words = "run", table, "--listen-port", "0", "--set", f"confdir={confdir()}"

@@ -117,6 +117,11 @@ def test_a_start_without_a_table_names_the_option(tmp_path: Path) -> None:
         asyncio.run(serve(Setting(tmp_path / "none.yaml", ":0")))
 
 
+def test_a_candidate_that_is_not_there_names_the_option(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match="name a table with --shadow FILE"):
+        Agent().shadow.candidate.use(tmp_path / "none.yaml")
+
+
 def test_it_is_not_ready_once_it_ends(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     states: list[str] = []
 

@@ -1,20 +1,44 @@
 """The command `hublet-router`, also `python -m hublet_router`."""
 
+import signal
 import sys
+from typing import NoReturn
 
 from hublet_router.requirements import missing
+
+# Ctrl-C raises KeyboardInterrupt already. Windows has no SIGHUP.
+_ENDS = {signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}
+
+
+class _Signalled(SystemExit):
+    """A signal that ends the process once its files, folders and processes are gone."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
+        self.number = number
+
+
+def _end(number: int, _frame: object) -> NoReturn:
+    raise _Signalled(number)
 
 
 def main() -> None:
     """Run the command line, or say what is missing and exit with 2."""
     if sentences := missing():
         sys.exit("\n".join(sentences))
+    for number in _ENDS:
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _end)
     try:
         # only now is all there
         from hublet_router.cli.commands import command_line  # noqa: PLC0415
+
+        sys.exit(command_line(sys.argv[1:]))
     except KeyboardInterrupt:
         sys.exit(130)
-    sys.exit(command_line(sys.argv[1:]))
+    except _Signalled as it:
+        signal.signal(it.number, signal.SIG_DFL)
+        signal.raise_signal(it.number)
 
 
 if __name__ == "__main__":

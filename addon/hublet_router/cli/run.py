@@ -65,6 +65,8 @@ def run(arguments: Sequence[str]) -> int:
     try:
         mitmdump([*ours, *arguments])
     except SystemExit as end:
+        if end.code not in {None, 0, 1}:  # a signal, while it starts
+            raise
         return 2 if end.code else 0  # it exits with 1 where it could not start
     return 0
 
