@@ -7,8 +7,8 @@ options that were not meant.
 
 import asyncio
 import logging
-import os
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from mitmproxy import ctx
 from mitmproxy.addons.tlsconfig import TlsConfig
@@ -48,12 +48,12 @@ def tls_configure(tls: TlsConfig, updated: set[str]) -> None:
     try:
         _configure(tls, updated)
     except OSError as error:
-        folder = ctx.options.confdir
-        if not str(error.filename).startswith(os.path.expanduser(folder)):  # noqa: PTH111  # as it
+        certificates = {Path(it.rpartition("=")[2]).expanduser() for it in ctx.options.certs}
+        if Path(str(error.filename)) in certificates:
             raise OptionsError(f"{error.filename} cannot be read: {error.strerror}") from error
         raise OptionsError(
-            f"confdir {folder} cannot be written: {error.strerror}; name a folder that can, with"
-            " --set confdir=FOLDER"
+            f"confdir {ctx.options.confdir} cannot be written: {error.strerror}; name a folder that"
+            " can, with --set confdir=FOLDER"
         ) from error
 
 
