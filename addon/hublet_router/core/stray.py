@@ -60,7 +60,6 @@ def _elsewhere(
     Beside a credential that was judged to lose, all are: its own runs are left out of them.
     """
     pairs = [(request.method, request.target), *request.headers]
-    pairs += [("", it) for it in _basic(request)]
     if request.body and table.reads_body(request):
         pairs.append(("", request.body.decode("latin-1")))
     judged = [it.credential for it in others if it.credential and {*it.hublets} - {hublet}]
@@ -71,7 +70,7 @@ def _elsewhere(
     own = {it.credential.rstrip("=") for it in found if it.credential and it.hublets}
     own |= {it.lower() for it in own}
     are_clean = True
-    for run, stray in _named(table, runs_of(" ".join(texts), judged)):
+    for run, stray in _named(table, runs_of(" ".join([*texts, *_basic(request)]), judged)):
         if stray.hublet != hublet:
             if not (run in own or host_name(run) == request.host):
                 return stray
