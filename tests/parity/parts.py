@@ -217,7 +217,7 @@ def _runs_case(random: Random) -> Case:
     words = (
         "eu1-0000-0000-0000-0000", "pat-eu1-00000000/", "https://", "eu1-app.example.com", "/",
         "+", " ", ":", "é", "%2F", "%2B", "a.b.c-d.ef", "ABCDEFGHIJKLMNOP", "?", "\0", "@", "~",
-        "sk_eu1:", "\\u0041", "\\145u1-0000-0000-0000", "\\", "ZXUxLTAwMDAtMDAwMC0wMDAw",
+        "sk_eu1:", "\\u0041", "\\145u1-0000-0000-0000", "\\", "\\002", "ZXUxLTAwMDAtMDAwMC0wMDAw",
         "%252f", "$", "!AbCdEfGhIjKl*",
     )  # fmt: skip
     text = "".join(random.choice(words) for _ in range(random.randrange(9)))

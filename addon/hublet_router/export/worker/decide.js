@@ -520,7 +520,7 @@ function parted(data, known) {
 // The text behind one layer of escapes; what parts it as it stands does not part what is escaped.
 export function unescape(data) {
   const single = data.replace(/\\+/g, "\\"), ways = [];
-  if (single.includes("\\")) ways.push(unquotePairs(single));
+  if (single.includes("\\")) ways.push(unquotePairs(single).replace(/[\x01\x02]/g, "\x03"));
   const plain = single.replace(ESCAPE, (it, u, x) => {
     const code = parseInt(u ?? x ?? (it === "\\/" ? "2f" : "20"), 16);
     return code < 256 ? String.fromCharCode(code) : " ";
