@@ -45,7 +45,7 @@ PIECES = {
     "runs": "aaaaaaaaaaaaaaa{} ",
     "runs with slashes": "aaaaaaaaaaaaaaaa{}/",
     "runs with pluses": "aaaaaaaaaaaaaaaa{}+/",
-    "runs with marks": "/aaaaaaaaa{0}+bbbbbbbbb{0}:ccccccccc{0}.Dddddddddd{0} ",
+    "runs with marks": "/Aaaa/aaaaa{0}+Bbbb+bbbbb{0}:Cccc/ccccc{0}.Dddd+dddddd{0} ",
     "one run": "a",
     "one run of base64": "QUFB",
     "keys": api_key("na1")[:-4] + "{},",

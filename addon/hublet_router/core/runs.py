@@ -85,8 +85,12 @@ def _blanked(data: bytes) -> bytes:
 
 
 def _words(data: bytes) -> list[bytes]:
-    """Part what may hold escapes into words, each with a mark where no blank ends it."""
-    return data.translate(_ENDED).replace(b"\3", b"\3 ").split()
+    """Part what may hold escapes into words, each with a mark where no blank ends it.
+
+    Those that are too short go: they get shorter with each escape, and none is joined to another.
+    """
+    words = data.translate(_ENDED).replace(b"\3", b"\3 ").split()
+    return [it for it in words if len(it) >= MIN_RUN]
 
 
 def _parted(words: list[bytes], known: Container[bytes]) -> tuple[set[bytes], set[bytes]]:
@@ -122,7 +126,7 @@ def _in_both_cases(words: set[bytes]) -> list[str]:
     """Return the words as they are and in lower case, to which some servers fold them."""
     text = b" ".join(words).decode()
     lower = text.lower()
-    return text.split() if lower == text else [*{*text.split(), *lower.split()}]
+    return text.split() if lower == text else [*text.split(), *lower.split()]
 
 
 def _unescaped(data: bytes) -> Iterator[bytes]:
