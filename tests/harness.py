@@ -437,6 +437,15 @@ class Stage:
     def client(self, server_name: str | None = None) -> Client:
         return Client(self.port, server_name)
 
+    def get(self, path: str = "/", *fields: str, host: str = API) -> Answer:
+        """Ask the proxy once, over a connection of its own."""
+        return self.send(request("GET", path, *fields, host=host))
+
+    def send(self, raw: bytes, method: str = "GET") -> Answer:
+        """Send a request over a connection of its own."""
+        with self.client() as client:
+            return client.send(raw, method)
+
     def set_option(self, **options: object) -> None:
         """Set options as the console would."""
 

@@ -67,8 +67,7 @@ def test_regular_mode_routes_what_is_inside_a_connect(stage: Stage) -> None:
 def test_regular_mode_routes_an_absolute_url(stage: Stage) -> None:
     _, eu1 = stage.regions("na1", "eu1")
     stage.proxy(mode="regular")
-    with stage.client() as client:
-        assert client.get("http://api.hubapi.com/a?b=c", bearer("eu1")).hublet == "eu1"
+    assert stage.get("http://api.hubapi.com/a?b=c", bearer("eu1")).hublet == "eu1"
     assert eu1.only == request("GET", "/a?b=c", bearer("eu1"))
 
 
@@ -122,8 +121,7 @@ def test_law_1_a_stamp_is_for_one_port(stage: Stage) -> None:
     meddling.port = eu1.port
     assert stage.master
     stage.master.addons.add(meddling)
-    with stage.client() as client:
-        assert client.get("/", bearer("na1")).status == 502
+    assert stage.get("/", bearer("na1")).status == 502
     assert stage.arrivals() == {"na1": 0, "eu1": 0}
 
 
@@ -203,8 +201,7 @@ def test_a_wrong_certificate_is_a_502_and_no_byte_is_sent(stage: Stage) -> None:
     eu1 = stage.upstream("eu1", "elsewhere.example")
     stage.table()
     stage.proxy()
-    with stage.client() as client:
-        assert client.get("/", bearer("eu1")).status == 502
+    assert stage.get("/", bearer("eu1")).status == 502
     assert eu1.requests == []
 
 
@@ -230,8 +227,7 @@ def test_a_refusal_is_a_problem_document_that_shows_no_credential(
 ) -> None:
     stage.regions("na1", "eu1")
     stage.proxy()
-    with stage.client() as client:
-        answer = client.send(raw)
+    answer = stage.send(raw)
     assert answer.status == status
     assert answer.problem["status"] == status
     assert answer.problem["reason"] == reason
@@ -258,8 +254,7 @@ def test_a_region_that_is_down_is_a_502_and_no_other_region_is_asked(stage: Stag
         down = f"http://127.0.0.1:{unused.getsockname()[1]}"
         stage.table(stage.table_text().replace(stage.upstreams["eu1"].url, down))
         stage.proxy()
-        with stage.client() as client:
-            assert client.get("/", bearer("eu1")).status == 502
+        assert stage.get("/", bearer("eu1")).status == 502
     assert na1.connections == []
 
 
@@ -306,8 +301,7 @@ def test_a_chunked_body_waits_for_its_end_even_where_a_header_names_the_hublet(
     stage.proxy()
     fields = (bearer("eu1"), "Transfer-Encoding: chunked")
     head = request("PUT", "/oauth/v1/token", *fields)
-    with stage.client() as client:
-        answer = client.send(head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
+    answer = stage.send(head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
     assert answer.status == status
     assert stage.arrivals() == {"na1": 0, "eu1": 1 if status == 200 else 0}
 
@@ -320,8 +314,7 @@ def test_law_1_a_provisional_decision_does_not_send_a_body_of_another_region(
     body = b"refresh_token=na1-0"
     fields = (bearer("eu1"), "Transfer-Encoding: chunked")
     head = request("PUT", f"http://{API}/oauth/v1/token", *fields)
-    with stage.client() as client:
-        answer = client.send(head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
+    answer = stage.send(head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
     assert answer.problem["reason"] == "conflict"
     assert stage.arrivals() == {"na1": 0, "eu1": 0}
 
@@ -329,8 +322,7 @@ def test_law_1_a_provisional_decision_does_not_send_a_body_of_another_region(
 def test_a_replayed_flow_is_timed_anew(stage: Stage) -> None:
     stage.regions("na1", "eu1")
     stage.proxy()
-    with stage.client() as client:
-        client.get("/", bearer("eu1"))
+    stage.get("/", bearer("eu1"))
     (flow,) = stage.seen.flows
     stage.router.ledger[flow] = stage.router.ledger[flow]._replace(seconds=1000)
     wait_for(lambda: not flow.live)
@@ -413,8 +405,7 @@ def test_what_is_no_label_is_no_host_of_a_wildcard(
     stage.upstream("na1", "*.regional.example")
     stage.table(stage.table_text().replace("domains: [", "domains: ['*.regional.example', "))
     stage.proxy()
-    with stage.client() as client:
-        assert client.get("/", host=host).status in {400, 421}
+    assert stage.get("/", host=host).status in {400, 421}
     assert stage.arrivals() == {"na1": 0}
     assert "Traceback" not in caplog.text
 
@@ -472,8 +463,7 @@ def test_law_1_an_exception_refuses(
     na1, _ = stage.regions("na1", "eu1")
     monkeypatch.setattr(hublet_router.proxy.routing.annotate, "examine", broken)
     stage.proxy(mode=f"reverse:{na1.url}", addon=WithoutUpstreamGuard())
-    with stage.client() as client:
-        assert client.send(raw).problem["reason"] == "internal-error"
+    assert stage.send(raw).problem["reason"] == "internal-error"
     assert stage.arrivals() == {"na1": 0, "eu1": 0}
     assert "RuntimeError at test_addon.py:" in caplog.text
     assert "secret" not in caplog.text
@@ -492,8 +482,7 @@ class Unguarded(OwnWord):
 def test_law_1_a_connection_that_no_decision_names_is_not_opened(stage: Stage) -> None:
     na1, _ = stage.regions("na1", "eu1")
     stage.proxy(mode=f"reverse:{na1.url}", addon=Unguarded())
-    with stage.client() as client:
-        assert client.get("/", bearer("na1")).status == 502
+    assert stage.get("/", bearer("na1")).status == 502
     assert stage.arrivals() == {"na1": 0, "eu1": 0}
 
 
@@ -542,8 +531,7 @@ def test_law_1_a_request_over_which_the_router_fails_keeps_no_stamp(
     stage.proxy()
     monkeypatch.setattr("hublet_router.proxy.decider.annotate", broken)
     raw = request("POST", "/", bearer("eu1"), body=b"x" * 100_000)
-    with stage.client() as client:
-        assert client.send(raw, "POST").status == 502
+    assert stage.send(raw, "POST").status == 502
     assert stage.arrivals() == {"na1": 0, "eu1": 0}
 
 
@@ -575,8 +563,7 @@ class Absent(WithoutUpstreamGuard):
 def test_law_1_the_launch_target_leads_nowhere(stage: Stage) -> None:
     stage.regions("na1", "eu1")
     stage.proxy(addon=Absent())
-    with stage.client() as client:
-        assert client.get("/", bearer("na1")).status == 502
+    assert stage.get("/", bearer("na1")).status == 502
     assert stage.arrivals() == {"na1": 0, "eu1": 0}
 
 
@@ -584,8 +571,7 @@ def test_the_three_layers_are_what_stops_it(stage: Stage) -> None:
     """Without any of them the request arrives: the tests above can fail."""
     na1, _ = stage.regions("na1", "eu1")
     stage.proxy(mode=f"reverse:{na1.url}", addon=Absent())
-    with stage.client() as client:
-        assert client.get("/", bearer("eu1")).hublet == "na1"
+    assert stage.get("/", bearer("eu1")).hublet == "na1"
 
 
 # options
@@ -610,8 +596,7 @@ def test_a_user_cannot_switch_faithful_routing_off(stage: Stage) -> None:
     assert stage.master.options.validate_inbound_headers is True
     assert stage.master.options.keep_host_header is True
     assert stage.master.options.connection_strategy == "lazy"
-    with stage.client() as client:
-        client.get("/", bearer("eu1"))
+    stage.get("/", bearer("eu1"))
     assert b"Host: api.hubapi.com\r\n" in eu1.only
 
 
@@ -624,8 +609,7 @@ def test_a_bad_table_set_later_is_refused_and_the_old_one_goes_on(
     bad.write_text("domains: []\n")
     with pytest.raises(OptionsError, match=r"bad\.yaml:1:1: the table has no 'hublets'; add it"):
         stage.set_option(hublets=str(bad))
-    with stage.client() as client:
-        assert client.get("/", bearer("eu1")).hublet == "eu1"
+    assert stage.get("/", bearer("eu1")).hublet == "eu1"
 
 
 def test_another_table_can_be_set_later(stage: Stage, tmp_path: Path) -> None:
@@ -634,8 +618,7 @@ def test_another_table_can_be_set_later(stage: Stage, tmp_path: Path) -> None:
     other = tmp_path / "other.yaml"
     other.write_text(stage.table_text(domains="[api.example.com]"))
     stage.set_option(hublets=str(other))
-    with stage.client() as client:
-        assert client.get("/", bearer("eu1"), host="api.example.com").hublet == "eu1"
+    assert stage.get("/", bearer("eu1"), host="api.example.com").hublet == "eu1"
 
 
 def test_a_server_whose_certificate_is_not_checked_is_no_hublet(stage: Stage) -> None:
@@ -656,8 +639,7 @@ def test_a_file_by_which_no_server_can_be_verified_is_not_taken(
         sentence = f"ssl_verify_upstream_trusted_ca: {tmp_path / name} {fault}"
         with pytest.raises(OptionsError, match=sentence):
             stage.set_option(ssl_verify_upstream_trusted_ca=str(tmp_path / name))
-    with stage.client() as client:
-        assert client.get("/", bearer("eu1")).hublet == "eu1"
+    assert stage.get("/", bearer("eu1")).hublet == "eu1"
 
 
 def test_without_a_table_everything_is_refused(stage: Stage) -> None:
@@ -757,17 +739,14 @@ def test_the_demo_can_be_switched_on_and_off(stage: Stage, tmp_path: Path) -> No
     port = free_port()
     table_in(tmp_path, f"https://127.0.0.1:{port}")
     stage.proxy()
-    with stage.client() as client:
-        assert client.get("/", bearer("eu1")).status == 502
+    assert stage.get("/", bearer("eu1")).status == 502
     stage.set_option(ssl_verify_upstream_trusted_ca=None)
     stage.set_option(hublet_demo=True)
-    with stage.client() as client:
-        assert b'"hublet": "eu1"' in client.get("/", bearer("eu1")).body
+    assert b'"hublet": "eu1"' in stage.get("/", bearer("eu1")).body
     assert stage.master
     assert stage.master.options.ssl_verify_upstream_trusted_ca == str(authority())
     stage.set_option(hublet_demo=False)
-    with stage.client() as client:
-        assert client.get("/", bearer("eu1")).status == 502
+    assert stage.get("/", bearer("eu1")).status == 502
 
 
 def test_a_table_that_the_demo_cannot_serve_is_not_taken(stage: Stage, tmp_path: Path) -> None:

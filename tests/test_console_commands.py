@@ -29,8 +29,7 @@ def routed(stage: Stage) -> Stage:
     """Two Hublets, and one request that went to eu1."""
     stage.regions("na1", "eu1")
     stage.proxy(hublet_override=True)
-    with stage.client() as client:
-        assert client.get("/a", bearer("eu1")).hublet == "eu1"
+    assert stage.get("/a", bearer("eu1")).hublet == "eu1"
     wait_for(lambda: stage.seen.flows)
     return stage
 

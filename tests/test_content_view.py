@@ -118,8 +118,7 @@ def test_mitmproxy_shows_it_where_there_is_nothing_else(
 def test_a_live_flow_is_explained(stage: Stage) -> None:
     stage.regions("na1", "eu1")
     stage.proxy()
-    with stage.client() as client:
-        assert client.get("/a", bearer("eu1")).hublet == "eu1"
+    assert stage.get("/a", bearer("eu1")).hublet == "eu1"
     (flow,) = stage.seen.flows
     text = shown(flow, stage.router.live.table)
     assert text.startswith("eu1 ← private-app-token\nGET http://api.hubapi.com/a\n")

@@ -60,8 +60,7 @@ def test_without_a_demo_there_is_none(stage: Stage, caplog: pytest.LogCaptureFix
     caplog.set_level(logging.INFO)
     stage.regions("eu1")
     stage.proxy()
-    with stage.client() as client:
-        assert client.get("/", bearer("eu1")).status == 200
+    assert stage.get("/", bearer("eu1")).status == 200
     assert stage.seen.flows
     assert lines(caplog) == []
 

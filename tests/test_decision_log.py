@@ -43,8 +43,7 @@ def log(stage: Stage, tmp_path: Path) -> Path:
 
 
 def test_a_routed_request_is_a_line(stage: Stage, log: Path) -> None:
-    with stage.client() as client:
-        client.send(request("POST", "/a/b?c=d", bearer("eu1"), body=b"body"))
+    stage.send(request("POST", "/a/b?c=d", bearer("eu1"), body=b"body"))
     (line,) = lines(log, 1)
     assert list(line) == SHOWN
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", line.pop("time"))
@@ -116,8 +115,7 @@ def test_answer_of_a_host_that_passes_is_from_upstream(stage: Stage, tmp_path: P
     stage.table(stage.table_text(more="policy: {foreign: pass}"))
     other = stage.upstream("other")
     stage.proxy(mode="regular", hublet_log=str(tmp_path / "log"))
-    with stage.client() as client:
-        client.get(f"{other.url}/", host=f"127.0.0.1:{other.port}")
+    stage.get(f"{other.url}/", host=f"127.0.0.1:{other.port}")
     (line,) = lines(tmp_path / "log", 1)
     assert (line["action"], line["answered_by"]) == ("pass", "upstream")
     assert na1.connections == []
@@ -161,8 +159,7 @@ def test_law_4_a_path_is_masked_where_its_rule_did_not_apply(stage: Stage, tmp_p
     stage.table(stage.table_text() + rule)
     log = tmp_path / "decisions.jsonl"
     stage.proxy(hublet_log=str(log))
-    with stage.client() as client:
-        client.get(f"/v2/keys/eu1-{SECRET}")
+    stage.get(f"/v2/keys/eu1-{SECRET}")
     (line,) = lines(log, 1)
     assert (line["reason"], line["path"]) == ("anonymous", "/v2/keys/***")
 
@@ -174,8 +171,7 @@ def test_the_domain_is_what_was_asked_for_also_of_an_explicit_proxy(
     stage.table(stage.table_text().replace("127.0.0.1", "localhost"))  # a name, as upstreams have
     path = tmp_path / "decisions.jsonl"
     stage.proxy(mode="regular", hublet_log=str(path))
-    with stage.client() as client:
-        client.send(request("GET", "http://api.hubapi.com/", bearer("eu1")))
+    stage.send(request("GET", "http://api.hubapi.com/", bearer("eu1")))
     (line,) = lines(path, 1)
     assert (line["hublet"], line["domain"]) == ("eu1", "api.hubapi.com")
 
@@ -194,8 +190,7 @@ def test_the_size_of_a_streamed_body_is_what_its_head_said_or_what_came(
 
 def test_no_text_of_a_credential_loses_its_line(stage: Stage, log: Path) -> None:
     body = rb'{"encodedOAuthRefreshToken": "\ud800"}'
-    with stage.client() as client:
-        client.send(request("POST", "/localdevauth/v1/auth/refresh", body=body))
+    stage.send(request("POST", "/localdevauth/v1/auth/refresh", body=body))
     (line,) = lines(log, 1)
     assert line["reason"] == "legacy"
     assert re.fullmatch("[0-9a-f]{12}", line["fingerprint"])
@@ -204,8 +199,7 @@ def test_no_text_of_a_credential_loses_its_line(stage: Stage, log: Path) -> None
 def test_without_a_table_there_is_no_fingerprint(stage: Stage, log: Path) -> None:
     router = stage.router
     router.live.table = None
-    with stage.client() as client:
-        client.get("/oauth/v1/refresh-tokens/eu1-0", bearer("eu1"))
+    stage.get("/oauth/v1/refresh-tokens/eu1-0", bearer("eu1"))
     (line,) = lines(log, 1)
     assert (line["reason"], line["table"], line["fingerprint"]) == ("no-table", None, None)
     assert line["path"] == "/oauth/v1/refresh-tokens/***"
@@ -216,12 +210,10 @@ def test_a_file_that_cannot_be_opened_leaves_the_old_one(
 ) -> None:
     with pytest.raises(OptionsError, match=r"hublet_log: .* cannot be written: No such file"):
         stage.set_option(hublet_log=str(tmp_path / "nowhere" / "log"))
-    with stage.client() as client:
-        client.get("/", bearer("eu1"))
+    stage.get("/", bearer("eu1"))
     lines(log, 1)
     stage.set_option(hublet_log=None)
-    with stage.client() as client:
-        client.get("/", bearer("eu1"))
+    stage.get("/", bearer("eu1"))
     assert len(lines(log, 1)) == 1
 
 

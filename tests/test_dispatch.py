@@ -153,8 +153,7 @@ def reverse_session(stage: Stage) -> None:
         client.socket.sendall(b"not HTTP\r\n\r\n")
         client.receive_until(b"\r\n\r\n")
     websocket(stage)
-    with stage.client() as client:
-        client.get("/", bearer("gone"))  # whose upstream does not listen
+    stage.get("/", bearer("gone"))  # whose upstream does not listen
 
 
 def regular_session(stage: Stage) -> None:
@@ -162,8 +161,7 @@ def regular_session(stage: Stage) -> None:
         with stage.client() as client:
             client.connect_through(tunnel, "api.hubapi.com")
             client.get("/", bearer("eu1"))
-    with stage.client() as client:
-        client.send(request("GET", "http://api.hubapi.com/", bearer("na1")))
+    stage.send(request("GET", "http://api.hubapi.com/", bearer("na1")))
 
 
 def calls_of(
@@ -555,8 +553,7 @@ def test_the_option_switches_it_at_run_time(stage: Stage) -> None:
     for fast in (False, True):
         stage.set_option(hublet_fast_dispatch=fast)
         assert ("trigger_event" in own) == fast
-        with stage.client() as client:
-            assert client.get("/", bearer("eu1")).hublet == "eu1"
+        assert stage.get("/", bearer("eu1")).hublet == "eu1"
     stage.loop.call_soon_threadsafe(stage.master.addons.remove, stage.router)
     wait_for(lambda: "trigger_event" not in own)
 
@@ -626,8 +623,7 @@ def test_scripts_that_come_go_and_change_places(stage: Stage) -> None:
         assert stage.master
         lookup = stage.master.addons.lookup
         wait_for(lambda: [str(it) in lookup for it in scripts] == [1 in order, 2 in order])
-        with stage.client() as client:
-            assert client.get("/", bearer("eu1")).hublet == "eu1"
+        assert stage.get("/", bearer("eu1")).hublet == "eu1"
         return eu1.requests[-1].partition(b"X-Script: ")[2].partition(b"\r\n")[0]
 
     for order in ((1,), (1, 2), (2, 1), (2,), (1, 2), ()):

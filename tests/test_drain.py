@@ -423,8 +423,7 @@ def test_clients_that_wait_in_the_queue_are_served(stage: Stage) -> None:
 def test_nothing_under_way_ends_at_once(stage: Stage, seconds: int) -> None:
     stage.regions("eu1")
     stage.proxy(hublet_drain_timeout=seconds)
-    with stage.client() as client:
-        assert client.get("/", bearer("eu1")).status == 200
+    assert stage.get("/", bearer("eu1")).status == 200
     wait_for(lambda: not stage.router.drain._flows)
     began = time.monotonic()
     end(stage)

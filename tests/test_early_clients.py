@@ -187,8 +187,7 @@ def test_a_client_that_has_left_when_it_is_let_in_is_no_crash(
     wait_for(lambda: is_sent(port, sent))
     starting.join()
     assert slow.is_ready
-    with stage.client() as client:
-        assert client.get("/", bearer("eu1")).status == 200
+    assert stage.get("/", bearer("eu1")).status == 200
     assert "crashed" not in caplog.text
     assert "Unhandled" not in caplog.text
 

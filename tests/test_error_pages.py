@@ -89,8 +89,7 @@ def test_a_hublet_that_does_not_accept_in_time_is_a_504(stage: Stage, never_acce
     eu1 = stage.upstream("eu1")
     stage.table(stage.table_text().replace(eu1.url, f"http://127.0.0.1:{never_accepts}"))
     stage.proxy(hublet_connect_timeout=1)
-    with stage.client() as client:
-        answer = client.get("/", bearer("eu1"))
+    answer = stage.get("/", bearer("eu1"))
     assert (answer.status, answer.problem["reason"]) == (504, "connection_timeout")
     assert "127.0.0.1" not in str(answer)
 

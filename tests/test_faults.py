@@ -67,8 +67,7 @@ def test_an_upstream_that_refuses_is_a_502(stage: Stage, log: Callable[[], str])
         request("POST", "/", bearer("eu1"), body=b"x" * 1000),
         request("POST", "/", bearer("eu1"), body=b"x" * 100_000),
     ):
-        with stage.client() as client:
-            answer = client.send(raw)
+        answer = stage.send(raw)
         assert failed(answer) == (502, "connection_refused", "eu1")
         assert b"127.0.0.1" not in answer.body
     said = f"establishing server connection: [Errno 111] Connect call failed ('127.0.0.1', {down})"
@@ -85,8 +84,7 @@ def test_a_wrong_certificate_is_a_502(stage: Stage, log: Callable[[], str]) -> N
         request("GET", "/", bearer("eu1")),
         request("POST", "/", bearer("eu1"), body=b"x" * 100_000),
     ):
-        with stage.client() as client:
-            answer = client.send(raw)
+        answer = stage.send(raw)
         assert failed(answer) == (502, "tls_certificate_error", "eu1")
         assert b"elsewhere.example" not in answer.body
     assert "Server TLS handshake failed. Certificate verify failed: hostname mismatch" in log()
@@ -128,8 +126,7 @@ def test_an_answer_that_breaks_off_is_a_502(
     assert error
     assert expected in error.msg
     eu1.behaviour = None
-    with stage.client() as client:
-        assert client.get("/", bearer("eu1")).hublet == "eu1"
+    assert stage.get("/", bearer("eu1")).hublet == "eu1"
     log()
     assert stage.arrivals() == {"na1": 0, "eu1": 2}
 
@@ -174,8 +171,7 @@ def test_an_upstream_that_never_answers_is_waited_for_as_long_as_its_caller_wait
         with pytest.raises(TimeoutError):
             client.get("/", bearer("eu1"))
     wait_for(left.is_set)
-    with stage.client() as client:
-        assert client.get("/", bearer("na1")).hublet == "na1"
+    assert stage.get("/", bearer("na1")).hublet == "na1"
     assert "server disconnect" in log()
     assert stage.arrivals() == {"na1": 1, "eu1": 1}
 
@@ -204,8 +200,7 @@ def test_a_connection_that_is_closed_as_a_request_is_written_is_a_502(
         except ConnectionError:
             assert size > 65536  # its last bytes may meet the closed connection
     assert [raw[:6] for raw in eu1.requests] == [b"GET /1"]
-    with stage.client() as client:
-        assert client.get("/3", bearer("eu1")).body == b"once"
+    assert stage.get("/3", bearer("eu1")).body == b"once"
     log()
     assert stage.arrivals() == {"na1": 0, "eu1": 2}
 
@@ -243,8 +238,7 @@ def test_a_client_that_leaves_in_its_upload_takes_its_request_along(
     if streams and eu1.connections:
         wait_for(ended.is_set)
     eu1.behaviour = None
-    with stage.client() as client:
-        assert client.get("/", bearer("na1")).hublet == "na1"
+    assert stage.get("/", bearer("na1")).hublet == "na1"
     log()
     assert stage.arrivals() == {"na1": 1, "eu1": int(streams)}
 
@@ -299,8 +293,7 @@ def test_a_table_that_cannot_be_read_changes_nothing(
             path.symlink_to(path.name)
     wait_for(lambda: f"{path} is not used; the last good table goes on" in log())
     assert f"{path}:" in log()
-    with stage.client() as client:
-        assert client.get("/", bearer("eu1")).hublet == "eu1"
+    assert stage.get("/", bearer("eu1")).hublet == "eu1"
     path.unlink()
     path.write_bytes(good + b"# again\n")
     wait_for(lambda: "again" and log().count(f" from {path}: na1 at ") == 2)
@@ -363,8 +356,7 @@ def test_four_clients_at_full_speed_see_no_reload(stage: Stage, log: Callable[[]
 def test_a_silent_client_harms_no_other(stage: Stage, log: Callable[[], str]) -> None:
     start(stage)
     silent = [Client(stage.port) for _ in range(50)]
-    with stage.client() as client:
-        assert client.get("/", bearer("eu1")).hublet == "eu1"
+    assert stage.get("/", bearer("eu1")).hublet == "eu1"
     for one in silent:
         one.socket.close()
     wait_for(lambda: log().count("client disconnect") == 51)

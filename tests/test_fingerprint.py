@@ -84,8 +84,7 @@ def test_the_command_prints_what_the_log_shows_after_any_start(
     stage.regions("eu1")
     log = tmp_path / "log"
     stage.proxy(hublet_log=str(log), hublet_fingerprint_key=str(key))
-    with stage.client() as client:
-        client.get("/", bearer("eu1"))
+    stage.get("/", bearer("eu1"))
     wait_for(log.read_text)
     typed(bearer("eu1").rpartition(" ")[2] + "\n", monkeypatch)
     assert command_line(["fingerprint", "--key", str(key)]) == 0

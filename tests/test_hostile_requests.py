@@ -140,8 +140,7 @@ def closed(stage: Stage, caplog: pytest.LogCaptureFixture) -> Iterator[Stage]:
     stage.proxy()
     yield stage
     assert stage.arrivals() == {"na1": 0, "eu1": 0}
-    with stage.client() as client:
-        assert client.get("/", TOKEN).hublet == "eu1"
+    assert stage.get("/", TOKEN).hublet == "eu1"
     assert "crashed" not in caplog.text
     assert "pat-eu1" not in caplog.text
 
@@ -175,8 +174,7 @@ def test_control_characters_at_the_ends_of_a_value_are_refused(closed: Stage, fi
 def test_a_tab_in_a_value_is_no_control_character(stage: Stage) -> None:
     stage.regions("eu1")
     stage.proxy()
-    with stage.client() as client:
-        assert client.send(head("/", f"Host: {API}", "X-A: a\tb\xe9")).hublet == "eu1"
+    assert stage.send(head("/", f"Host: {API}", "X-A: a\tb\xe9")).hublet == "eu1"
 
 
 def assert_refused(closed: Stage, raw: bytes, status: str, said: str) -> None:
@@ -504,10 +502,9 @@ def test_another_regions_credential_does_not_arrive(
     stage.table(stage.table_text(more=STRICT if beside else "") + COOKIE_RULE)
     stage.proxy()
     path, fields, body = sent
-    with stage.client() as client:
-        answer = client.send(
-            request("POST", path, *fields, *[beside] * bool(beside), body=body.encode("latin-1"))
-        )
+    answer = stage.send(
+        request("POST", path, *fields, *[beside] * bool(beside), body=body.encode("latin-1"))
+    )
     assert stage.arrivals()["na1"] == 0
     if status or beside:
         assert answer.status == answer.problem["status"] == (status or 400)

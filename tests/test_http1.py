@@ -101,8 +101,7 @@ def test_an_answer_that_ends_with_its_connection_is_whole(stage: Stage) -> None:
     stage.upstream("eu1", behaviour=answer)
     stage.table()
     stage.proxy()
-    with stage.client() as client:
-        assert client.get("/", bearer("eu1")).body == b"ok"
+    assert stage.get("/", bearer("eu1")).body == b"ok"
 
 
 @pytest.mark.parametrize(

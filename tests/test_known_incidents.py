@@ -149,8 +149,7 @@ def test_override_header_added_by_route(stage: Stage) -> None:
     """envoyproxy/envoy, issue 16141: what is sent decides, and so it can be no other credential."""
     na1, _ = stage.regions("na1", "eu1")
     stage.proxy(beside=[Late()])
-    with stage.client() as client:
-        assert client.get("/", bearer("eu1")).hublet == "na1"
+    assert stage.get("/", bearer("eu1")).hublet == "na1"
 
     assert b"Bearer pat-na1-" in na1.only
     assert stage.arrivals() == {"na1": 1, "eu1": 0}
@@ -168,8 +167,7 @@ def test_wrong_region_401(stage: Stage) -> None:
     stage.upstream("eu1", behaviour=unauthorised)
     stage.table()
     stage.proxy()
-    with stage.client() as client:
-        assert client.get("/", bearer("eu1")).status == 401
+    assert stage.get("/", bearer("eu1")).status == 401
     (flow,) = stage.seen.flows
 
     assert flow.comment == "eu1 ← private-app-token"
@@ -185,8 +183,7 @@ def test_sync_cursor_order(stage: Stage) -> None:
     stage.proxy()
 
     def status() -> int:
-        with stage.client() as client:
-            return client.get("/", bearer("eu1")).status
+        return stage.get("/", bearer("eu1")).status
 
     path.write_text(old.replace("  eu1:", "  eu2:"))
     wait_for(lambda: status() == 421)
@@ -202,8 +199,7 @@ def test_cold_start_no_table(stage: Stage) -> None:
     router = HubletRouter()
     stage.proxy(addon=router)
     router.live.table = None
-    with stage.client() as client:
-        answer = client.get("/", bearer("na1"))
+    answer = stage.get("/", bearer("na1"))
 
     assert (answer.status, answer.problem["reason"]) == (503, "no-table")
     assert stage.arrivals() == {"na1": 0}

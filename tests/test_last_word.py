@@ -105,8 +105,7 @@ def test_law_1_an_edit_of_mitmproxys_own_options_is_decided(
     raw = request("POST", "/oauth/v1/token", bearer("na1"), field, body=body)
     if option != "modify_body":
         raw = request("GET", "/", bearer("na1"))
-    with stage.client() as client:
-        assert outcome(client.send(raw)) == expected
+    assert outcome(stage.send(raw)) == expected
     assert len(stage.upstreams["na1"].requests) == 0
 
 

@@ -23,8 +23,7 @@ MINIMAL = (
 
 def decided_by(stage: Stage) -> str:
     """Ask once, and return the version of the table that decided."""
-    with stage.client() as client:
-        client.get("/", bearer("eu1"))
+    stage.get("/", bearer("eu1"))
     return str(stage.seen.flows[-1].metadata["hublet_table"])
 
 
@@ -40,8 +39,7 @@ def two_tables(stage: Stage) -> tuple[Path, str, str]:
 
 
 def status(stage: Stage) -> int:
-    with stage.client() as client:
-        return client.get("/", bearer("eu1")).status
+    return stage.get("/", bearer("eu1")).status
 
 
 def test_a_table_that_is_written_anew_is_read(stage: Stage) -> None:
@@ -164,8 +162,7 @@ def with_accounts(stage: Stage) -> tuple[Path, Path]:
 
 def hublet_of(stage: Stage, account: int) -> str:
     """Ask once for an account, and return where the request went."""
-    with stage.client() as client:
-        client.get(f"/?portalId={account}")
+    stage.get(f"/?portalId={account}")
     return str(stage.seen.flows[-1].metadata["hublet"])
 
 

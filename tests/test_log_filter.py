@@ -146,8 +146,7 @@ def test_a_streamed_answer_is_logged_for_debug_alone(
     stage.regions("eu1")
     noted = Noted()
     stage.proxy(beside=[noted])
-    with stage.client() as client:
-        assert client.get("/", bearer("eu1")).hublet == "eu1"
+    assert stage.get("/", bearer("eu1")).hublet == "eu1"
     wait_for(lambda: any("client disconnect" in entry for entry in noted.entries))
     lines = [line for line in handler.records if line[1].startswith("Streaming response")]
     assert lines == ([("DEBUG", "Streaming response from 127.0.0.1.")] if level < 20 else [])

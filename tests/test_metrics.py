@@ -83,11 +83,9 @@ def test_failures_are_counted_by_hublet(stage: Stage, port: int) -> None:
     eu1 = stage.upstreams["eu1"]
     assert eu1.server
     stage.loop.call_soon_threadsafe(eu1.server.close)
-    with stage.client() as client:
-        assert client.get("/", bearer("eu1")).status == 502
+    assert stage.get("/", bearer("eu1")).status == 502
     stage.upstream("eu1", "elsewhere.example", port=eu1.port)
-    with stage.client() as client:
-        assert client.get("/", bearer("eu1")).status == 502
+    assert stage.get("/", bearer("eu1")).status == 502
     labels = ("eu1", "credential", "private-app-token", "error")
     wait_for(lambda: counted(port, "hublet_requests_total") == {labels: 2})
     assert counted(port, "hublet_upstream_connections_total") == {
@@ -149,8 +147,7 @@ def test_a_host_that_passes_has_no_hublet(stage: Stage) -> None:
 def test_lines_that_the_log_dropped_are_counted(stage: Stage, port: int, tmp_path: Path) -> None:
     (tmp_path / "log").symlink_to("/dev/full")
     stage.set_option(hublet_log=str(tmp_path / "log"))
-    with stage.client() as client:
-        client.get("/", bearer("eu1"))
+    stage.get("/", bearer("eu1"))
     wait_for(lambda: counted(port, "hublet_log_lines_dropped_total") == {(): 1})
 
 
@@ -159,8 +156,7 @@ def test_it_is_ready_when_it_has_a_table(stage: Stage, port: int) -> None:
     stage.router.live.table = None
     assert fetch(port, "/readyz") == (503, "no table\n")
     assert fetch(port, "/healthz")[0] == 200
-    with stage.client() as client:
-        assert client.get("/", bearer("eu1")).status == 503
+    assert stage.get("/", bearer("eu1")).status == 503
     wait_for(lambda: refused(port) == {("no-table",): 1})
 
 
@@ -183,8 +179,7 @@ def test_without_the_package_it_is_a_sentence(
     monkeypatch.setitem(sys.modules, "hublet_router.proxy.observe.counters", None)
     with pytest.raises(OptionsError, match="hublet_metrics needs prometheus-client, and it is not"):
         stage.set_option(hublet_metrics=":0")
-    with stage.client() as client:
-        assert client.get("/", bearer("na1")).status == 200
+    assert stage.get("/", bearer("na1")).status == 200
 
 
 def test_a_port_that_is_taken_is_a_sentence_and_nothing_else(stage: Stage, taken: int) -> None:
@@ -192,5 +187,4 @@ def test_a_port_that_is_taken_is_a_sentence_and_nothing_else(stage: Stage, taken
     stage.proxy()
     with pytest.raises(OptionsError, match=f"hublet_metrics cannot listen at :{taken}: Address"):
         stage.set_option(hublet_metrics=f":{taken}")
-    with stage.client() as client:
-        assert client.get("/", bearer("na1")).status == 200
+    assert stage.get("/", bearer("na1")).status == 200

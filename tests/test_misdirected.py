@@ -71,8 +71,7 @@ def test_it_is_noticed_and_passed_on_untouched(
 @pytest.mark.parametrize("head", ["488 Wrong", "404 Not Found", "200 OK"])
 def test_any_other_answer_is_nothing_special(stage: Stage, head: str) -> None:
     start(stage, answering(head, b'{"message": "eu1"}'))
-    with stage.client() as client:
-        assert client.get("/", bearer("na1")).status == int(head[:3])
+    assert stage.get("/", bearer("na1")).status == int(head[:3])
     assert "hublet_misdirected" not in stage.seen.flows[0].metadata
     assert not stage.router.misdirected.counts
 
@@ -97,16 +96,14 @@ def test_nor_is_that_of_another_addon(stage: Stage) -> None:
     start(stage, None)
     assert stage.master
     stage.loop.call_soon_threadsafe(stage.master.addons.add, Answerer())
-    with stage.client() as client:
-        assert client.get("/", bearer("eu1")).status == 421
+    assert stage.get("/", bearer("eu1")).status == 421
     assert not stage.router.misdirected.counts
 
 
 def test_an_answer_that_is_streamed_is_not_buffered_for_it(stage: Stage) -> None:
     body = b'{"correctHublet": "eu1"}'.ljust(200_000)
     start(stage, answering("488 Wrong", body))
-    with stage.client() as client:
-        assert client.get("/", bearer("na1")).body == body
+    assert stage.get("/", bearer("na1")).body == body
     wait_for(lambda: stage.seen.flows)
     flow = stage.seen.flows[0]
     assert flow.response
@@ -149,8 +146,7 @@ def test_law_4_what_an_answer_says_is_no_label_and_not_shown(
     head = f"488 Wrong\r\nX-HubSpot-Correct-Hublet: {secret}"
     body = json.dumps({"correctHublet": secret}).encode()
     start(stage, answering(head, body), log)
-    with stage.client() as client:
-        client.get("/", f"Authorization: Bearer {secret}")
+    stage.get("/", f"Authorization: Bearer {secret}")
     lines(log, 1)
     assert stage.router.misdirected.counts == {("na1", "-"): 1}
     endpoint = stage.router.metrics.endpoint
@@ -163,8 +159,7 @@ def test_law_4_what_an_answer_says_is_no_label_and_not_shown(
 def test_a_replay_begins_anew(stage: Stage, tmp_path: Path) -> None:
     start(stage, None)
     flow = None
-    with stage.client() as client:
-        client.get("/", bearer("na1"))
+    stage.get("/", bearer("na1"))
     (flow,) = stage.seen.flows
     flow.metadata["hublet_misdirected"], flow.marked = "eu1", ":x:"
     saved = save([flow], tmp_path / "flows.mitm")

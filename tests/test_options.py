@@ -138,5 +138,4 @@ def test_a_time_that_cannot_be_is_a_sentence(
     with pytest.raises(OptionsError, match=f"^{option} is {bad}; give it {good} or more seconds$"):
         stage.set_option(**{option: bad})
     stage.set_option(**{option: good})
-    with stage.client() as client:
-        assert client.get("/", bearer("eu1")).hublet == "eu1"
+    assert stage.get("/", bearer("eu1")).hublet == "eu1"

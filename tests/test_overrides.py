@@ -154,8 +154,7 @@ def events(stage: Stage) -> Events:
     it = Events(stage)
     stage.table()
     stage.proxy(hublet_override=True)
-    with stage.client() as client:
-        assert client.get("/", bearer("eu1")).hublet == "eu1"
+    assert stage.get("/", bearer("eu1")).hublet == "eu1"
     stage.command("hublet.pin", stage.seen.flows, "na1")
     return it
 

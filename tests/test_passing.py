@@ -41,8 +41,7 @@ def test_a_short_answer_is_kept_for_who_looks_at_it_and_a_long_one_is_not(stage:
     stage.table()
     stage.proxy()
     for size in (0, 3, 65536, 65537):
-        with stage.client() as client:
-            assert client.get(f"/{size}", bearer("eu1")).body == b"x" * size
+        assert stage.get(f"/{size}", bearer("eu1")).body == b"x" * size
     wait_for(lambda: len(stage.seen.flows) == 4)
     kept = [flow.response and flow.response.raw_content for flow in stage.seen.flows]
     assert kept == [b"", b"xxx", b"x" * 65536, None]
@@ -63,8 +62,7 @@ def test_an_upload_that_another_addon_answers_is_not_passed_on(
     stage.proxy(beside=[Answers()])
     fields = [f"Host: {API}", bearer("eu1"), "Transfer-Encoding: chunked", "", ""]
     upload = "\r\n".join(["PUT / HTTP/1.1", *fields]).encode() + b"1\r\nx\r\n0\r\n\r\n"
-    with stage.client() as client:
-        assert client.send(upload, "PUT").status == 204
+    assert stage.send(upload, "PUT").status == 204
     assert "crashed" not in caplog.text
     assert stage.arrivals() == {"eu1": 0}
 
@@ -77,8 +75,7 @@ def test_alt_svc_arrives_as_it_was_sent(stage: Stage) -> None:
     stage.upstream("eu1", behaviour=answer)
     stage.table()
     stage.proxy()
-    with stage.client() as client:
-        assert client.get("/", bearer("eu1")).headers["alt-svc"] == 'h3=":443"'
+    assert stage.get("/", bearer("eu1")).headers["alt-svc"] == 'h3=":443"'
 
 
 def test_what_another_addon_streams_stays_its_own() -> None:

@@ -65,8 +65,7 @@ def test_with_it_ours_comes_after_what_the_upstream_said(
     head = heads(stage, bearer("eu1"))
     length = b"Content-Length: %d\r\n" % len(body)
     assert head == b"HTTP/1.1 200 OK\r\n" + THEIRS.replace(b":  ", b": ") + length + OURS
-    with stage.client() as client:
-        answer = client.get("/")
+    answer = stage.get("/")
     assert answer.headers["proxy-status"] == 'hublet-router; next-hop="na1"; details="anonymous"'
 
 
@@ -102,8 +101,7 @@ def test_a_host_that_passes_is_shown_no_hop(stage: Stage) -> None:
     stage.table(stage.table_text(more="policy: {foreign: pass}"))
     other = stage.upstream("other")
     stage.proxy(mode="regular", hublet_proxy_status=True)
-    with stage.client() as client:
-        answer = client.get(f"{other.url}/", host=f"127.0.0.1:{other.port}")
+    answer = stage.get(f"{other.url}/", host=f"127.0.0.1:{other.port}")
     assert answer.headers["proxy-status"] == 'hublet-router; details="foreign-host"'
 
 
@@ -120,8 +118,7 @@ def test_what_another_addon_answers_was_not_forwarded(
     start()
     assert stage.master
     stage.master.addons.add(Local())
-    with stage.client() as client:
-        answer = client.get("/", bearer("eu1"))
+    answer = stage.get("/", bearer("eu1"))
     assert answer.body == b"made here"
     assert "proxy-status" not in answer.headers
 

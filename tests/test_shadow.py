@@ -72,8 +72,7 @@ def test_a_difference_is_logged_and_nothing_changes(
 
 def test_what_is_refused_and_what_fails_is_compared_as_well(stage: Stage) -> None:
     start(stage, "  eu1:", "  zz9: {upstream: 'http://127.0.0.1:1'}\n  eu1:")
-    with stage.client() as client:
-        assert client.get("/", bearer("zz9")).status == 421
+    assert stage.get("/", bearer("zz9")).status == 421
     (flow,) = stage.seen.flows
     assert flow.metadata["hublet_shadow"] == "zz9 ← private-app-token"
     assert flow.marked == ":no_entry:"
@@ -83,8 +82,7 @@ def test_what_is_refused_and_what_fails_is_compared_as_well(stage: Stage) -> Non
     candidate(stage, stage.table_text().replace(*ONLY_NA1))
     version = stage.router.shadow.candidate.table
     wait_for(lambda: stage.router.shadow.candidate.table is not version)
-    with stage.client() as client:
-        assert client.get("/", bearer("eu1")).status == 502
+    assert stage.get("/", bearer("eu1")).status == 502
     assert stage.seen.flows[-1].metadata["hublet_shadow"] == "na1 ← legacy (private-app-token)"
     assert stage.router.shadow.counts == {
         ("-", "unknown-hublet", "zz9", "credential"): 1,
@@ -129,8 +127,7 @@ def test_a_way_round_the_decision_is_no_difference(stage: Stage) -> None:
     )
     stage.proxy(mode="regular", hublet_shadow=str(path))
     wait_for(lambda: stage.router.shadow.candidate.table)
-    with stage.client() as client:
-        answer = client.send(request("GET", f"{eu1.url}/", host=f"127.0.0.1:{eu1.port}"))
+    answer = stage.send(request("GET", f"{eu1.url}/", host=f"127.0.0.1:{eu1.port}"))
     assert answer.problem["reason"] == "foreign-host"
     assert not stage.router.shadow.counts
 
@@ -146,8 +143,7 @@ def test_what_another_addon_changes_afterwards_is_no_difference(stage: Stage) ->
     start(stage)
     assert stage.master
     stage.loop.call_soon_threadsafe(stage.master.addons.add, Editor())
-    with stage.client() as client:
-        client.get("/", bearer("eu1"))
+    stage.get("/", bearer("eu1"))
     assert b"Bearer pat-na1-" in stage.upstreams["eu1"].only
     assert not stage.router.shadow.counts
 
@@ -165,8 +161,7 @@ def test_a_body_that_only_the_candidate_reads(
     stage: Stage, body: bytes, expected: str | None
 ) -> None:
     start(stage, *BODY_RULE)
-    with stage.client() as client:
-        assert client.send(request("POST", "/x", body=body)).hublet == "na1"
+    assert stage.send(request("POST", "/x", body=body)).hublet == "na1"
     assert stage.seen.flows[0].metadata.get("hublet_shadow") == expected
 
 
@@ -175,13 +170,11 @@ def test_it_is_read_again_when_it_changes_and_its_differences_are_news(
 ) -> None:
     path = start(stage, *ONLY_NA1)
     first = stage.router.shadow.candidate.table
-    with stage.client() as client:
-        client.get("/", bearer("eu1"))
+    stage.get("/", bearer("eu1"))
     wait_for(lambda: caplog.text.count("would become") == 1)  # the client has its answer before
     path.write_text(f"{path.read_text()}# again\n")
     wait_for(lambda: stage.router.shadow.candidate.table is not first)
-    with stage.client() as client:
-        client.get("/", bearer("eu1"))
+    stage.get("/", bearer("eu1"))
     wait_for(lambda: caplog.text.count("would become") == 2)
 
 
@@ -229,7 +222,6 @@ def test_a_candidate_that_fails_disturbs_nothing_and_law_4_its_error_is_not_show
 def test_it_can_be_switched_off_and_then_does_nothing(stage: Stage) -> None:
     start(stage, *ONLY_NA1)
     stage.set_option(hublet_shadow=None)
-    with stage.client() as client:
-        client.get("/", bearer("eu1"))
+    stage.get("/", bearer("eu1"))
     assert not stage.router.shadow.counts
     assert stage.seen.flows[0].marked == ""

@@ -29,8 +29,7 @@ def test_nothing_is_sent_without_demo_hublets(stage: Stage) -> None:
     traffic = Traffic()
     stage.proxy(beside=[traffic])
     assert traffic.sending is None
-    with stage.client() as client:
-        client.get()
+    stage.get()
     assert [flow.client_conn.sockname for flow in stage.seen.flows] == [("127.0.0.1", stage.port)]
     assert len(upstream.requests) == 1
 

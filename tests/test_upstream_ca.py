@@ -58,8 +58,7 @@ def test_without_it_the_upstream_is_not_trusted(
     stage: Stage, other_ca: tuple[CertStore, Path]
 ) -> None:
     start(stage, other_ca[0], None)
-    with stage.client() as client:
-        assert client.get("/", bearer("eu1")).status == 502
+    assert stage.get("/", bearer("eu1")).status == 502
     assert stage.upstreams["eu1"].requests == []
 
 
@@ -92,8 +91,7 @@ def test_the_upstreams_own_certificate_is_enough(
     before, port = stage.router.live.table, stage.upstreams["eu1"].port
     (stage.folder / "ca.pem").write_text(ssl.get_server_certificate(("127.0.0.1", port)))
     wait_for(lambda: stage.router.live.table is not before)
-    with stage.client() as client:
-        assert client.get("/", bearer("eu1")).status == 200
+    assert stage.get("/", bearer("eu1")).status == 200
 
 
 def test_a_new_ca_is_used_after_a_reload(
@@ -101,8 +99,7 @@ def test_a_new_ca_is_used_after_a_reload(
 ) -> None:
     store, ca = other_ca
     start(stage, store, authority())
-    with stage.client() as client:
-        assert client.get("/", bearer("eu1")).status == 502
+    assert stage.get("/", bearer("eu1")).status == 502
     with stage.client() as client:
         before = stage.router.live.table
         (stage.folder / "ca.pem").write_bytes(ca.read_bytes())

@@ -35,8 +35,7 @@ def start(stage: Stage, *certified: str) -> tuple[Upstream, UpstreamGuard]:
 def test_an_upstream_that_never_accepts_is_a_504_in_time(stage: Stage, never_accepts: int) -> None:
     eu1, guard = start(stage)
     spoil(stage, eu1.url, f"http://127.0.0.1:{never_accepts}")
-    with stage.client() as client:
-        answer = client.get("/", bearer("eu1"))
+    answer = stage.get("/", bearer("eu1"))
     assert answer.status == 504
     assert b"did not accept a connection in time" in answer.body
     assert stage.upstreams["na1"].connections == []
@@ -60,8 +59,7 @@ def test_an_upstream_that_never_finishes_tls_is_a_502_in_time(stage: Stage) -> N
     eu1, guard = start(stage)
     eu1.behaviour = never_answers
     spoil(stage, eu1.url, eu1.url.replace("http:", "https:"))
-    with stage.client() as client:
-        assert client.get("/", bearer("eu1")).status == 502
+    assert stage.get("/", bearer("eu1")).status == 502
     assert stage.upstreams["na1"].connections == []
     wait_for(lambda: guard.deadlines == {})
 
@@ -100,8 +98,7 @@ def test_a_slow_answer_is_waited_for_longer_than_a_connection(stage: Stage) -> N
         writer.write(b"slow")
 
     eu1.behaviour = slow
-    with stage.client() as client:
-        assert client.get("/", bearer("eu1")).body == b"slow"
+    assert stage.get("/", bearer("eu1")).body == b"slow"
 
 
 @pytest.mark.parametrize(
@@ -127,8 +124,7 @@ def test_an_upstream_that_resets_is_no_reason_to_ask_another(
         except IncompleteRead:
             seen = IncompleteRead
     assert seen == outcome
-    with stage.client() as client:
-        assert client.get("/", bearer("na1")).hublet == "na1"
+    assert stage.get("/", bearer("na1")).hublet == "na1"
     assert stage.arrivals() == {"na1": 1, "eu1": 1}
 
 
@@ -155,8 +151,7 @@ def test_a_client_that_leaves_in_the_middle_of_its_upload_leaves_the_rest_whole(
     with stage.client() as client:
         client.socket.sendall(raw[:100_000])
         wait_for(lambda: eu1.connections)
-    with stage.client() as client:
-        assert client.get("/", bearer("eu1")).hublet == "eu1"
+    assert stage.get("/", bearer("eu1")).hublet == "eu1"
     assert stage.upstreams["na1"].connections == []
     assert [raw[:5] for raw in eu1.requests] == [b"GET /"]
 
@@ -210,8 +205,7 @@ def test_a_table_that_leads_back_to_the_proxy_makes_no_loop(stage: Stage) -> Non
     stage.regions("na1")
     port = stage.proxy()
     spoil(stage, stage.upstreams["na1"].url, f"http://127.0.0.1:{port}")
-    with stage.client() as client:
-        answer = client.get("/", bearer("na1"))
+    answer = stage.get("/", bearer("na1"))
     assert answer.status == 502
     assert b"is this router itself" in answer.body
 
@@ -327,8 +321,7 @@ def test_a_foreign_host_that_leads_to_a_hublet_gets_no_byte(
     stage.upstream("eu1")
     stage.table(stage.table_text(more="policy: {foreign: pass}"))
     stage.proxy(mode="regular")
-    with stage.client() as client:
-        answer = client.get(f"http://{host}:{na1.port}/", bearer("eu1"), host=f"{host}:{na1.port}")
+    answer = stage.get(f"http://{host}:{na1.port}/", bearer("eu1"), host=f"{host}:{na1.port}")
     assert answer.status == 502
     assert b"".join(na1.connections) == b""
 

@@ -60,8 +60,7 @@ def test_request_that_is_decided_twice_is_counted_once(
 ) -> None:
     stage.regions("na1", "eu1")
     stage.proxy()
-    with stage.client() as client:
-        client.send(raw)
+    stage.send(raw)
     wait_for(lambda: stage.seen.flows)
     assert {key: count for key, (count, _) in stage.router.usage.counts.items()} == {key: 1}
     rows = {row[0]: row[2] for row in stage.command("hublet.table")}

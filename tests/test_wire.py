@@ -36,8 +36,7 @@ def test_a_form_that_was_read_for_its_credential_arrives_as_it_was_sent(stage: S
     stage.proxy()
     body = b"grant_type=refresh%5ftoken&a=\xe9%ff+&&refresh_token=eu1-0000&=x\r\n"
     raw = request("POST", "/oauth/v1/token", body=body)
-    with stage.client() as client:
-        assert client.send(raw).hublet == "eu1"
+    assert stage.send(raw).hublet == "eu1"
     assert eu1.only == raw
 
 
@@ -48,9 +47,7 @@ def test_an_ipv6_address_is_a_domain_in_any_spelling(stage: Stage) -> None:
     stage.proxy()
     hosts = ["[2001:db8::1]", "[2001:DB8:0:0::1]:8443"]
     for host in hosts:
-        with stage.client() as client:
-            assert client.get("/a", bearer("eu1"), host=host).hublet == "eu1"
+        assert stage.get("/a", bearer("eu1"), host=host).hublet == "eu1"
     assert eu1.requests == [request("GET", "/a", bearer("eu1"), host=host) for host in hosts]
-    with stage.client() as client:
-        refused = client.get("/a", bearer("eu1"), host="[2001:db8::2]")
+    refused = stage.get("/a", bearer("eu1"), host="[2001:db8::2]")
     assert refused.problem["reason"] == "foreign-host"
