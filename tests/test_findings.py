@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from cases import cases
-from hublet_router.core.findings import MAX_CREDENTIAL, MAX_VALUES, Problem, findings
+from hublet_router.core.findings import MAX_CREDENTIAL, MAX_VALUES, Unread, findings
 from hublet_router.core.lookup import Rule
 from hublet_router.core.places import Cookie, Form, Header, Json, Query
 from hublet_router.core.readers import Account
@@ -27,13 +27,13 @@ credentials:
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 LONG = "eu1-" + "x" * MAX_CREDENTIAL
 
-type Seen = tuple[str, str | None, tuple[str, ...], Problem | None]
+type Seen = tuple[str, str | None, tuple[str, ...], Unread | None]
 
 
 def seen(target: str = "/", *fields: tuple[str, str], body: bytes | None = b"") -> list[Seen]:
     found = findings(TABLE, Request("POST", ("api.hubapi.com",), target, fields, body))
-    assert all(it.accounts == () and (it.credential is None) == bool(it.problem) for it in found)
-    return [(it.rule.name, it.credential, it.hublets, it.problem) for it in found]
+    assert all(it.accounts == () and (it.credential is None) == bool(it.unread) for it in found)
+    return [(it.rule.name, it.credential, it.hublets, it.unread) for it in found]
 
 
 def test_every_credential_is_read_in_the_order_of_the_table() -> None:
@@ -65,7 +65,7 @@ def test_nothing_is_found_where_nothing_stands() -> None:
 def test_a_value_that_servers_read_in_different_ways_is_a_problem(
     target: str, field: tuple[str, str], rule: str
 ) -> None:
-    assert seen(target, field) == [(rule, None, (), Problem.VALUE)]
+    assert seen(target, field) == [(rule, None, (), Unread.VALUE)]
 
 
 @pytest.mark.parametrize("path", ["/form", "/json", "/both", "/%66orm", "/JSON"])
@@ -85,17 +85,17 @@ def test_a_body_that_is_not_of_the_rules_format_is_one_problem(
     path: str, fields: tuple[tuple[str, str], ...]
 ) -> None:
     ((_, credential, hublets, problem),) = seen(path, *fields, body=b'{"token": "eu1-a"}')
-    assert (credential, hublets, problem) == (None, (), Problem.BODY)
+    assert (credential, hublets, problem) == (None, (), Unread.BODY)
 
 
 @pytest.mark.parametrize("body", [b"token=%zz", b"token=eu1-a%", b"a=%zz&token=eu1-a"])
 def test_a_form_with_an_escape_that_is_none_is_a_problem(body: bytes) -> None:
-    assert seen("/form", ("content-type", FORM), body=body) == [("form", None, (), Problem.BODY)]
+    assert seen("/form", ("content-type", FORM), body=body) == [("form", None, (), Unread.BODY)]
 
 
 @pytest.mark.parametrize("body", [b'{"token": "eu1-a"} x', b"token=eu1-a", b"\xff"])
 def test_json_that_is_not_whole_is_a_problem(body: bytes) -> None:
-    assert seen("/json", ("content-type", JSON), body=body) == [("json", None, (), Problem.BODY)]
+    assert seen("/json", ("content-type", JSON), body=body) == [("json", None, (), Unread.BODY)]
 
 
 @pytest.mark.parametrize(
@@ -117,13 +117,13 @@ def test_a_body_is_read_only_at_a_path_with_a_body_rule() -> None:
 def test_a_body_that_is_too_long_is_a_problem_of_each_place() -> None:
     assert seen("/both?key=eu1-a", body=None) == [
         ("key", "eu1-a", ("eu1",), None),
-        ("form", None, (), Problem.LONG_BODY),
-        ("json", None, (), Problem.LONG_BODY),
+        ("form", None, (), Unread.LONG_BODY),
+        ("json", None, (), Unread.LONG_BODY),
     ]
 
 
 def test_a_credential_that_is_too_long_is_a_problem() -> None:
-    assert seen(f"/?key={LONG}") == [("key", None, (), Problem.LONG_CREDENTIAL)]
+    assert seen(f"/?key={LONG}") == [("key", None, (), Unread.LONG_CREDENTIAL)]
     assert seen(f"/?key={LONG[:-4]}") == [("key", LONG[:-4], ("eu1",), None)]
 
 
@@ -156,4 +156,4 @@ def test_so_many_credentials_as_no_client_has_are_a_problem(where: str) -> None:
         return seen("/", *[("authorization", "Bearer eu1-x")] * count)
 
     assert len(many(MAX_VALUES)) == MAX_VALUES
-    assert [problem for *_, problem in many(MAX_VALUES + 1)] == [Problem.MANY]
+    assert [problem for *_, problem in many(MAX_VALUES + 1)] == [Unread.MANY]

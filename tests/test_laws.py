@@ -689,7 +689,7 @@ def test_law_1_only_a_listed_account_overrides_a_credential(table: Table, reques
     unlisted = replace(table, accounts=replace(accounts, moved={"unlisted": Move("eu1")}))
 
     found = findings(unlisted, request)
-    if not any(it.problem and it.is_beside for it in found):
+    if not any(it.unread and it.is_beside for it in found):
         assert decide(unlisted, request) == decide(replace(table, accounts=None), request)
     if decision.reason is Reason.MOVED:
         ids = {account_id(text) for it in findings(table, request) for text in it.accounts}

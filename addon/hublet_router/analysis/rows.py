@@ -25,7 +25,7 @@ class Outcome(Enum):
 
     NOT_HERE = "not for this path"
     ABSENT = "no credential there"
-    UNREAD = "not read: {problem}"
+    UNREAD = "not read: {unread}"
     OTHER_KIND = "not of its kind"
     NAMES_NONE = "it names none"
     TAKEN = "named by {by} already"
@@ -98,7 +98,7 @@ class Rows:
         shape = None if it.credential is None else describe_shape(it.credential, self.table)
         for name in dict.fromkeys(it.hublets if is_reader else ()) or [None]:
             outcome = self._outcome(rule, it, name)
-            why = outcome.value.format(name=name, by=it.rule.name, problem=it.problem)
+            why = outcome.value.format(name=name, by=it.rule.name, unread=it.unread)
             if decides:
                 why, decides = why + _DECIDED, False  # the first name counts
             elif name:
@@ -128,8 +128,8 @@ class Rows:
                 outcome = Outcome.NO_ACCOUNT
                 yield Tried("accounts", place, outcome, None, None, outcome.value)
             for it in found:
-                if it.problem:
-                    why = Outcome.UNREAD.value.format(problem=it.problem)
+                if it.unread:
+                    why = Outcome.UNREAD.value.format(unread=it.unread)
                     why += _DECIDED if it is self.settled else ""
                     yield Tried("accounts", place, Outcome.UNREAD, None, None, why)
                 for one, owner in self._owners(it):

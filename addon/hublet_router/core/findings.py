@@ -17,7 +17,7 @@ MAX_VALUES = 100
 """Credentials of one place that are read; a request with more of them is refused."""
 
 
-class Problem(StrEnum):
+class Unread(StrEnum):
     """Why nothing was read where something is: that is another finding than "no credential"."""
 
     LONG_CREDENTIAL = "a credential over 16 KiB"
@@ -30,7 +30,7 @@ class Problem(StrEnum):
 class Finding(NamedTuple):
     """One credential of a request: where it stands, the rule that read it, and what it names.
 
-    `rule` is the first of the place if none read it. `credential` is None if there is a `problem`,
+    `rule` is the first of the place if none read it. `credential` is None if it is `unread`,
     and if an account stands there, beside the credentials. `hublets` has no aliases.
     """
 
@@ -39,7 +39,7 @@ class Finding(NamedTuple):
     credential: str | None
     hublets: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
-    problem: Problem | None = None
+    unread: Unread | None = None
 
     @property
     def is_beside(self) -> bool:
@@ -50,37 +50,37 @@ class Finding(NamedTuple):
 def findings(table: Table, request: Request) -> list[Finding]:
     """Read every credential of a request, place by place, in the order of the table."""
     found: list[Finding] = []
-    unread: Lookup | None = None  # the first place in a body that is of another format
+    unfit: Lookup | None = None  # the first place in a body that is of another format
     is_read = not request.body
     for lookup in table.index.lookups_for(request.paths):
         values = lookup.values(request)
         if lookup.in_body:
             if request.body is None:
-                found.append(_problem(lookup, Problem.LONG_BODY))
+                found.append(_unread(lookup, Unread.LONG_BODY))
                 continue
             if values is None:
-                unread = unread or lookup
+                unfit = unfit or lookup
                 continue
             is_read = True
         if values is None:
-            found.append(_problem(lookup, Problem.VALUE))
+            found.append(_unread(lookup, Unread.VALUE))
         elif values:
             texts = [*values]
             if len(texts) > MAX_VALUES:
-                found.append(_problem(lookup, Problem.MANY))
+                found.append(_unread(lookup, Unread.MANY))
             else:
                 found += [_read(lookup, text) for text in texts]
-    if unread and not is_read:  # a path may take several formats: one of them must be it
-        found.append(_problem(unread, Problem.BODY))
+    if unfit and not is_read:  # a path may take several formats: one of them must be it
+        found.append(_unread(unfit, Unread.BODY))
     return found
 
 
 def _read(lookup: Lookup, text: str) -> Finding:
     if len(text) > MAX_CREDENTIAL:
-        return _problem(lookup, Problem.LONG_CREDENTIAL)
+        return _unread(lookup, Unread.LONG_CREDENTIAL)
     rule, hublets, accounts = lookup.read(text)
     return Finding(lookup.place, rule, None if lookup.is_beside else text, hublets, accounts)
 
 
-def _problem(lookup: Lookup, problem: Problem) -> Finding:
-    return Finding(lookup.place, lookup.rules[0], None, problem=problem)
+def _unread(lookup: Lookup, why: Unread) -> Finding:
+    return Finding(lookup.place, lookup.rules[0], None, unread=why)

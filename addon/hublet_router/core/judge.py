@@ -3,18 +3,18 @@
 from collections.abc import Sequence
 
 from .decision import Action, Decision, Reason, refuse, route
-from .findings import Finding, Problem, findings
+from .findings import Finding, Unread, findings
 from .paths import MAX_PATH
 from .request import Request, host_name
 from .stray import find_stray
 from .table import Move, Table
 
-_PROBLEMS = {
-    Problem.LONG_CREDENTIAL: Reason.TOO_LARGE,
-    Problem.MANY: Reason.TOO_LARGE,
-    Problem.LONG_BODY: Reason.TOO_LARGE,
-    Problem.BODY: Reason.UNREADABLE,
-    Problem.VALUE: Reason.UNREADABLE,
+_REASONS = {
+    Unread.LONG_CREDENTIAL: Reason.TOO_LARGE,
+    Unread.MANY: Reason.TOO_LARGE,
+    Unread.LONG_BODY: Reason.TOO_LARGE,
+    Unread.BODY: Reason.UNREADABLE,
+    Unread.VALUE: Reason.UNREADABLE,
 }
 
 type Claim = tuple[str, Finding, bool]
@@ -100,8 +100,8 @@ def _weighed(table: Table, found: Sequence[Finding]) -> Verdict:
 def _unread(table: Table, found: Sequence[Finding]) -> Verdict | None:
     """Is there something that cannot be read?"""
     for it in found:
-        if it.problem:
-            reason = _PROBLEMS[it.problem]
+        if it.unread:
+            reason = _REASONS[it.unread]
             if reason is Reason.TOO_LARGE or table.policy.unreadable == "refuse":
                 return refuse(reason, it.rule.name, table.version), it
     return None

@@ -18,7 +18,7 @@ from mitmproxy.utils.emoji import emoji
 from mitmproxy.websocket import WebSocketData, WebSocketMessage
 
 from ..core.decision import Reason
-from ..core.findings import Finding, Problem, findings
+from ..core.findings import Finding, Unread, findings
 from ..core.judge import check_request, decide, judge
 from ..core.request import MAX_BODY, Request, host_name
 from ..core.table import Table
@@ -28,7 +28,7 @@ from .redact_text import MAX_CACHED, TextRedactor
 
 type Field = tuple[bytes, bytes]
 
-_OF_BODIES = {Problem.BODY, Problem.LONG_BODY}
+_OF_BODIES = {Unread.BODY, Unread.LONG_BODY}
 _UNROUTED = "https://unrouted.invalid"
 _NO_ADDRESS = ("192.0.2.1", 0)  # RFC 5737
 
@@ -125,7 +125,7 @@ class FlowRedactor:
         self._common(old, data)
         if not body or not self.table.reads_body(seen):
             self._keep_body(old, new)
-        elif any(it.problem in _OF_BODIES for it in found):  # it stays so
+        elif any(it.unread in _OF_BODIES for it in found):  # it stays so
             new.raw_content = b"%" * min(len(body), MAX_BODY + 1)  # neither form nor JSON
         else:
             new.content = self._read(body, is_form=seen.form is not None)
