@@ -48,6 +48,28 @@ def test_text_that_is_not_yaml_is_reported(text: bytes, expected: str) -> None:
 
 
 @cases(
+    ("text", "fix"),
+    {
+        "a key further to the right": (b"a: 1\n  b: 2", "and begin keys in the same column"),
+        "a key further to the left": (
+            b"a:\n  - b: 1\n   c: 2",
+            "in the same column, each with ': '",
+        ),
+        "no blank behind a colon": (b"a: 1\nb:2\n", "write ': ' behind the key"),
+        "an open quote": (b"a: 'x", "close the quote"),
+        "an open bracket": (b"a: [b\nc: 1", "put commas between items, quotes around a pattern"),
+        "a pattern without quotes": (b"a: {b: ^[a-z]{2}-}", "quotes around a pattern, and close"),
+        "a reserved character": (b"a: %x", "put a value that begins with it in quotes"),
+        "a tab": (b"a:\n\tb: 1", "indent with spaces, not with tabs"),
+    },
+)
+def test_what_to_do_about_a_slip_is_said(text: bytes, fix: str) -> None:
+    _, (sentence,) = composed(text)
+
+    assert fix in sentence.partition("; ")[2]
+
+
+@cases(
     "text",
     {
         "Latin-1": b"a: caf\xe9",

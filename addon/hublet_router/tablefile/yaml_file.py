@@ -14,6 +14,14 @@ _SLIPS = {
     "alphabetic or numeric character": "put a value that begins with * or & in quotes",
     "undefined alias": "put a value that begins with * in quotes",
     "another document": "keep one table in a file, and remove the line ---",
+    "that cannot start any token": "put a value that begins with it in quotes",
+    "<block end>": "begin the keys of one mapping in the same column, each with ': ' behind it",
+    "could not find expected ':'": "write ': ' behind the key",
+    "mapping values are not allowed": (
+        "put a value that holds ': ' in quotes, and begin keys in the same column"
+    ),
+    "end of stream": "close the quote",
+    "expected ',' or": "put commas between items, quotes around a pattern, and close the bracket",
 }
 """What people write, by the words of PyYAML's fault -> what to do."""
 
