@@ -327,7 +327,7 @@ class Stage:
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever)
         self.upstreams: dict[str, Upstream] = {}
-        self.master: DumpMaster | None = None
+        self.master: DumpMaster
         self.running: asyncio.Task[None] | None = None
         self.seen: Seen
         self.router: HubletRouter
@@ -351,7 +351,7 @@ class Stage:
         for upstream in self.upstreams.values():
             if upstream.server:
                 upstream.server.close()
-        if self.master and self.running:
+        if self.running:
             await self.master.addons.get("proxyserver").servers.update([])  # it stops listening
             self.master.shutdown()
             await self.running
@@ -450,7 +450,6 @@ class Stage:
         """Set options as the console would."""
 
         async def update() -> None:
-            assert self.master
             self.master.options.update(**options)
 
         self.call(update())
@@ -459,7 +458,6 @@ class Stage:
         """Run a command of mitmproxy as the console would."""
 
         async def run() -> Any:
-            assert self.master
             return self.master.commands.call(name, *arguments)
 
         return self.call(run())
@@ -467,9 +465,15 @@ class Stage:
     @property
     def clients(self) -> list[MitmproxyClient]:
         """The clients that mitmproxy serves."""
-        assert self.master
         proxyserver = self.master.addons.get("proxyserver")
         return [handler.client for handler in list(proxyserver.connections.values())]
+
+    @property
+    def metrics_port(self) -> int:
+        """Where the metrics are served."""
+        endpoint = self.router.metrics.endpoint
+        assert endpoint
+        return endpoint.port
 
     def arrivals(self) -> dict[str, int]:
         """How many connections each upstream has had: the witness that no byte went astray."""

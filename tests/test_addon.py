@@ -119,7 +119,6 @@ def test_law_1_a_stamp_is_for_one_port(stage: Stage) -> None:
     stage.proxy()
     meddling = Meddling()
     meddling.port = eu1.port
-    assert stage.master
     stage.master.addons.add(meddling)
     assert stage.get("/", bearer("na1")).status == 502
     assert stage.arrivals() == {"na1": 0, "eu1": 0}
@@ -592,7 +591,6 @@ def test_a_user_cannot_switch_faithful_routing_off(stage: Stage) -> None:
     stage.proxy()
     stage.set_option(keep_host_header=False, connection_strategy="eager")
     stage.set_option(validate_inbound_headers=False)
-    assert stage.master
     assert stage.master.options.validate_inbound_headers is True
     assert stage.master.options.keep_host_header is True
     assert stage.master.options.connection_strategy == "lazy"
@@ -743,7 +741,6 @@ def test_the_demo_can_be_switched_on_and_off(stage: Stage, tmp_path: Path) -> No
     stage.set_option(ssl_verify_upstream_trusted_ca=None)
     stage.set_option(hublet_demo=True)
     assert b'"hublet": "eu1"' in stage.get("/", bearer("eu1")).body
-    assert stage.master
     assert stage.master.options.ssl_verify_upstream_trusted_ca == str(authority())
     stage.set_option(hublet_demo=False)
     assert stage.get("/", bearer("eu1")).status == 502

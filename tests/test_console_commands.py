@@ -280,7 +280,6 @@ def test_under_mitmdump_nothing_is_overridden_unless_an_option_allows_it(
 
 @pytest.mark.parametrize("name", ["hublet.pin", "hublet.resend"])
 def test_a_hublet_is_chosen_from_the_table(routed: Stage, name: str) -> None:
-    assert routed.master
     parameter = routed.master.commands.commands[name].parameters[1]
     choices = CommandTypes.get(parameter.type)
     assert choices
@@ -290,7 +289,6 @@ def test_a_hublet_is_chosen_from_the_table(routed: Stage, name: str) -> None:
 
 
 def test_every_command_has_help(routed: Stage) -> None:
-    assert routed.master
     ours = {n: c for n, c in routed.master.commands.commands.items() if n.startswith("hublet.")}
     assert set(ours) >= {"hublet.explain", "hublet.table", "hublet.reload", "hublet.unpin"}
     assert all(command.help for command in ours.values())
@@ -304,7 +302,6 @@ def test_the_keys_are_free() -> None:
 
 
 def test_the_keys_are_bound_unless_the_user_has_bound_them(routed: Stage) -> None:
-    assert routed.master
     prompt = routed.router.commands
     keymap: Any = Keymap(None)
     keymap.add("Y", "quit", ["flowlist"])
@@ -323,7 +320,6 @@ async def _running(prompt: Any) -> None:
 def test_mitmwebs_list_begins_with_the_comment_unless_its_user_set_columns(
     routed: Stage, given: list[str] | None
 ) -> None:
-    assert routed.master
     options = routed.master.options
     options.add_option("web_columns", Sequence[str], ["icon", "path"], "as mitmweb has it")
     if given:

@@ -184,7 +184,6 @@ def calls_of(
             hublet_fast_dispatch=fast,
             scripts=[str(script)],
         )
-        assert stage.master
         manager = stage.master.addons
         wait_for(lambda: str(script) in manager.lookup)
         assert ("trigger_event" in vars(manager)) == fast
@@ -547,7 +546,6 @@ def test_a_hook_that_an_addon_did_not_have_counts_once_options_change(
 def test_the_option_switches_it_at_run_time(stage: Stage) -> None:
     stage.regions("eu1")
     stage.proxy()
-    assert stage.master
     own = vars(stage.master.addons)
     assert "trigger_event" in own
     for fast in (False, True):
@@ -620,7 +618,6 @@ def test_scripts_that_come_go_and_change_places(stage: Stage) -> None:
 
     def field(*order: int) -> bytes:
         stage.set_option(scripts=[str(scripts[number - 1]) for number in order])
-        assert stage.master
         lookup = stage.master.addons.lookup
         wait_for(lambda: [str(it) in lookup for it in scripts] == [1 in order, 2 in order])
         assert stage.get("/", bearer("eu1")).hublet == "eu1"

@@ -164,7 +164,6 @@ def test_a_request_that_is_not_edited_is_decided_once(
 def test_the_place_is_given_up_with_the_addon(stage: Stage) -> None:
     stage.regions("na1", "eu1")
     stage.proxy()
-    assert stage.master
     addons, word = stage.master.addons, stage.router.last_word
     assert addons.chain[-1] is word
     stage.loop.call_soon_threadsafe(stage.router.running)  # as after a reload

@@ -17,9 +17,7 @@ def port(stage: Stage) -> int:
     """The port of the metrics of a proxy with two regions."""
     stage.regions("na1", "eu1", certified=[API])
     stage.proxy(hublet_metrics=":0")
-    endpoint = stage.router.metrics.endpoint
-    assert endpoint
-    return endpoint.port
+    return stage.metrics_port
 
 
 def counted(port: int, name: str) -> dict[tuple[str, ...], float]:
@@ -134,14 +132,12 @@ def test_a_host_that_passes_has_no_hublet(stage: Stage) -> None:
     stage.table(stage.table_text(more="policy: {foreign: pass}"))
     other = stage.upstream("other")
     stage.proxy(mode="regular", hublet_metrics=":0")
-    endpoint = stage.router.metrics.endpoint
-    assert endpoint
     with stage.client() as client:
         for _ in range(2):
             client.get(f"{other.url}/", host=f"127.0.0.1:{other.port}")
     passed = {("-", "foreign-host", "-", "2xx"): 2.0}
-    wait_for(lambda: counted(endpoint.port, "hublet_requests_total") == passed)
-    assert counted(endpoint.port, "hublet_upstream_connections_total") == {}
+    wait_for(lambda: counted(stage.metrics_port, "hublet_requests_total") == passed)
+    assert counted(stage.metrics_port, "hublet_upstream_connections_total") == {}
 
 
 def test_lines_that_the_log_dropped_are_counted(stage: Stage, port: int, tmp_path: Path) -> None:
@@ -166,9 +162,7 @@ def test_it_can_be_switched_off_and_on_and_counts_on(stage: Stage, port: int) ->
         stage.set_option(hublet_metrics=None)
         client.get("/", bearer("eu1"))
     stage.set_option(hublet_metrics=":0")
-    endpoint = stage.router.metrics.endpoint
-    assert endpoint
-    wait_for(lambda: sum(counted(endpoint.port, "hublet_requests_total").values()) == 2)
+    wait_for(lambda: sum(counted(stage.metrics_port, "hublet_requests_total").values()) == 2)
 
 
 def test_without_the_package_it_is_a_sentence(

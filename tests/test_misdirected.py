@@ -94,7 +94,6 @@ class Answerer:
 
 def test_nor_is_that_of_another_addon(stage: Stage) -> None:
     start(stage, None)
-    assert stage.master
     stage.loop.call_soon_threadsafe(stage.master.addons.add, Answerer())
     assert stage.get("/", bearer("eu1")).status == 421
     assert not stage.router.misdirected.counts
@@ -132,9 +131,7 @@ def test_the_log_and_the_metrics_have_it(stage: Stage, tmp_path: Path) -> None:
     wrong, right = lines(log, 2)
     assert (wrong["misdirected"], wrong["reason"], wrong["status"]) == ("eu1", "credential", 488)
     assert right["misdirected"] is None
-    endpoint = stage.router.metrics.endpoint
-    assert endpoint
-    scraped = fetch(endpoint.port, "/metrics")[1]
+    scraped = fetch(stage.metrics_port, "/metrics")[1]
     assert 'hublet_misdirected_total{named="eu1",sent="na1"} 1.0' in scraped
 
 
@@ -149,10 +146,8 @@ def test_law_4_what_an_answer_says_is_no_label_and_not_shown(
     stage.get("/", f"Authorization: Bearer {secret}")
     lines(log, 1)
     assert stage.router.misdirected.counts == {("na1", "-"): 1}
-    endpoint = stage.router.metrics.endpoint
-    assert endpoint
     (flow,) = stage.seen.flows
-    shown = (flow.metadata, flow.comment, log.read_text(), fetch(endpoint.port, "/metrics")[1])
+    shown = (flow.metadata, flow.comment, log.read_text(), fetch(stage.metrics_port, "/metrics")[1])
     assert "secret" not in f"{shown}{caplog.text}"
 
 

@@ -128,9 +128,7 @@ class Prometheus:
 def prometheus(stage: Stage, tmp_path: Path) -> Iterator[Prometheus]:
     stage.regions("na1", "eu1")
     stage.proxy(hublet_metrics=":0", hublet_log=str(tmp_path / "decisions.jsonl"))
-    endpoint = stage.router.metrics.endpoint
-    assert endpoint
-    it = Prometheus(tmp_path, endpoint.port)
+    it = Prometheus(tmp_path, stage.metrics_port)
     try:
         yield it
     finally:

@@ -165,7 +165,6 @@ def switch_off(stage: Stage) -> None:
 
 def unload(stage: Stage) -> None:
     async def remove() -> None:
-        assert stage.master
         stage.master.addons.remove(stage.router)
 
     stage.call(remove())
@@ -175,7 +174,6 @@ def replace(stage: Stage) -> None:
     """As when the script is edited."""
 
     async def reload() -> None:
-        assert stage.master
         manager, router = stage.master.addons, HubletRouter()
         manager.remove(stage.router)
         manager.register(router)  # as a script is; it removes the guard, which makes a new chain

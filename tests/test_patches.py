@@ -29,7 +29,6 @@ def test_mitmproxy_is_left_as_it_was(stage: Stage, monkeypatch: pytest.MonkeyPat
     assert not {id(it) for it in before} & {id(it) for it in ours}
 
     async def remove() -> None:
-        assert stage.master
         stage.master.addons.remove(stage.router)
 
     stage.call(remove())

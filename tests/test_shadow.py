@@ -60,9 +60,7 @@ def test_a_difference_is_logged_and_nothing_changes(
         "hublet_shadow: 'eu1 ← private-app-token' would become 'na1 ← legacy (private-app-token)'"
     )
     assert caplog.messages.count(said) == 1
-    endpoint = stage.router.metrics.endpoint
-    assert endpoint
-    scraped = fetch(endpoint.port, "/metrics")[1]
+    scraped = fetch(stage.metrics_port, "/metrics")[1]
     sample = (
         'hublet_shadow_differences_total{candidate="na1",candidate_reason="legacy",'
         'hublet="eu1",reason="credential"} 2.0'
@@ -141,7 +139,6 @@ class Editor:
 
 def test_what_another_addon_changes_afterwards_is_no_difference(stage: Stage) -> None:
     start(stage)
-    assert stage.master
     stage.loop.call_soon_threadsafe(stage.master.addons.add, Editor())
     stage.get("/", bearer("eu1"))
     assert b"Bearer pat-na1-" in stage.upstreams["eu1"].only
