@@ -61,8 +61,11 @@ def test_a_missing_file_is_reported(tmp_path: Path) -> None:
 
 
 def test_the_fault_of_a_missing_file_names_the_option_of_its_caller(tmp_path: Path) -> None:
-    with pytest.raises(TableError, match=r"; name a table with --table FILE$"):
+    sentence = "; name a table with --table FILE, or write one: hublet-router init$"
+    with pytest.raises(TableError, match=sentence):
         load(tmp_path / "none.yaml", option="--table FILE")
+    with pytest.raises(TableError, match=r"; name a table with --table FILE$"):
+        load(tmp_path, option="--table FILE")
 
 
 def test_the_default_table_is_the_checkouts_where_the_working_directory_has_none(

@@ -30,6 +30,8 @@ def load(path: str | Path, *, option: str | None = None) -> Table:
         text = sys.stdin.buffer.read() if str(path) == "-" else Path(path).read_bytes()
     except OSError as error:
         fix = f"name a table with {option}" if option else "name another file"
+        if option and isinstance(error, FileNotFoundError):
+            fix += ", or write one: hublet-router init"
         fault = f"cannot be read: {error.strerror or error}; {fix}"
         raise TableError(str(path), [Fault(1, 1, fault, str(path))]) from error
     return loads(text, name=str(path))
