@@ -39,6 +39,7 @@ def test_run_is_mitmdump_with_the_faithful_options(passed_on: list[str]) -> None
     [
         (["my.yaml", "-p1"], ["--set", "hublets=my.yaml", "-p1"]),
         (["--table", "my.yaml", "-p1"], ["--set", "hublets=my.yaml", "-p1"]),
+        (["-", "-p1"], ["--set", "hublets=-", "-p1"]),
         (["--table=my.yaml", "-p1"], ["--set", "hublets=my.yaml", "-p1"]),
         (["-p1", "~u x"], ["-p1", "~u x"]),
         (["-p1", "~u x.yaml"], ["-p1", "~u x.yaml"]),

@@ -104,7 +104,7 @@ def _with_table(words: list[str]) -> list[str]:
     """
     tables: list[str] = []
     rest: list[str] = []
-    if words and not words[0].startswith("-"):
+    if words and (words[0] == "-" or not words[0].startswith("-")):
         tables.append(words.pop(0))
     todo = iter(words)
     for word in todo:
