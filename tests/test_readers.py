@@ -366,6 +366,20 @@ def test_a_name_is_seen_in_a_text_or_in_what_is_decoded_of_it(reader: Reader, te
     assert [*reader.sightings([it for it, _ in coded], coded)] == [(text, "eu1")]
 
 
+@pytest.mark.parametrize(
+    "token",
+    [
+        jwt({"region": "eu1"}).rpartition(".")[0],
+        *(jwt('{"region": "eu1"}'.encode(it)) for it in ("utf-16", "utf-16-be", "utf-32")),
+        jwt(b"\xfe\xff" + '{"region": "eu1"}'.encode("utf-16-be")),
+        jwt('\ufeff{"region": "eu1"}x'),
+    ],
+    ids=["no signature", "UTF-16", "UTF-16BE", "UTF-32", "UTF-16BE with a mark", "junk"],
+)
+def test_a_token_is_seen_as_lenient_servers_read_it(token: str) -> None:
+    assert [*REGION.sightings([token], [])] == [(token, "eu1")]
+
+
 @pytest.mark.parametrize("prefix", ["", "bearer.", "a.b.c.", "eyJ.", "a.eyJ.eyJhbGciOiJIUzI1NiJ9."])
 @pytest.mark.parametrize("suffix", ["", ".signature", ".a.b"])
 def test_a_token_is_seen_with_a_prefix(prefix: str, suffix: str) -> None:

@@ -134,6 +134,8 @@ def _json(random: Random) -> Case:
 def _lenient_json(random: Random, data: bytes, path: str) -> Case:
     data = random.choice((b"", b"", b" \n", b"\xef\xbb\xbf")) + data
     data += random.choice((b"", b"}", b' "', b"\\", b"\xff"))
+    if random.random() < 0.1:
+        data = data.decode("latin-1").encode(random.choice(("utf-16", "utf-16-be", "utf-32")))
     try:
         tree = parse_json_leniently(data)
     except ValueError:

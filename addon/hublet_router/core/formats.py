@@ -183,8 +183,9 @@ def parse_json(document: bytes) -> Any:
 def parse_json_leniently(document: bytes) -> Any:
     """Parse the JSON with which a text begins, as Jackson and Python do; else raise ValueError.
 
-    They read no further than its end, or take `NaN` for a number.
+    They read no further than its end, or take `NaN` for a number, or UTF-16 and UTF-32 for text.
     """
+    document = document.replace(b"\0", b"").lstrip(b"\xfe\xff")
     if _nesting(document) > MAX_NESTING:
         raise ValueError("nested too deeply")
     return _LENIENT.raw_decode(document.decode("utf-8-sig", "replace").lstrip())[0]

@@ -152,10 +152,13 @@ class Jwt:
         return credential.startswith("eyJ") and credential.count(".") == 2
 
     def sightings(self, texts: Iterable[str], _: Iterable[Coded]) -> Iterator[tuple[str, str]]:
-        """Yield each token that has the claim, also to lenient parsers, or with a prefix."""
+        """Yield each token that has the claim, also to lenient parsers, or with a prefix.
+
+        Many servers take what stands behind the first dot, without a signature too.
+        """
         for text in texts:
             parts = text.split(".")
-            for at, payload in enumerate(parts[1:-1]):
+            for at, payload in enumerate(parts[1 : max(2, len(parts) - 1)]):
                 if at == 0 or (parts[at].startswith("eyJ") and len(payload) >= SHORTEST):
                     data = decode_leniently(payload.encode("latin-1", "replace"))
                     with suppress(ValueError, RecursionError):

@@ -215,7 +215,7 @@ const READERS = {
     sighted({ claim }, run, data) {
       const parts = data === null ? run.split(".") : [];
       const isPayload = (it, at) => at === 0 || (parts[at].startsWith("eyJ") && it.length >= 12);
-      return parts.slice(1, -1).filter(isPayload)
+      return parts.slice(1, Math.max(2, parts.length - 1)).filter(isPayload)
         .flatMap((it) => stringsAt(parseLeniently(decodeLeniently(it)), claim));
     },
   },

@@ -146,7 +146,8 @@ export function parseJson(data) {
 
 // The list or object with which text begins, as Jackson and Python read it.
 export function parseLeniently(data) {
-  const text = strip(withoutMark(replacing.decode(bytes(data))));
+  const utf8 = data.replaceAll("\0", "").replace(/^[\xfe\xff]+/, "");
+  const text = strip(withoutMark(replacing.decode(bytes(utf8))));
   let depth = 0;
   for (const { 0: it, index } of text.matchAll(PIECES)) {
     depth += STEPS[it] ?? 0;
@@ -154,7 +155,7 @@ export function parseLeniently(data) {
     const constants = /"(?:[^"\\]|\\[^])*"?|-?Infinity|NaN/g;
     const document = text.slice(0, index + 1).replace(constants, (it) => (it[0] === '"' ? it : "null"));
     try {
-      return JSON.parse(document) && !isTooDeep(data) ? treeOf(document) : undefined;
+      return JSON.parse(document) && !isTooDeep(utf8) ? treeOf(document) : undefined;
     } catch {
       return undefined;
     }
