@@ -16,7 +16,7 @@ _TAIL = re.compile(r"[^/\w.-][^/]*")
 _BLANKS = re.compile("/[\\s\0\ufeff]+")
 _UNICODE = re.compile("%u(?!d[89a-f])([0-9a-f]{4})", re.IGNORECASE)
 _OVERLONG = re.compile("%(?:c|(?:e0|f0%80)%8)([01])%([89ab][0-9a-f])", re.IGNORECASE)
-_NOT_ASCII = re.compile("[\x80-\xff]")
+_NOT_ASCII = {byte: f"%{byte:02x}" for byte in range(0x80, 0x100)}
 _FULLWIDTH = re.compile("[\uff01-\uff5e]")
 
 
@@ -24,18 +24,15 @@ def readings(raw: str) -> tuple[str, ...]:
     """Return what a path may be to a server; as one that normalises most would read it, first."""
     if raw == "*" or _NORMAL.fullmatch(raw):
         return (raw,)
-    path = _NOT_ASCII.sub(_escaped, raw.partition("#")[0])
-    layers = [_decoded(_PARAMETERS.sub("", path)), path, raw]
+    path = raw.partition("#")[0].translate(_NOT_ASCII)
+    layers = new = [*dict.fromkeys([_decoded(_PARAMETERS.sub("", path)), path, raw])]
     for _ in range(MAX_DECODED):
-        layers = [*dict.fromkeys([*layers, *map(_decoded, layers)])]
+        new = [it for it in dict.fromkeys(map(_decoded, new)) if it not in layers]
+        layers = layers + new
     trimmed = [_BLANKS.sub("/", text) for text in layers]
     layers += [_TAIL.sub("", text) for text in dict.fromkeys([*layers, *trimmed])]
     layers += [_without_suffix(text) for text in dict.fromkeys(layers)]
     return tuple(dict.fromkeys([*map(_resolved, layers), *layers]))
-
-
-def _escaped(byte: re.Match[str]) -> str:
-    return f"%{ord(byte[0]):02x}"
 
 
 def _decoded(path: str) -> str:
