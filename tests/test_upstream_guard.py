@@ -68,13 +68,14 @@ def test_an_upstream_that_never_finishes_tls_is_a_502_in_time(stage: Stage) -> N
 def test_a_server_name_that_no_certificate_can_have_is_a_502_at_once(
     stage: Stage, caplog: pytest.LogCaptureFixture, label: str
 ) -> None:
-    """OpenSSL takes no such name; a wildcard of the table does."""
+    """OpenSSL 4 takes no such name; a wildcard of the table does."""
     stage.upstream("eu1", f"a{label}b.regional.example")
     stage.table(stage.table_text(domains="['*.regional.example']"))
     stage.proxy(hublet_connect_timeout=1000)
     with stage.client() as client:
         answer = client.get("/", bearer("eu1"), host=f"{label}.regional.example")
-        assert answer.problem["reason"] == "tls_protocol_error"
+        # OpenSSL 3 takes these names, and finds that the certificate has none of them.
+        assert answer.problem["reason"] in {"tls_protocol_error", "tls_certificate_error"}
         assert client.get("/", bearer("eu1"), host=f"a{label}b.regional.example").hublet == "eu1"
     assert "Traceback" not in caplog.text
 
