@@ -139,6 +139,8 @@ def answering() -> Iterator[tuple[int, list[bytes]]]:
         ["--url-query", "a=b c", "--url-query", "+x%21y", "URL/p?q"],
         ["--url-query", "a=b", "-d", "c", "URL/p"],
         ["--url-query", "a=b", "-Gd", "c", "URL/p"],
+        ["-g", "URL/{a,b}/[1-3]?a[]=1"],
+        ["URL/x?a[]=1"],
         ["--no-get", "-d", "a", "URL"],
         ["-G", "-d", "a", "--no-get", "URL"],
         ["--no-head", "--no-location", "--no-silent", "URL/x"],
@@ -279,6 +281,8 @@ def test_what_curl_looks_up_matters_where_a_rule_reads_it(
         ([f"ftp://{SECRET}/"], "a URL must begin with http:// or https://"),
         ([f"Authorization: Bearer {SECRET}"], "a URL has no host that can be"),
         ([f"http://{SECRET}@/x"], "a URL has no host that can be"),
+        ([f"http://a.test/{{{SECRET},b}}"], "curl sends a request for each part of {…} and [1-3]"),
+        ([f"http://a.test/x[1-3]?a={SECRET}"], "curl sends a request for each part"),
         ([""], "a URL has no host that can be"),
     ],
 )

@@ -14,6 +14,7 @@ from ..core.table import Table
 from .curl_words import CurlError, Given, read_file
 
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+)(?::[0-9]*)?")
+_GLOB = re.compile(r"\{[^{}]*\}|\[(?:[0-9]+-[0-9]+|[A-Za-z]-[A-Za-z])(?::[0-9]+)?\]")
 _JSON = "application/json"
 _FORM = "application/x-www-form-urlencoded"
 _BOUNDARY = b"------------------------hublet-router-explain"
@@ -37,6 +38,11 @@ def request(given: Sequence[Given], url: str, table: Table) -> Request:
     values: Values = {}
     for name, value in given:
         values.setdefault(name, []).append(value)
+    if "globoff" not in values and _GLOB.search(url):
+        raise CurlError(
+            "curl sends a request for each part of {…} and [1-3]; write one URL, or -g if the marks"
+            " are the URL's own"
+        )
     user, host, target = _split_url(url)
     if user:
         values.setdefault("user", [user])

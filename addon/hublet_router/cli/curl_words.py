@@ -25,9 +25,9 @@ _LONG = frozenset([*FLAGS, *VALUES])
 _LETTERS = {it[0]: it[2:] for it in LETTERS}
 _READ = {
     "anyauth", "aws-sigv4", "basic", "cookie", "data", "data-ascii", "data-binary", "data-raw",
-    "data-urlencode", "digest", "form", "form-string", "get", "head", "header", "json", "negotiate",
-    "netrc", "netrc-file", "netrc-optional", "ntlm", "ntlm-wb", "oauth2-bearer", "referer",
-    "request", "request-target", "upload-file", "url", "url-query", "user", "user-agent",
+    "data-urlencode", "digest", "form", "form-string", "get", "globoff", "head", "header", "json",
+    "negotiate", "netrc", "netrc-file", "netrc-optional", "ntlm", "ntlm-wb", "oauth2-bearer",
+    "referer", "request", "request-target", "upload-file", "url", "url-query", "user", "user-agent",
 }  # fmt: skip
 # Every other option of curl changes no decision: it is accepted, so that a pasted command works.
 _UNSUPPORTED = {
