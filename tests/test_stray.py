@@ -103,6 +103,18 @@ def test_basic_is_read_as_by_lenient_decoders(scheme: str, junk: str) -> None:
     assert find_stray(TABLE, elsewhere, "na1", []) is None or junk == "\\"
 
 
+@pytest.mark.parametrize("cut", [1, 3, 6, 20])
+def test_basic_may_stand_on_two_lines(cut: int) -> None:
+    coded = base64.b64encode(PAT.encode()).decode()
+    lines = f"Basic {coded[:cut]}", coded[cut:]
+    seen = Request("GET", ("api.hubapi.com",), "/", tuple(("authorization", it) for it in lines))
+
+    assert find_stray(TABLE, seen, "na1", [])
+    assert (
+        find_stray(TABLE, replace(seen, headers=seen.headers[::-1]), "na1", []) is None or cut == 20
+    )
+
+
 def test_no_escape_is_looked_for_in_basic() -> None:
     coded = base64.b64encode(f"%65{KEY[1:]} \\145{KEY[1:]}".encode()).decode()
     value = f'Basic "{coded[:9]}" {coded[9:]}'

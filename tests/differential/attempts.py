@@ -98,6 +98,8 @@ def attempt(dialect: Dialect, spelling: str, random: Random, hublet: str, other:
     in_field = _base64(f"{written}:") if dialect.label.startswith("user") else written
     if dialect.label == "user, with junk":
         in_field = random.choice(JUNK).join(in_field)
+    if dialect.label == "user on two lines":
+        in_field = f"{in_field[:6]}\nAuthorization: {in_field[6:]}"
     fields = dialect.fields.replace("@", in_field).replace("\n", "\r\n").split("\r\n")
     if other and dialect.place == "header":
         target += f"?hapikey={api_key(other)}"

@@ -31,6 +31,7 @@ hyphen               {hyphen}=@
 dot                  {dot}=@
 plus for _           {plus}=@
 plus before          +{name}=@
+bracket for _        {bracket}=@
 plus behind          {name}+=@
 NUL behind           {name}%00=@
 semicolon            a=1;{name}=@
@@ -172,6 +173,7 @@ rewritten URL        X-Rewrite-URL: /crm/v3/contacts?hapikey=@
 referer              Referer: https://app.hubspot.com/?hapikey=@
 user of Basic        Authorization: Basic @
 user, with junk      Authorization: basic @
+user on two lines    Authorization: Basic @
 """
 FORM_TYPES = (
     URLENCODED, f"{URLENCODED}; charset=utf-8", URLENCODED.upper(), f"{URLENCODED} ;a=b", "",
@@ -272,7 +274,8 @@ def _spellings(name: str) -> dict[str, str]:
     return {
         "name": name, "NAME": name.upper(), "Name": name[0].upper() + name[1:],
         "hyphen": name.replace("_", "-"), "dot": name.replace("_", "."),
-        "plus": name.replace("_", "+"), "percent": f"%{code}", "percent2": f"%25{code}",
+        "plus": name.replace("_", "+"),
+        "bracket": name.replace("_", "["), "percent": f"%{code}", "percent2": f"%25{code}",
         "unicode": f"\\u00{code}",
         "fold": name.replace("k", "\\u212a").replace("s", "\\u017f"),
     }  # fmt: skip

@@ -48,6 +48,9 @@ MUTANTS: tuple[tuple[str, str], ...] = (
     ('.replace(/\\.$/, "").toLowerCase()', ".toLowerCase()"),
     (".split(/[&;]/)", '.split("&")'),
     ('replace(/[-. ]/g, "_")', 'replace(/[-.]/g, "_")'),
+    ('rest && !rest.includes("]")', '!rest.includes("]")'),
+    ('strip(partition(name, "\\0")[0])', "strip(name)"),
+    ('[...values, values.join(", ")]', "values"),
     ("[foldName(plain(name)), strip(plain(value))]", "[foldName(plain(name)), plain(value)]"),
     # places and readers
     ("/[%\\ufffd]/.test(value)", "/%/.test(value)"),

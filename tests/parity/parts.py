@@ -68,7 +68,19 @@ def _host(random: Random) -> Case:
 
 def _fold(random: Random) -> Case:
     name = (
-        random.choice((" Refresh_Token[]", "a-b.c d", "[x]", "İK", "ΑΣ", "\x1fx\xa0"))
+        random.choice(
+            (
+                " Refresh_Token[]",
+                "a-b.c d",
+                "[x]",
+                "a[b.c",
+                "a[b[c",
+                "a\0[b",
+                "İK",
+                "ΑΣ",
+                "\x1fx\xa0",
+            )
+        )
         if random.random() < 0.5
         else wild(random)
     )

@@ -9,9 +9,13 @@ type Parameters = dict[str, list[str]]
 def fold_name(name: str) -> str:
     """Return one spelling of a parameter's name for all that some server takes for the same.
 
-    Those are case, `_` for `-`, `.` or a blank, and what follows a `[` (`code[]` is an array).
+    Those are case, `_` for `-`, `.` or a blank, and what follows a NUL or a `[` (`code[]` is an
+    array). A `[` that no `]` follows is another `_` to PHP.
     """
-    plain = name.strip().lower().partition("[")[0]
+    whole = name.partition("\0")[0].strip().lower()
+    plain, _, rest = whole.partition("[")
+    if rest and "]" not in rest:
+        plain = whole.replace("[", "_", 1)
     return plain.replace("-", "_").replace(".", "_").replace(" ", "_")
 
 
@@ -24,12 +28,12 @@ def parameters_of(text: str) -> Parameters:
     """Return the parameters of an urlencoded text, parted at `;` too as some servers do.
 
     The names are decoded at once, the values not at all. No name of a rule holds `&`: what decodes
-    to it becomes a NUL, so that the names stay apart.
+    to it becomes U+0001, so that the names stay apart.
     """
     pairs = [pair.partition("=") for pair in text.replace(";", "&").split("&") if pair]
     names = "&".join([name for name, _, _ in pairs])
     if "%" in names or "+" in names:
-        names = unquote(names.replace("+", " ").replace("%26", "%00"))
+        names = unquote(names.replace("+", " ").replace("%26", "%01"))
     found: Parameters = {}
     folded: dict[str, str] = {}
     for name, (_, _, value) in zip(names.split("&"), pairs, strict=bool(pairs)):

@@ -81,13 +81,13 @@ def _elsewhere(
 
 
 def _basic(request: Request) -> Iterator[str]:
-    """Yield what `Authorization: Basic` holds to PHP and Rack: they skip what is no base64.
+    """Yield what `Authorization: Basic` holds to PHP and Rack.
 
-    Base64 that is whole is a run. No server looks for escapes in there, so those go: to decode
-    noise three times takes long.
+    They join several fields, and skip what is no base64. Base64 that is whole is a run. No server
+    looks for escapes in there, so those go: to decode noise three times takes long.
     """
-    for value in request.header("authorization"):
-        text = value.strip()
+    values = [it.strip() for it in request.header("authorization")]
+    for text in dict.fromkeys([*values, ", ".join(values)]):
         if text[:5].lower() == "basic" and not _BASE64.fullmatch(coded := text[5:].strip()):
             plain = decode_leniently(coded.encode("latin-1", "replace"))
             yield plain.translate(_WITHOUT_ESCAPES).decode("latin-1")

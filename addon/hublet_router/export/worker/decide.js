@@ -97,8 +97,10 @@ export function hostName(host) {
   return found[1].replace(/\.$/, "").toLowerCase();
 }
 
-export const foldName = (name) =>
-  partition(strip(name).toLowerCase(), "[")[0].replace(/[-. ]/g, "_");
+export function foldName(name) {
+  const plain = strip(partition(name, "\0")[0]).toLowerCase(), [head, rest] = partition(plain, "[");
+  return (rest && !rest.includes("]") ? plain.replace("[", "_") : head).replace(/[-. ]/g, "_");
+}
 
 export function pairs(text) {
   const plain = (it) => unquote(it.replaceAll("+", " "));
@@ -476,11 +478,14 @@ function findStray(table, request, hublet, found) {
   return null;
 }
 
-// What `Authorization: Basic` holds to PHP and Rack: they skip what is no base64.
-const basic = (request) => fields(request, "authorization").map((it) => strip(it))
-  .flatMap((it) => it.slice(0, 5).toLowerCase() === "basic" ? [strip(it.slice(5))] : [])
-  .filter((it) => !/^[0-9A-Za-z+/_-]*=*$/.test(it))
-  .map((it) => decodeLeniently(it).replace(/[%\\]/g, " "));
+// What `Authorization: Basic` holds to PHP and Rack: they join fields, and skip what is no base64.
+function basic(request) {
+  const values = fields(request, "authorization").map((it) => strip(it));
+  return [...new Set([...values, values.join(", ")])]
+    .flatMap((it) => it.slice(0, 5).toLowerCase() === "basic" ? [strip(it.slice(5))] : [])
+    .filter((it) => !/^[0-9A-Za-z+/_-]*=*$/.test(it))
+    .map((it) => decodeLeniently(it).replace(/[%\\]/g, " "));
+}
 
 function strayIn(table, [texts, plains], isStray) {
   const sees = (reader, run, data) =>
