@@ -1,7 +1,7 @@
 import base64
 
 from cases import cases
-from hublet_router.core.runs import Runs, run_alone, runs_of
+from hublet_router.core.runs import Runs, _words, run_alone, runs_of
 
 KEY = "eu1-0123456789ab"
 
@@ -85,6 +85,10 @@ def test_what_was_judged_is_left_out_with_its_parts() -> None:
     assert texts_of("a=" + judged.replace(".", "%2E"), judged).isdisjoint({KEY, judged})
     assert KEY in texts_of(f"a={judged} {KEY}", judged)
     assert KEY in texts_of(f"a={judged}")
+
+
+def test_words_that_are_too_short_for_a_run_are_not_decoded_again() -> None:
+    assert _words(b"%41 " * 9 + b"%41" * 5 + b"a") == [b"%41" * 5 + b"a"]
 
 
 def test_a_run_alone_may_be_short_and_hold_anything() -> None:
