@@ -84,6 +84,15 @@ def test_a_file_that_cannot_be_written_whole_is_not_left_behind(
     assert not file.exists()
 
 
+def test_standard_input_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert command_line(["init", "-"]) == 2
+    assert "- is standard input, where a table is read; name a file" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_that_is_not_there_is_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

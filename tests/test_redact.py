@@ -102,6 +102,7 @@ def test_a_decision_that_would_change_is_reported_and_nothing_is_written(
         ("in", "in", "in: is IN itself; name another OUT"),
         ("in", "there", "there: exists already; name another OUT, or say --force"),
         ("in", "", " is a folder; name a file in it"),
+        ("in", "-", "-: is no file that can be replaced; name another OUT"),
         ("in", "no/where", "no/where: cannot be written: No such file or directory"),
         ("nothing", "out", "nothing: cannot be read: No such file or directory"),
         ("there", "out", "there: not a whole flow file of mitmproxy, nor a HAR file"),
@@ -115,7 +116,7 @@ def test_errors(
     (tmp_path / "cut").write_bytes(RECORDED.read_bytes()[:-1])
     (tmp_path / "there").write_text("no flows")
     before = set(tmp_path.iterdir())
-    assert redact(tmp_path / source, tmp_path / target) == 2
+    assert redact(tmp_path / source, target if target == "-" else tmp_path / target) == 2
     assert sentence in capsys.readouterr().err
     assert set(tmp_path.iterdir()) == before
 

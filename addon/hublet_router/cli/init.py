@@ -32,6 +32,8 @@ def declare(commands: Commands) -> None:
 def write_starter(options: argparse.Namespace) -> int:
     """Write a table that one can begin with; never over a file that is there."""
     file = options.file
+    if str(file) == "-":
+        raise CommandError("- is standard input, where a table is read; name a file to write")
     text = (
         f"# yaml-language-server: $schema={SCHEMA_FILE.as_uri()}\n\n{_STARTER.read_text('utf-8')}"
     )

@@ -58,7 +58,7 @@ def redact(options: argparse.Namespace) -> int:
         raise FlowFileError(f"{target}: is IN itself; name another OUT")
     if target.is_dir():
         raise FlowFileError(f"{target}: is a folder; name a file in it")
-    if target.exists() and not target.is_file():
+    if str(target) == "-" or (target.exists() and not target.is_file()):
         raise FlowFileError(f"{target}: is no file that can be replaced; name another OUT")
     if target.exists() and not options.force:
         raise FlowFileError(f"{target}: exists already; name another OUT, or say --force")
