@@ -151,6 +151,13 @@ def test_a_table_among_recordings(
     assert said.err == f"{suspicious} is a table; put it before {option}\n"
 
 
+def test_a_recording_among_tables(capsys: pytest.CaptureFixture[str]) -> None:
+    """It may be large, and YAML takes a second for a megabyte of HAR."""
+    assert command_line(["check", "recorded.har"]) == 2
+    said = "recorded.har is a recording; put it behind --coverage, after the table\n"
+    assert capsys.readouterr().err == said
+
+
 def test_warnings(capsys: pytest.CaptureFixture[str], suspicious: Path) -> None:
     lines = [
         f"{suspicious}:5:5: warning: {WARNING}",

@@ -13,7 +13,7 @@ from ..analysis.residency import Residency
 from ..core.request import Request
 from ..core.table import Table
 from ..flows.answers import misdirection_of
-from ..flows.files import FlowFileError, called, flow_name
+from ..flows.files import RECORDINGS, FlowFileError, called, flow_name
 from ..tablefile import TableError, table_path
 from .progress import watched_requests
 from .report import CI_FORMATS, Report
@@ -61,6 +61,9 @@ def check(options: argparse.Namespace) -> int:
         for path in getattr(options, name):
             if path.suffix in {".yaml", ".yml"}:
                 raise FlowFileError(f"{path} is a table; put it before --{name}")
+    for path in options.tables:
+        if path.suffix in RECORDINGS:
+            raise FlowFileError(f"{path} is a recording; put it behind --coverage, after the table")
     report = Report("hublet-router check", options.format, options.strict)
     for name in options.tables or [options.table]:
         _check(report, table_path(name), options)

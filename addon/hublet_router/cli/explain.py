@@ -18,7 +18,7 @@ from ..core.decision import Action, Decision
 from ..core.judge import decide
 from ..core.request import Request
 from ..core.table import Table
-from ..flows.files import called, flow_name, flows_of, matching, read_flows
+from ..flows.files import RECORDINGS, called, flow_name, flows_of, matching, read_flows
 from ..flows.recorded import decision_then, explain_flow
 from ..flows.requests import request_with_body
 from ..tablefile import DEFAULT_TABLE
@@ -59,7 +59,6 @@ OPTIONS, before all others:
 Exit status: 0 each request is routed, or passes to the host that it names; 3 one is refused;
 2 an error."""
 
-_RECORDINGS = (".dump", ".flow", ".flows", ".har", ".jsonl", ".mitm", ".mitmproxy", ".zhar")
 _NO_FILE = "a word is no file that is here, so it is read as a URL"
 _MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -236,4 +235,4 @@ def _is_recording(word: str) -> bool:
     """Return whether a word is a recording and not a URL, which may be without its scheme."""
     # Path.exists raises on a long name, and quotes it: it may be a credential
     there = os.path.exists(word)  # noqa: PTH110
-    return word != "-" and "://" not in word and (there or word.endswith(_RECORDINGS))
+    return word != "-" and "://" not in word and (there or word.endswith(RECORDINGS))

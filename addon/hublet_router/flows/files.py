@@ -12,6 +12,9 @@ from .opened import json_encoding, peekable
 if TYPE_CHECKING:
     from mitmproxy.http import HTTPFlow
 
+RECORDINGS = (".dump", ".flow", ".flows", ".har", ".jsonl", ".mitm", ".mitmproxy", ".zhar")
+"""How names of recordings end."""
+
 _NO_RECORDING = "not a whole flow file of mitmproxy, nor a HAR file"
 
 type Report = Callable[[str], object]
