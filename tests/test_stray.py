@@ -115,6 +115,16 @@ def test_basic_may_stand_on_two_lines(cut: int) -> None:
     )
 
 
+def test_lines_of_basic_that_were_clean_alone_are_read_together() -> None:
+    coded = base64.b64encode(PAT.encode()).decode()
+    lines = ("authorization", f"Basic {coded[:3]}"), ("authorization", coded[3:])
+    seen = Request("GET", ("api.hubapi.com",), "/", lines)
+
+    for line in lines:
+        assert find_stray(TABLE, replace(seen, headers=(line,)), "na1", []) is None
+    assert find_stray(TABLE, seen, "na1", [])
+
+
 def test_no_escape_is_looked_for_in_basic() -> None:
     coded = base64.b64encode(f"%65{KEY[1:]} \\145{KEY[1:]}".encode()).decode()
     value = f'Basic "{coded[:9]}" {coded[9:]}'

@@ -16,6 +16,7 @@ from .request import Request, host_name
 from .runs import Runs, run_alone, runs_of
 from .table import Table
 
+_BASIC = re.compile(r"\s*basic", re.IGNORECASE)
 _BASE64 = re.compile(r"[0-9A-Za-z+/_-]*+=*")
 _WITHOUT_ESCAPES = bytes.maketrans(b"%\\", b"  ")
 
@@ -60,6 +61,8 @@ def _elsewhere(
     Beside a credential that was judged to lose, all are: its own runs are left out of them.
     """
     pairs = [(request.method, request.target), *request.headers]
+    if [it for name, it in request.headers if name == "authorization" and _BASIC.match(it)]:
+        pairs += [("", it) for it in _basic(request.header("authorization"))]
     if request.body and table.reads_body(request):
         pairs.append(("", request.body.decode("latin-1")))
     judged = [it.credential for it in others if it.credential and {*it.hublets} - {hublet}]
@@ -70,7 +73,7 @@ def _elsewhere(
     own = {it.credential.rstrip("=") for it in found if it.credential and it.hublets}
     own |= {it.lower() for it in own}
     are_clean = True
-    for run, stray in _named(table, runs_of(" ".join([*texts, *_basic(request)]), judged)):
+    for run, stray in _named(table, runs_of(" ".join(texts), judged)):
         if stray.hublet != hublet:
             if not (run in own or host_name(run) == request.host):
                 return stray
@@ -80,15 +83,15 @@ def _elsewhere(
     return None
 
 
-def _basic(request: Request) -> Iterator[str]:
-    """Yield what `Authorization: Basic` holds to PHP and Rack.
+def _basic(values: Sequence[str]) -> Iterator[str]:
+    """Yield what fields of `Authorization: Basic` hold to PHP and Rack.
 
     They join several fields, and skip what is no base64. Base64 that is whole is a run. No server
     looks for escapes in there, so those go: to decode noise three times takes long.
     """
-    values = [it.strip() for it in request.header("authorization")]
     for text in dict.fromkeys([*values, ", ".join(values)]):
-        if text[:5].lower() == "basic" and not _BASE64.fullmatch(coded := text[5:].strip()):
+        found = _BASIC.match(text)
+        if found and not _BASE64.fullmatch(coded := text[found.end() :].strip()):
             plain = decode_leniently(coded.encode("latin-1", "replace"))
             yield plain.translate(_WITHOUT_ESCAPES).decode("latin-1")
 
