@@ -52,6 +52,15 @@ def test_help_and_mistakes(
     assert piece in " ".join((said.out + said.err).split())
 
 
+def test_run_says_its_own_version_before_that_of_mitmproxy(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert command_line(["run", "--version"]) == 0
+    ours, theirs = capsys.readouterr().out.splitlines()[:2]
+    assert ours.startswith(f"hublet-router {version('hublet-router')}, ")
+    assert theirs.startswith("Mitmproxy: ")
+
+
 def test_version_of_a_checkout_that_is_not_installed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

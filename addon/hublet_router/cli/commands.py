@@ -40,6 +40,8 @@ def command_line(arguments: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # whose encoding may have no arrow
             stream.reconfigure(errors="backslashreplace")
+    if name == "run" and "--version" in words:  # mitmdump adds its own
+        print(_versions(), flush=True)
     try:
         code = _PASSED_ON[name](words) if name in _PASSED_ON else _call(arguments)
         print(end="", flush=True)
