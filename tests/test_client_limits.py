@@ -1,6 +1,9 @@
 """The client's side of a connection."""
 
 import asyncio
+import errno
+import logging
+from typing import Any
 
 import pytest
 from mitmproxy.options import Options
@@ -12,7 +15,9 @@ from mitmproxy.test import tflow
 
 from hublet_router.proxy.engine.client_limits import (
     MAX_UNREAD,
+    REPORT_INTERVAL,
     BoundedReader,
+    FullHouse,
     unread,
 )
 
@@ -68,3 +73,35 @@ def test_only_what_http1_has_of_a_client_counts() -> None:
     assert unread(context.layers, client) == 14
     layer.connections.clear()
     assert unread(context.layers, client) == 5
+
+
+def test_a_lack_of_descriptors_is_reported_once_a_minute(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed_on: list[dict[str, Any]] = []
+    lack = {
+        "message": "socket.accept() out of system resource",
+        "exception": OSError(errno.EMFILE, "Too many open files"),
+    }
+    other = {"message": "Task exception was never retrieved", "exception": ValueError("x")}
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: passed_on.append(context))
+        plain = loop.get_exception_handler()
+        house = FullHouse()
+        house.done()  # before it ran
+        house.running()
+        now = loop.time()
+        for later, context in ((0.0, lack), (1.0, lack), (1.0, other), (REPORT_INTERVAL, lack)):
+            monkeypatch.setattr(loop, "time", lambda later=later: now + later)
+            loop.call_exception_handler(context)
+        monkeypatch.undo()
+        house.done()
+        assert loop.get_exception_handler() is plain
+
+    with caplog.at_level(logging.ERROR):
+        asyncio.run(main())
+    assert passed_on == [other]
+    said = "no client is accepted: Too many open files; raise the limit of open files (ulimit -n)"
+    assert caplog.messages == [said, said]

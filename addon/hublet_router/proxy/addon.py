@@ -19,6 +19,7 @@ from ..tablefile import table_path
 from ..tablefile.authority import fault_of_authority
 from .commands import Commands
 from .decider import Decider
+from .engine.client_limits import FullHouse
 from .engine.dispatch import Dispatch
 from .engine.drain import Drain
 from .engine.early_clients import EarlyClients, make_certificate_store
@@ -87,6 +88,7 @@ class HubletRouter:
         self.addons = [
             LogRedactor(),
             self.early_clients,
+            FullHouse(),
             self.upstream_guard,
             self.error_pages,  # before what logs and counts: it answers requests that have failed
             self.drain,  # before the log: it says of a request that was cut what cut it

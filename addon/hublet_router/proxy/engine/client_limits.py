@@ -1,7 +1,9 @@
 """The client's side of a connection: what mitmproxy may keep of it."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from mitmproxy.connection import Client
 from mitmproxy.proxy.layer import Layer
@@ -10,8 +12,48 @@ from mitmproxy.proxy.layers.http._http1 import Http1Server
 
 from .backpressure import PausableReader
 
+logger = logging.getLogger(__name__)
+
+REPORT_INTERVAL = 60.0
+"""Seconds between two reports that no client can be accepted."""
+
 MAX_UNREAD = 64 * 1024
 """Bytes of a client that are kept before they are understood; h2 takes no longer head either."""
+
+
+class FullHouse:
+    """Reports that there is no descriptor left for a client, and not for each try to accept one.
+
+    asyncio tries again and again (`_accept_connection` in its selector_events.py), and mitmproxy
+    logs each failure with a traceback: some hundred a second.
+    """
+
+    name = "hublet-router-full-house"
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._quiet_until = 0.0
+
+    def running(self) -> None:
+        """Take over from mitmproxy what asyncio cannot handle."""
+        loop = self._loop = asyncio.get_running_loop()
+        self._plain = loop.get_exception_handler() or type(loop).default_exception_handler
+        loop.set_exception_handler(self._handle)
+
+    def done(self) -> None:
+        """Give it back."""
+        if self._loop and self._loop.get_exception_handler() == self._handle:
+            self._loop.set_exception_handler(self._plain)
+
+    def _handle(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if "accept() out of system resource" not in context.get("message", ""):
+            self._plain(loop, context)
+        elif loop.time() >= self._quiet_until:
+            self._quiet_until = loop.time() + REPORT_INTERVAL
+            logger.error(
+                "no client is accepted: %s; raise the limit of open files (ulimit -n)",
+                getattr(context.get("exception"), "strerror", None),
+            )
 
 
 class BoundedReader(PausableReader):
