@@ -15,6 +15,7 @@ from hublet_router.core.formats import (
     decode_leniently,
     decode_words,
     json_strings,
+    objects_in,
     parse_json,
     parse_json_leniently,
     protobuf_fields,
@@ -215,6 +216,13 @@ def test_json_is_read_with_a_bom_and_with_numbers_of_any_length() -> None:
     assert parse_json(b"9" * 5000) == "9" * 5000
 
 
+def test_the_objects_of_a_document_are_those_in_no_other() -> None:
+    tree = parse_json(b'[{"a": {"b": 1}}, 1, "x", [], [[{"c": 2}], {}], {"d": []}, null]')
+    assert objects_in(tree) == [[("a", [("b", "1")])], [("c", "2")], [("d", [])]]
+    assert objects_in(parse_json(b'{"a": 1}')) == [[("a", "1")]]
+    assert objects_in("x") == []
+
+
 @pytest.mark.parametrize(
     ("number", "text"),
     [
@@ -223,6 +231,9 @@ def test_json_is_read_with_a_bom_and_with_numbers_of_any_length() -> None:
         ("5.865761e6", "5865761"),
         ("0.50", "0.50"),
         ("1e999", "1e999"),
+        ("9007199254740991.0", "9007199254740991"),
+        ("9007199254740992.0", "9007199254740992.0"),
+        ("-1e308", "-1e308"),
         ("-7", "-7"),
     ],
 )

@@ -53,11 +53,14 @@ PIECES = {
     "brackets": "[{{",
     "quotes": '"\\',
     "strings": '"a",',
+    "lists": "[[[[0]]]],",
+    "objects": '{{"":0}},',
+    "long numbers": "1e308,",
     "cookies": "a=b;",
     "equals signs": "=",
     "pluses": "+",
 }  # fmt: skip
-SHAPES = ("path", "query", "field", "authorization", "cookie", "form", "json", "any body")
+SHAPES = ("path", "query", "field", "authorization", "cookie", "form", "json", "list", "any body")
 
 
 def text_of(piece: str, size: int) -> str:
@@ -79,6 +82,7 @@ def request_of(shape: str, text: str) -> Request:
         "cookie": ("/", (("cookie", text),), ""),
         "form": ("/oauth/v1/token", (form,), text),
         "json": ("/localdevauth/v1/auth/refresh", (("content-type", "application/json"),), text),
+        "list": ("/oauth/v1/token", (), f"[{text}0]"),
         "any body": ("/oauth/v1/token", (), text),
     }
     target, fields, body = wanted[shape]

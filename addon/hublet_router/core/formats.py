@@ -12,6 +12,9 @@ MAX_NESTING = 1000
 """Levels of a JSON document that are read. It bounds the parser's recursion, so that no result
 depends on how deep the caller stands; a deeper document names nothing, as to most servers."""
 
+MAX_WHOLE = 2**53
+"""Numbers of JSON from which on one spelling is not another's: `1e308` has 309 digits."""
+
 VARINT, LEN, _START, _END = 0, 2, 3, 4  # protobuf's wire types
 _FIXED = {1: 8, 5: 4}  # those of fixed width -> bytes
 _UINT32 = (1 << 32) - 1  # Java and C# drop what is above
@@ -161,7 +164,8 @@ class JsonNumber(str):
 
 def _number(text: str) -> JsonNumber:
     value = float(text)
-    return JsonNumber(int(value) if value.is_integer() else text)
+    is_short = abs(value) < MAX_WHOLE and value.is_integer()
+    return JsonNumber(int(value) if is_short else text)
 
 
 def parse_json(document: bytes) -> Any:
@@ -207,6 +211,19 @@ def json_strings(document: bytes, path: str) -> Iterator[str]:
     yield from strings_at(tree, path)
 
 
+def objects_in(tree: Any) -> list[JsonObject]:
+    """Return the objects of a parsed document that are in no other: a list is each of its items."""
+    found: list[JsonObject] = []
+    todo = [tree]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, JsonObject):
+            found.append(node)
+        elif isinstance(node, list):
+            todo.extend([it for it in reversed(node) if it and isinstance(it, list)])
+    return found
+
+
 def strings_at(tree: Any, path: str) -> Iterator[str]:
     """Yield each text, if it is not empty, and each number at a dotted path of a parsed document.
 
@@ -221,7 +238,11 @@ def strings_at(tree: Any, path: str) -> Iterator[str]:
             todo.extend(reversed([*_below(node, rest)]))
         elif isinstance(node, list):
             items = node if rest is None else [it for it in node if isinstance(it, list)]
-            todo.extend((item, rest) for item in reversed(items))
+            for item in reversed(items):
+                if isinstance(item, JsonObject):
+                    todo.extend(reversed([*_below(item, rest)]))
+                else:
+                    todo.append((item, rest))
         elif isinstance(node, str) and rest is None and (text := node.strip()):
             yield text
 

@@ -130,7 +130,8 @@ class Json:
 
     def values(self, request: Request) -> Iterable[str] | None:
         """Return what stands at that path, several for a duplicate key; None if it is not JSON."""
-        return None if request.json is None else strings_at(request.json, self.path)
+        objects = request.json_objects
+        return None if objects is None else strings_at(objects, self.path)
 
 
 @dataclass(frozen=True, slots=True)

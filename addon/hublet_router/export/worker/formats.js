@@ -128,7 +128,7 @@ function treeOf(text) {
   const tokens = /"(?:[^"\\]|\\.)*"(?=([ \t\n\r]*:)?)|-?[0-9][-+.0-9Ee]*/g;
   return JSON.parse(text.replace(tokens, (it, colon) => {
     if (it[0] === '"') return colon ? `"${count++}:${it.slice(1)}` : it;
-    const isWhole = /[.Ee]/.test(it) && Number.isInteger(Number(it));
+    const isWhole = /[.Ee]/.test(it) && Number.isSafeInteger(Number(it));
     return `"${isWhole ? BigInt(Number(it)) : it}"`;
   }));
 }
