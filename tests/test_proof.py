@@ -57,7 +57,13 @@ def run(table: Path, folder: Path) -> tuple[int, list[str]]:
     return asyncio.run(prove(haproxy, loaded, folder, asked))
 
 
-def test_a_bundle_decides_as_its_table(table: Path, folder: Path) -> None:
+def test_a_bundle_decides_as_its_table(
+    table: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the folder of temporary files has blanks and letters beyond ASCII in its name."""
+    temporary = tmp_path / "a b é"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
     assert run(table, folder) == (6, [])
 
 

@@ -43,6 +43,8 @@ async def haproxy(
     agent_port, port = server.sockets[0].getsockname()[1], free_port()
     path = bundle / "haproxy.cfg"
     try:
+        # beside the configuration: HAProxy would part a path at its blanks
+        shutil.copy(upstreams.authority, bundle / "ca.pem")
         text = _on_loopback(path.read_text("utf-8"), table, upstreams, agent_port, port)
         path.write_text(text, "utf-8")
         async with process("HAProxy", port, program, "-db", "-f", path):
@@ -72,7 +74,7 @@ def _on_loopback(text: str, table: Table, upstreams: Upstreams, agent: int, port
         if "server upstream " in line:
             address = f"server upstream 127.0.0.1:{upstreams.ports[str(table.hublets[hublet])]}"
             here = _UPSTREAM.sub(address, line)
-            lines.append(_AUTHORITY.sub(f"ca-file {upstreams.authority}", here))
+            lines.append(_AUTHORITY.sub("ca-file ca.pem", here))
         else:
             lines.append(line)
     return "\n".join([*lines, ""])
