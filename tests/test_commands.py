@@ -98,10 +98,14 @@ def test_a_signal_ends_it_after_what_it_cleans_up(number: signal.Signals, tmp_pa
     recording, out = tmp_path / "flows", tmp_path / "out"
     os.mkfifo(recording)
     command = [sys.executable, "-m", "hublet_router", "redact", str(recording), str(out)]
+    signal.signal(number, signal.SIG_DFL)  # under `nohup`, the command would ignore it
     with subprocess.Popen(command, cwd=HERE.parent) as running:
-        wait_for(lambda: list(tmp_path.glob(".out.*")))
-        running.send_signal(number)
-        assert running.wait(60) == -number
+        try:
+            wait_for(lambda: list(tmp_path.glob(".out.*")))
+            running.send_signal(number)
+            assert running.wait(60) == -number
+        finally:
+            running.kill()
     assert list(tmp_path.iterdir()) == [recording]
 
 
