@@ -19,6 +19,7 @@ class _Signalled(SystemExit):
 
 
 def _end(number: int, _frame: object) -> NoReturn:
+    signal.signal(number, signal.SIG_DFL)  # a second one ends it at once
     raise _Signalled(number)
 
 
@@ -37,7 +38,6 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except _Signalled as it:
-        signal.signal(it.number, signal.SIG_DFL)
         signal.raise_signal(it.number)
 
 
