@@ -1,5 +1,6 @@
 """The words after `hublet-router`."""
 
+import io
 import os
 import platform
 import signal
@@ -149,6 +150,12 @@ def test_a_closed_pipe_ends_it_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
         stdout.write("its flush at the end fails silently, too")
 
 
+def test_standard_output_may_be_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout", written := io.StringIO())
+    assert command_line(["explain", "--help"]) == 0
+    assert written.getvalue().startswith("usage: hublet-router explain ")
+
+
 def test_a_failed_write_is_printed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -157,6 +164,19 @@ def test_a_failed_write_is_printed(
         assert command_line(["explain", "--help"]) == 2
     error = capsys.readouterr().err
     assert error == "hublet-router: standard input or output: Bad file descriptor\n"
+
+
+def test_an_error_with_a_sentence_of_its_own_is_no_failed_write(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_: object) -> None:
+        raise OSError(98, "The web server cannot listen")
+
+    monkeypatch.setattr("hublet_router.cli.check.load_table", fail)
+    with Path(os.devnull).open("w") as stdout:
+        monkeypatch.setattr("sys.stdout", stdout)
+        assert command_line(["check"]) == 2
+    assert capsys.readouterr().err == "hublet-router: The web server cannot listen\n"
 
 
 def test_a_terminal_without_an_arrow_gets_an_escape() -> None:

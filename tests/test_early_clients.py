@@ -9,12 +9,18 @@ import pytest
 from mitmproxy.addons.errorcheck import ErrorCheck
 from mitmproxy.addons.tlsconfig import TlsConfig
 from mitmproxy.connection import Client
+from mitmproxy.exceptions import OptionsError
 from mitmproxy.options import Options
 from mitmproxy.test import taddons
 
 from forked import Forked
 from harness import Stage, bearer, confdir, free_port, request, wait_for
-from hublet_router.proxy.engine.early_clients import STOPPED, EarlyClients, make_certificate_store
+from hublet_router.proxy.engine.early_clients import (
+    STOPPED,
+    EarlyClients,
+    make_certificate_store,
+    tls_configure,
+)
 
 RATE = 50  # clients a second
 
@@ -210,6 +216,29 @@ def test_certificate_store_is_made_once() -> None:
         assert made
         make_certificate_store()
         assert tls.certstore is made
+
+
+def test_a_certificate_store_that_cannot_be_made_is_a_sentence(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    tls = TlsConfig()
+    with taddons.context(tls, options=Options(confdir="/dev/null/x")):
+        tls.certstore = None  # type: ignore[assignment]
+        make_certificate_store()
+    assert "confdir /dev/null/x cannot be written: Not a directory; name a folder" in caplog.text
+
+
+def test_a_certificate_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    tls = TlsConfig()
+    with taddons.context(tls, options=Options(confdir=str(confdir()))) as context:
+        context.options.certs = [f"a.example={tmp_path}"]
+        with pytest.raises(OptionsError, match=f"^{tmp_path} cannot be read: Is a directory$"):
+            tls_configure(tls, {"certs"})
+        context.options.certs = []
+
+
+def test_what_never_ran_can_end() -> None:
+    EarlyClients().done()
 
 
 def test_mitmproxy_without_tls_needs_no_certificate_store() -> None:
