@@ -5,7 +5,9 @@ or of C, and the characters of its arguments.
 """
 
 import sys
+from base64 import b64encode
 from pathlib import Path
+from random import Random
 from types import FrameType
 
 import pytest
@@ -48,6 +50,7 @@ PIECES = {
     "runs with marks": "/Aaaa/aaaaa{0}+Bbbb+bbbbb{0}:Cccc/ccccc{0}.Dddd+dddddd{0} ",
     "one run": "a",
     "one run of base64": "QUFB",
+    "noise": b64encode(Random(0).randbytes(48)).decode() + "{}",
     "keys": api_key("na1")[:-4] + "{},",
     "numbers": "0x7f.",
     "brackets": "[{{",

@@ -102,7 +102,7 @@ MUTANTS: tuple[tuple[str, str], ...] = (
     ("for (const run of runs) seen.add(run);", ""),
     ("!known.has(it)", "true"),
     ("...runs.map((run) => run.toLowerCase())", ""),
-    ("unescape(data).filter((it) => it !== data)", "[]"),
+    ("unescape(escaped).filter((it) => it !== escaped)", "[]"),
     ('whole.map((it) => partition(it, ":")[1])', "whole"),
     ('...long(words.map((it) => strip(it, /\\//)).join(" ")), ', ""),
     ("split(tokens, /[.~]/g)", "split(tokens, /[.]/g)"),

@@ -231,7 +231,7 @@ def strings_at(tree: Any, path: str) -> Iterator[str]:
     as one key before it is split. A list on the way stands for each of its items. Case does not
     count, nor does `_` in the place of `-`: to some servers, it does not either.
     """
-    todo: list[tuple[Any, str | None]] = [(tree, _fold_key(path))]
+    todo: list[tuple[Any, str | None]] = [(tree, fold_key(path))]
     while todo:
         node, rest = todo.pop()
         if isinstance(node, JsonObject):
@@ -271,12 +271,13 @@ def _below(node: JsonObject, path: str | None) -> Iterator[tuple[Any, str | None
         return
     head, dot, rest = path.partition(".")
     for name, value in node:
-        key = _fold_key(name)
+        key = fold_key(name)
         if key == path:
             yield value, None
         elif dot and key == head:
             yield value, rest
 
 
-def _fold_key(name: str) -> str:
+def fold_key(name: str) -> str:
+    """Return one spelling of a key of JSON for all that some server takes for the same."""
     return name.lower().replace("-", "_")

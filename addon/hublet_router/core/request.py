@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from .formats import JsonObject, objects_in, parse_json
+from .formats import JsonObject, fold_key, objects_in, parse_json
 from .parameters import Parameters, parameters_of
 from .paths import readings
 
@@ -145,6 +145,11 @@ class Request:
     def json_objects(self) -> list[JsonObject] | None:
         """The objects of a JSON body that are in no other; None for anything else."""
         return None if self.json is None else objects_in(self.json)
+
+    @cached_property
+    def json_keys(self) -> set[str]:
+        """The keys of those objects, each in the one spelling of `fold_key`."""
+        return {*map(fold_key, {key for it in self.json_objects or () for key, _ in it})}
 
     def _has_body_of(self, media_types: Container[str], suffix: str = " ") -> bool:
         """Return whether the body says that it is of one of the types, or says nothing at all.

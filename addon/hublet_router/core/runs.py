@@ -64,7 +64,9 @@ def runs_of(text: str, judged: Iterable[str] = ()) -> Iterator[Runs]:
             layers = decode_words(joined)
             yield Runs(_in_both_cases(runs), [*zip(joined.decode().split(), layers, strict=True)])
         if _PERCENT in data or _BACKSLASH in data:
-            ways = [_words(way) for way in _unescaped(data) if way != data]
+            words = [it for it in _words(data) if _PERCENT in it or _BACKSLASH in it]
+            escaped = b" ".join(words)
+            ways = [_words(way) for way in _unescaped(escaped) if way != escaped]
             layers += dict.fromkeys(chain.from_iterable(ways))  # most words are in each way
         if not layers:
             return
@@ -100,12 +102,14 @@ def _parted(words: list[bytes], known: Container[bytes]) -> tuple[set[bytes], se
     if not marks:
         return whole, whole
     if _SLASH in marks:
-        whole |= {*_long(b" ".join([it.strip(b"/") for it in whole]), known)}
-        whole |= {*_split(whole, _NO_SLASH, known)}
+        divided = [it for it in whole if _SLASH in it]
+        whole.update(_long(b" ".join([it.strip(b"/") for it in divided]), known))
+        whole.update(_split(divided, _NO_SLASH, known))
     if _PLUS in marks:
-        whole |= {*_split(whole, _NO_PLUS, known)}
+        whole.update(_split([it for it in whole if _PLUS in it], _NO_PLUS, known))
     if _COLON in marks:  # of a user and a password
-        whole |= {*_long(b" ".join([it.partition(b":")[2] for it in whole]), known)}
+        behind = [it.partition(b":")[2] for it in whole if _COLON in it]
+        whole.update(_long(b" ".join(behind), known))
     if not marks.translate(None, b"/+"):
         return whole, whole
     tokens = {*_split(whole, _NO_MARKS, known)}

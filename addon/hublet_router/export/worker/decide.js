@@ -451,6 +451,7 @@ function claimsOf({ moved }, found) {
 
 const URL_HOST = /:\/\/(?:[0-9A-Za-z_-]+\.)+[A-Za-z]{2,}(?=[ \t-\r:/?#]|$)/g;
 const LONG = /[A-Za-z0-9_+/.~:@!$*-]{16,}/g;
+const ENDS = /[^A-Za-z0-9_+/.~:@!$*%\\\0 \t-\r?#-]/g; // of a word: not a blank, which ends the host of a URL, too
 const ESCAPE = /[%\\]u([0-9A-Fa-f]{4})|\\x([0-9A-Fa-f]{2})|\\([/bfnrt])/g;
 
 function findStray(table, request, hublet, found) {
@@ -503,7 +504,9 @@ export function runsOf(text, judged = []) {
     for (const run of runs) seen.add(run);
     const plains = coded.map((run) => [run, decodeLeniently(run)]);
     if (runs.length > 0) found.push([[...new Set([...runs, ...runs.map((run) => run.toLowerCase())])], plains]);
-    const layers = /[%\\]/.test(data) ? unescape(data).filter((it) => it !== data) : [];
+    const words = /[%\\]/.test(data) ? data.replace(ENDS, "\x03 ").split(/[ \t-\r?#]+/) : [];
+    const escaped = words.filter((it) => it.length > MIN_RUN && /[%\\]/.test(it)).join(" ");
+    const layers = unescape(escaped).filter((it) => it !== escaped);
     data = [...plains.map(([, it]) => it), ...layers].join(" ");
   }
   return found;
