@@ -8,7 +8,7 @@ import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 
-const FILES = ["decide.js", "formats.js", "regex.js"];
+const FILES = ["decide.js", "formats.js", "regex.js", "runs.js"];
 
 async function engineIn(folder) {
   const modules = FILES.map((file) => import(pathToFileURL(join(folder, file)).href));

@@ -18,8 +18,17 @@ PORT = 8787
 MAX_MOVED = 100_000
 """Accounts that a Worker holds: a million of them take a second to start, which is its limit."""
 
-_SCRIPTS = ("decide.js", "formats.js", "regex.js", "worker.js", "egress.js", "demo.js", "README.md")
-_MODULES = ("worker.js", "decide.js", "formats.js", "regex.js", "program.json")
+_SCRIPTS = (
+    "decide.js",
+    "formats.js",
+    "regex.js",
+    "runs.js",
+    "worker.js",
+    "egress.js",
+    "demo.js",
+    "README.md",
+)
+_MODULES = ("worker.js", "decide.js", "formats.js", "regex.js", "runs.js", "program.json")
 AUTHORITY = "ca.pem"
 
 
