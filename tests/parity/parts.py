@@ -5,12 +5,11 @@ import re
 from collections.abc import Callable, Iterator
 from random import Random
 
-from hublet_router.core.formats import (
-    decode_base64,
+from hublet_router.core.formats import decode_base64, protobuf_fields
+from hublet_router.core.json_documents import (
     json_strings,
     parse_json,
     parse_json_leniently,
-    protobuf_fields,
     strings_at,
 )
 from hublet_router.core.parameters import decode_value, fold_name

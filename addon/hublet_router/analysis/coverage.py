@@ -7,7 +7,7 @@ from typing import Any
 
 from ..core.decision import Reason
 from ..core.findings import MAX_CREDENTIAL, Finding, findings
-from ..core.formats import JsonObject
+from ..core.json_documents import JsonObject
 from ..core.judge import check_request, judge
 from ..core.parameters import Parameters, decode_value
 from ..core.places import Cookie, Form, Header, Json, Path, Place, Query

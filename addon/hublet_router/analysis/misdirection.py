@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ..core.decision import Decision, Reason
 from ..core.findings import Finding, findings
-from ..core.formats import json_strings
+from ..core.json_documents import json_strings
 from ..core.judge import decide
 from ..core.request import Request
 from ..core.table import MIGRATING, MISDIRECTED, Table, account_id

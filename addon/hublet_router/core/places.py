@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
-from .formats import fold_key, strings_at
+from .json_documents import fold_key, strings_at
 from .parameters import Parameters, decode_value, fold_name
 from .request import Request
 

@@ -16,12 +16,10 @@ from .formats import (
     VARINT,
     decode_base64,
     decode_leniently,
-    json_strings,
-    parse_json_leniently,
     protobuf_fields,
     read_varint,
-    strings_at,
 )
+from .json_documents import json_strings, parse_json_leniently, strings_at
 
 SHORTEST = 12
 """Characters of the shortest payload of a token that has a claim: `{"a":"b"}` in base64."""

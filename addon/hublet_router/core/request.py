@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from .formats import JsonObject, fold_key, objects_in, parse_json
+from .json_documents import JsonObject, fold_key, objects_in, parse_json
 from .parameters import Parameters, parameters_of
 from .paths import readings
 

@@ -1,5 +1,5 @@
-// Text as Python has it, and the formats of credentials: hublet_router/core/formats.py. Bytes are text
-// with one character each.
+// Text as Python has it, and the formats of credentials: hublet_router/core/formats.py and
+// json_documents.py. Bytes are text with one character each.
 
 const MAX_NESTING = 1000;
 
