@@ -4,7 +4,7 @@ import { decodeLeniently, partition, strip, stripEnd, unquoteBytes, unquotePairs
 export const MIN_RUN = 16, MAX_DECODED = 3;
 const URL_HOST = /:\/\/(?:[0-9A-Za-z_-]+\.)+[A-Za-z]{2,}(?=[ \t-\r:/?#]|$)/g;
 const LONG = /[A-Za-z0-9_+/.~:@!$*-]{16,}/g;
-const ENDS = /[^A-Za-z0-9_+/.~:@!$*%\\\0 \t-\r?#-]/g; // of a word: not a blank, which ends the host of a URL, too
+const WORD = /[A-Za-z0-9_+/.~:@!$*%\\\0-]{17,}[^ \t-\r?#]?/g; // with what ends it, but for a blank: that ends a host
 const ESCAPE = /[%\\]u([0-9A-Fa-f]{4})|\\x([0-9A-Fa-f]{2})|\\([/bfnrt])/g;
 
 // The runs of a text in both cases, and what they decode to; then those behind each layer of escapes.
@@ -15,9 +15,9 @@ export function runsOf(text, judged = []) {
     for (const run of runs) seen.add(run);
     const plains = coded.map((run) => [run, decodeLeniently(run)]);
     if (runs.length > 0) found.push([[...new Set([...runs, ...runs.map((run) => run.toLowerCase())])], plains]);
-    const words = /[%\\]/.test(data) ? data.replace(ENDS, "\x03 ").split(/[ \t-\r?#]+/) : [];
-    const escaped = words.filter((it) => it.length > MIN_RUN && /[%\\]/.test(it)).join(" ");
-    const layers = unescape(escaped).filter((it) => it !== escaped);
+    const words = /[%\\]/.test(data) ? (data.match(WORD) ?? []).filter((it) => /[%\\]/.test(it)) : [];
+    const escaped = words.join(" ").replace(/[\x01\x02]/g, "\x03");
+    const layers = escaped ? unescape(escaped).filter((it) => it !== escaped) : [];
     data = [...plains.map(([, it]) => it), ...layers].join(" ");
   }
   return found;
