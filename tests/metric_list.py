@@ -27,10 +27,11 @@ def rows() -> list[Row]:
     """Return every metric: those that the router counts, and those that its features offer."""
     router = HubletRouter()
     features = [router.live, *router.metrics.features]
-    counted = [it for it in vars(Counters(features)).values() if isinstance(it, MetricWrapperBase)]
+    counters = Counters(features)  # kept: in Python 3.13.0, `vars` do not keep what they hold
     found = [
         Row(it._name, str(it._type), tuple(it._labelnames), it._documentation, buckets(it))
-        for it in counted
+        for it in vars(counters).values()
+        if isinstance(it, MetricWrapperBase)
     ]
     found += [
         Row(it.name, it.kind, it.labels, it.meaning)
