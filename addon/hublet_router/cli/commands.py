@@ -58,12 +58,15 @@ def command_line(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python tries again at exit
         if isinstance(error, BrokenPipeError):  # the reader has closed the pipe, like `head`
             return 141
-        where = f"{error.filename or 'standard input or output'}: "
-        if error.strerror != os.strerror(error.errno or 0):  # a sentence of mitmproxy, about a port
-            where = ""
-        print(f"hublet-router: {where}{error.strerror or error}", file=sys.stderr)
+        print(f"hublet-router: {_sentence(error)}", file=sys.stderr)
         return 2
     return code
+
+
+def _sentence(error: OSError) -> str:
+    if error.strerror != os.strerror(error.errno or 0):  # mitmproxy's own, about a port
+        return error.strerror or str(error)
+    return f"{error.filename or 'standard input or output'}: {error.strerror}"
 
 
 def _open_what_is_closed() -> None:

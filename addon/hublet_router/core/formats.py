@@ -20,6 +20,9 @@ _STANDARD = bytes.maketrans(b"-_", b"+/")
 _OUTSIDE = bytes({*range(256)} - {*f"{ascii_letters}{digits}+/-_".encode()})
 _PADDING = (b"", b"", b"==", b"=")
 
+type ProtobufField = tuple[int, int, bytes]
+"""The number of a field, its wire type, and its bytes."""
+
 
 def unquote(text: str) -> str:
     """Decode percent-escapes, which are UTF-8; what else is not ASCII stays."""
@@ -74,51 +77,54 @@ def _a2b(plain: bytes) -> bytes:
     return binascii.a2b_base64(plain[:-1] if rest == 1 else plain + _PADDING[rest])
 
 
-def protobuf_fields(  # noqa: PLR0912
-    message: bytes, *, lenient: bool = False
-) -> list[tuple[int, int, bytes]]:
-    """Return (field number, wire type, bytes) for each field, bounds checked; else ValueError.
+def protobuf_fields(message: bytes, *, lenient: bool = False) -> list[ProtobufField]:
+    """Return the fields of a message, bounds checked; raise ValueError if it is broken.
 
     The bytes of a number are as they stand there: a varint, or little-endian. Groups are skipped.
     With `lenient`, return what some libraries read of a broken message: all until it breaks.
     """
-    fields: list[tuple[int, int, bytes]] = []
-    groups: list[int] = []
-    at, end = 0, len(message)
+    fields: list[ProtobufField] = []
     try:
-        while at < end:
-            tag, at = message[at], at + 1
-            if tag > 0x7F:  # most have one byte
-                tag, at = read_varint(message, at - 1)
-                tag &= _UINT32
-            start, kind = at, tag & 7
-            if kind == VARINT:
-                while message[at] > 0x7F:
-                    at += 1
-                at += 1
-            elif kind == LEN:
-                size, start = message[at], at + 1
-                if size > 0x7F:
-                    size, start = read_varint(message, at)
-                    size &= _UINT32
-                at = start + size
-            elif kind in _FIXED:
-                at += _FIXED[kind]
-            elif kind == _START:
-                groups.append(tag >> 3)
-            elif kind != _END or groups.pop() != tag >> 3:
-                raise ValueError
-            if tag < 8 or (kind == VARINT and at - start > 10):
-                if not lenient:
-                    raise ValueError
-            elif not groups and kind != _END and at <= end:
-                fields.append((tag >> 3, kind, message[start:at]))
-        if at > end or groups:
-            raise ValueError
+        is_whole = _read_fields(message, fields)
     except (LookupError, ValueError):
-        if not lenient:
-            raise ValueError("a field's number, wire type or length is broken") from None
+        is_whole = False
+    if not (is_whole or lenient):
+        raise ValueError("a field's number, wire type or length is broken")
     return fields
+
+
+def _read_fields(message: bytes, fields: list[ProtobufField]) -> bool:
+    """Add the fields of a message, and return whether it is whole; raise where it cannot go on."""
+    groups: list[int] = []
+    is_whole, at, end = True, 0, len(message)
+    while at < end:
+        tag, at = message[at], at + 1
+        if tag > 0x7F:  # most have one byte
+            tag, at = read_varint(message, at - 1)
+        start, number, kind = at, (tag & _UINT32) >> 3, tag & 7
+        if kind == LEN:
+            size, start = message[at], at + 1
+            if size > 0x7F:
+                size, start = read_varint(message, at)
+            at = start + (size & _UINT32)
+        elif kind == VARINT:
+            while message[at] > 0x7F:
+                at += 1
+            at += 1
+            number = number if at - start <= 10 else 0  # ten bytes hold 64 bits
+        elif kind == _END:
+            if groups.pop() != number:
+                return False
+            continue
+        elif kind == _START:
+            groups.append(number)
+        else:
+            at += _FIXED[kind]
+        if number == 0:  # no field has it
+            is_whole = False
+        elif not groups and at <= end:
+            fields.append((number, kind, message[start:at]))
+    return is_whole and at == end and not groups
 
 
 def read_varint(message: bytes, at: int) -> tuple[int, int]:

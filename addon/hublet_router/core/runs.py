@@ -64,10 +64,7 @@ def runs_of(text: str, judged: Iterable[str] = ()) -> Iterator[Runs]:
             layers = decode_words(joined)
             yield Runs(_in_both_cases(runs), [*zip(joined.decode().split(), layers, strict=True)])
         if _PERCENT in data or _BACKSLASH in data:
-            words = [it for it in _words(data) if _PERCENT in it or _BACKSLASH in it]
-            escaped = b" ".join(words)
-            ways = [_words(way) for way in _unescaped(escaped) if way != escaped]
-            layers += dict.fromkeys(chain.from_iterable(ways))  # most words are in each way
+            layers += _behind_escapes(data)
         if not layers:
             return
         data = b" ".join(layers)
@@ -84,6 +81,14 @@ def _blanked(data: bytes) -> bytes:
     if data.find(b"://") >= 0:
         data = _URL_HOST.sub(b"://", data)
     return data.translate(_BLANKED, b"\0")  # without its NULs, UTF-16 is ASCII
+
+
+def _behind_escapes(data: bytes) -> Iterable[bytes]:
+    """Return what the words that hold an escape become behind one layer of them."""
+    words = [it for it in _words(data) if _PERCENT in it or _BACKSLASH in it]
+    escaped = b" ".join(words)
+    ways = [_words(way) for way in _unescaped(escaped) if way != escaped]
+    return dict.fromkeys(chain.from_iterable(ways))  # most words are in each way
 
 
 def _words(data: bytes) -> list[bytes]:

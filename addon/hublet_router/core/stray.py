@@ -60,18 +60,11 @@ def _elsewhere(
 
     Beside a credential that was judged to lose, all are: its own runs are left out of them.
     """
-    pairs = [(request.method, request.target), *request.headers]
-    if [it for name, it in request.headers if name == "authorization" and _BASIC.match(it)]:
-        pairs += [("", it) for it in _basic(request.header("authorization"))]
-    if request.body and table.reads_body(request):
-        pairs.append(("", request.body.decode("latin-1")))
     judged = [it.credential for it in others if it.credential and {*it.hublets} - {hublet}]
     clean = Clean() if judged else table.index.clean
-    if not (texts := clean.without(pairs, hublet)):
+    if not (texts := clean.without(_texts(table, request), hublet)):
         return None
-    # Of the rules that read one value, the first that finds a name decides for it.
-    own = {it.credential.rstrip("=") for it in found if it.credential and it.hublets}
-    own |= {it.lower() for it in own}
+    own = _spellings(found)
     are_clean = True
     for run, stray in _named(table, runs_of(" ".join(texts), judged)):
         if stray.hublet != hublet:
@@ -81,6 +74,25 @@ def _elsewhere(
     if are_clean:
         clean.add(texts, hublet)
     return None
+
+
+def _texts(table: Table, request: Request) -> list[tuple[str, str]]:
+    """Return the fields of the head, and as pairs like those what else is looked through."""
+    pairs = [(request.method, request.target), *request.headers]
+    if [it for name, it in request.headers if name == "authorization" and _BASIC.match(it)]:
+        pairs += [("", it) for it in _basic(request.header("authorization"))]
+    if request.body and table.reads_body(request):
+        pairs.append(("", request.body.decode("latin-1")))
+    return pairs
+
+
+def _spellings(found: Iterable[Finding]) -> set[str]:
+    """Return the credentials that name a Hublet, as they are runs.
+
+    Of the rules that read one value, the first that finds a name decides for it.
+    """
+    own = [it.credential.rstrip("=") for it in found if it.credential and it.hublets]
+    return {*own, *map(str.lower, own)}
 
 
 def _basic(values: Sequence[str]) -> Iterator[str]:

@@ -18,17 +18,9 @@ PORT = 8787
 MAX_MOVED = 100_000
 """Accounts that a Worker holds: a million of them take a second to start, which is its limit."""
 
-_SCRIPTS = (
-    "decide.js",
-    "formats.js",
-    "regex.js",
-    "runs.js",
-    "worker.js",
-    "egress.js",
-    "demo.js",
-    "README.md",
-)
-_MODULES = ("worker.js", "decide.js", "formats.js", "regex.js", "runs.js", "program.json")
+_DECISION = ("decide.js", "formats.js", "regex.js", "runs.js")
+_SCRIPTS = (*_DECISION, "worker.js", "egress.js", "demo.js", "README.md")
+_MODULES = ("worker.js", *_DECISION, "program.json")
 AUTHORITY = "ca.pem"
 
 
