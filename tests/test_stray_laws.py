@@ -6,6 +6,7 @@ The other half is held as well: requests as real clients send them are not refus
 import base64
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 from typing import Any
 from urllib.parse import quote
@@ -197,6 +198,22 @@ def test_law_1_another_hublets_credential_anywhere_never_arrives(
     decision = decide(SHIPPED, request)
 
     assert decision.action is Action.REFUSE or decision.hublet == owner
+
+
+@pytest.mark.parametrize("name", ["authorization", "cookie", "x"])
+@examples(1000)
+@given(data=st.data())
+def test_law_2_what_a_table_remembers_changes_no_decision(name: str, data: st.DataObject) -> None:
+    """The halves of a credential, each of which names no Hublet: some servers join them."""
+    kind, spelling, cut = data.draw(one_of_each([*KINDS], [*SPELLINGS], range(24)))
+    text = SPELLINGS[spelling](KINDS[kind]("eu1"))
+    halves = (name, text[:cut]), (name, text[cut:])
+    request = Request("GET", (API,), CONTACTS, halves)
+    table, fresh = replace(SHIPPED), replace(SHIPPED)
+    for half in halves:
+        decide(table, replace(request, headers=(half,)))
+
+    assert decide(table, request) == decide(fresh, request)
 
 
 MANY = loads(

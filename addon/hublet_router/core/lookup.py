@@ -73,7 +73,7 @@ class Clean:
 
     def without(self, pairs: Iterable[tuple[str, str]], hublet: str) -> list[str]:
         """Return the texts of which that is not known, and that are long enough for a run."""
-        own, known, shortest = hash(hublet), self._known, MIN_RUN
+        own, known, shortest = hash((hublet,)), self._known, MIN_RUN
         texts = []
         for name, value in pairs:  # each written out: this takes half the time
             if len(value) >= shortest and hash(value) ^ own not in known:
@@ -84,7 +84,7 @@ class Clean:
 
     def add(self, texts: Iterable[str], hublet: str) -> None:
         """Remember texts that name no Hublet but that one."""
-        own = hash(hublet)
+        own = hash((hublet,))
         for text in texts:
             self._known[hash(text) ^ own] = None
 
