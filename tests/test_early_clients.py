@@ -7,20 +7,12 @@ from pathlib import Path
 
 import pytest
 from mitmproxy.addons.errorcheck import ErrorCheck
-from mitmproxy.addons.tlsconfig import TlsConfig
 from mitmproxy.connection import Client
-from mitmproxy.exceptions import OptionsError
-from mitmproxy.options import Options
 from mitmproxy.test import taddons
 
 from forked import Forked
 from harness import Stage, bearer, confdir, free_port, request, wait_for
-from hublet_router.proxy.engine.early_clients import (
-    STOPPED,
-    EarlyClients,
-    make_certificate_store,
-    tls_configure,
-)
+from hublet_router.proxy.engine.early_clients import STOPPED, EarlyClients
 
 RATE = 50  # clients a second
 
@@ -207,43 +199,5 @@ def is_sent(port: int, data: bytes) -> bool:
     return True
 
 
-def test_certificate_store_is_made_once() -> None:
-    tls = TlsConfig()
-    with taddons.context(tls, options=Options(confdir=str(confdir()))):
-        tls.certstore = None  # type: ignore[assignment]  # as it is before mitmproxy runs
-        make_certificate_store()
-        made = tls.certstore
-        assert made
-        make_certificate_store()
-        assert tls.certstore is made
-
-
-def test_a_certificate_store_that_cannot_be_made_is_a_sentence(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    tls = TlsConfig()
-    with taddons.context(tls, options=Options(confdir="/dev/null/x")):
-        tls.certstore = None  # type: ignore[assignment]
-        make_certificate_store()
-    assert "confdir /dev/null/x cannot be written: Not a directory; name a folder" in caplog.text
-
-
-def test_a_certificate_that_cannot_be_read_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(TlsConfig, "configure", lambda *_: None)  # each change would ask it
-    tls = TlsConfig()
-    with taddons.context(tls, options=Options(confdir=str(confdir()))) as context:
-        context.options.certs = [f"a.example={tmp_path}"]
-        with pytest.raises(OptionsError, match=f"^{tmp_path} cannot be read: Is a directory$"):
-            tls_configure(tls, {"certs"})
-
-
 def test_what_never_ran_can_end() -> None:
     EarlyClients().done()
-
-
-def test_mitmproxy_without_tls_needs_no_certificate_store() -> None:
-    with taddons.context() as context:
-        make_certificate_store()
-        assert context.master.addons.get("tlsconfig") is None

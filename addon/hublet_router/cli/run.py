@@ -46,8 +46,9 @@ def run(arguments: Sequence[str]) -> int:
     from mitmproxy.io import FlowReader  # noqa: PLC0415
     from mitmproxy.tools.main import mitmdump  # noqa: PLC0415  # half a second, for this alone
 
-    from ..proxy.engine.early_clients import tls_configure  # noqa: PLC0415
+    from ..proxy.engine.certificates import tls_configure  # noqa: PLC0415
     from ..proxy.engine.loaded_flows import read_flows  # noqa: PLC0415
+    from ..proxy.engine.patches import Patches  # noqa: PLC0415
 
     if {"-h", "--help"} & {*arguments}:
         print(help_text(), flush=True)
@@ -56,18 +57,21 @@ def run(arguments: Sequence[str]) -> int:
         except SystemExit:  # it exits with 1
             return 0
     arguments = _with_table(list(arguments))
-    # both before any script is loaded
-    FlowReader.stream = read_flows  # type: ignore[assignment, method-assign]
-    TlsConfig.configure = tls_configure  # type: ignore[method-assign]
     ours = ["-s", str(script()), *defaults(_OPTIONS, arguments)]
     if not any(_OWN_MODE.fullmatch(word) for word in arguments):
         ours += ["--mode", UNROUTED]
+    before_any_script = Patches(
+        (FlowReader, "stream", read_flows), (TlsConfig, "configure", tls_configure)
+    )
+    before_any_script.load()
     try:
         mitmdump([*ours, *arguments])
     except SystemExit as end:
         if end.code not in {None, 0, 1}:  # a signal, while it starts
             raise
         return 2 if end.code else 0  # it exits with 1 where it could not start
+    finally:
+        before_any_script.done()
     return 0
 
 

@@ -19,10 +19,11 @@ from ..tablefile import table_path
 from ..tablefile.authority import fault_of_authority
 from .commands import Commands
 from .decider import Decider
+from .engine.certificates import make_certificate_store
 from .engine.client_limits import FullHouse
 from .engine.dispatch import Dispatch
 from .engine.drain import Drain
-from .engine.early_clients import EarlyClients, make_certificate_store
+from .engine.early_clients import EarlyClients
 from .engine.error_pages import ErrorPages
 from .engine.http2 import settle_length
 from .engine.last_word import LastWord

@@ -50,7 +50,7 @@ class Patches:
         self._patches = patches
         self._plain: list[Patch] = []
 
-    def load(self, _loader: object) -> None:
+    def load(self, _loader: object = None) -> None:
         """Put ours there."""
         self._plain = [(owner, name, getattr(owner, name)) for owner, name, _ in self._patches]
         _put(self._patches)
