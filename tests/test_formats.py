@@ -49,7 +49,7 @@ def test_base64_is_read_in_either_alphabet_padded_or_not(data: bytes) -> None:
 
 @pytest.mark.parametrize("text", ["a", "ab!c", "YQ=YQ", "%59Q", "é", "YR.", "\x00\x00"])
 def test_what_is_no_base64_is_an_error(text: str) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011
+    with pytest.raises(ValueError):  # noqa: PT011  # the words are those of binascii
         decode_base64(text)
 
 

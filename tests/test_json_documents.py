@@ -35,7 +35,7 @@ from hublet_router.core.json_documents import (
     },
 )
 def test_what_is_no_json_is_an_error_and_names_nothing(document: bytes) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011
+    with pytest.raises(ValueError):  # noqa: PT011  # the words are those of Python's json
         parse_json(document)
     assert [*json_strings(document, "a")] == []
 

@@ -5,18 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cases import cases
+from core_requests import request
 from hublet_router.core.places import Cookie, Form, Header, Host, Json, Path, Place, Query
 from hublet_router.core.request import Request, host_name
-
-
-def request(
-    target: str = "/",
-    headers: tuple[tuple[str, str], ...] = (),
-    body: bytes | None = b"",
-    hosts: tuple[str, ...] = ("api.hubapi.com",),
-) -> Request:
-    return Request("GET", hosts, target, headers, body)
-
 
 BEARER = Header("authorization", "bearer")
 TOKEN_PATH = Path(re.compile("^/oauth/v1/refresh-tokens/([^/]+)"))
