@@ -462,6 +462,15 @@ class Stage:
 
         return self.call(run())
 
+    def finish(self, count: int = 1) -> None:
+        """Wait until that many flows have ended, and have them written and counted."""
+        wait_for(lambda: len(self.seen.flows) == count)
+
+        async def flush() -> None:
+            self.router.finished_flows.flush()
+
+        self.call(flush())
+
     @property
     def clients(self) -> list[MitmproxyClient]:
         """The clients that mitmproxy serves."""

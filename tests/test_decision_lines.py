@@ -3,12 +3,9 @@
 import logging
 
 import pytest
-from mitmproxy.http import HTTPFlow
-from mitmproxy.test import tflow
 
 from harness import Stage, bearer, request, wait_for
 from hublet_router.proxy.observe import decision_lines
-from hublet_router.proxy.observe.decision_lines import DecisionLines
 
 LOGGER = decision_lines.__name__
 
@@ -61,7 +58,7 @@ def test_without_a_demo_there_is_none(stage: Stage, caplog: pytest.LogCaptureFix
     stage.regions("eu1")
     stage.proxy()
     assert stage.get("/", bearer("eu1")).status == 200
-    assert stage.seen.flows
+    stage.finish()
     assert lines(caplog) == []
 
 
@@ -71,15 +68,15 @@ def test_a_person_who_looks_at_the_list_needs_none(
     demo.master.view = None  # type: ignore[attr-defined]  # as the console and mitmweb have it
     with demo.client() as client:
         assert client.get("/", bearer("eu1")).status == 200
-    assert demo.seen.flows
+    demo.finish()
     assert lines(caplog) == []
 
 
-def test_a_flow_without_a_decision_has_none(demo: Stage, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
-
-    async def end(flow: HTTPFlow) -> None:
-        DecisionLines(demo.router.ledger).response(flow)
-
-    demo.call(end(tflow.tflow(resp=True)))
+def test_without_a_table_there_is_none(demo: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    demo.router.live.close()
+    demo.router.live.table = None
+    with demo.client() as client:
+        assert client.get("/", bearer("eu1")).status == 503
+    demo.finish()
     assert lines(caplog) == []
+    assert "Addon error" not in caplog.text

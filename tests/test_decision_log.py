@@ -220,6 +220,7 @@ def test_a_file_that_cannot_be_opened_leaves_the_old_one(
 def test_lines_that_wait_are_written_before_the_file_is_closed(stage: Stage, log: Path) -> None:
     with stage.client() as client:
         client.get("/", bearer("eu1"))
+        wait_for(lambda: stage.seen.flows)
         stage.set_option(hublet_log=None)
         assert len(log.read_text().splitlines()) == 1
 

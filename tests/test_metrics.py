@@ -92,6 +92,18 @@ def test_failures_are_counted_by_hublet(stage: Stage, port: int) -> None:
     }
 
 
+def test_connections_of_a_hublet_that_a_reload_brought_are_counted(stage: Stage, port: int) -> None:
+    stage.get("/", bearer("eu1"))
+    stage.upstream("ap1", API)
+    stage.table()
+    stage.command("hublet.reload")
+    stage.get("/", bearer("ap1"))
+    assert counted(port, "hublet_upstream_connections_total") == {
+        ("opened", "eu1"): 1,
+        ("opened", "ap1"): 1,
+    }
+
+
 def test_law_4_a_hostile_token_makes_no_label(stage: Stage, port: int) -> None:
     with stage.client() as client:
         for number in range(30):

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from mitmproxy.io import FlowReader
 
 import forked
 from harness import confdir
@@ -174,6 +175,14 @@ def test_a_signal_while_it_starts_is_passed_on(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("mitmproxy.tools.main.mitmdump", ended)
     with pytest.raises(SystemExit, match="143"):
         run.run([])
+
+
+def test_mitmproxys_classes_are_as_before_when_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, during = FlowReader.stream, []
+    monkeypatch.setattr("mitmproxy.tools.main.mitmdump", lambda _: during.append(FlowReader.stream))
+    run.run([])
+    assert during != [plain]
+    assert FlowReader.stream is plain
 
 
 def test_a_start_that_fails_is_an_error(tmp_path: Path) -> None:

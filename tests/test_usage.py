@@ -6,10 +6,10 @@ import pytest
 from mitmproxy.test import tflow
 
 from cases import cases
-from harness import Stage, bearer, request, wait_for
+from harness import Stage, bearer, request
 from hublet_router.core.decision import Action, Decision, Reason, refuse
 from hublet_router.proxy.observe.usage import Usage
-from hublet_router.proxy.routing.annotate import Decided, Ledger
+from hublet_router.proxy.routing.annotate import Decided
 
 
 def test_summary_names_the_count_and_the_time_of_the_last_request(
@@ -17,13 +17,10 @@ def test_summary_names_the_count_and_the_time_of_the_last_request(
 ) -> None:
     monkeypatch.setattr(time, "time", lambda: 1767225600.0)
     monkeypatch.setattr(time, "localtime", time.gmtime)
-    ledger = Ledger.__value__()
-    usage = Usage(ledger)
+    usage = Usage()
 
     def ended(decision: Decision) -> None:
-        flow = tflow.tflow()
-        ledger[flow] = Decided(decision, None, 0)
-        usage.response(flow)
+        usage.count(tflow.tflow(), Decided(decision, None, 0))
 
     ended(refuse(Reason.CONFLICT, "api-key"))
     assert usage.of_rule("api-key") == "1 request, 00:00:00"
@@ -33,12 +30,6 @@ def test_summary_names_the_count_and_the_time_of_the_last_request(
     assert usage.of_rule("api-key") == "3 requests, 00:00:00"
     assert usage.of_hublet("na1") == "1 request, 00:00:00"
     assert usage.of_hublet("eu1") == "no request"
-
-
-def test_request_without_decision_is_not_counted() -> None:
-    usage = Usage(Ledger.__value__())
-    usage.error(tflow.tflow())
-    assert usage.counts == {}
 
 
 CHUNKED = b"8\r\nx=abcdef\r\n0\r\n\r\n"
@@ -61,7 +52,7 @@ def test_request_that_is_decided_twice_is_counted_once(
     stage.regions("na1", "eu1")
     stage.proxy()
     stage.send(raw)
-    wait_for(lambda: stage.seen.flows)
+    stage.finish()
     assert {key: count for key, (count, _) in stage.router.usage.counts.items()} == {key: 1}
     rows = {row[0]: row[2] for row in stage.command("hublet.table")}
     assert rows["rule private-app-token"].startswith("1 request, ")

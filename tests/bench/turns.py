@@ -53,6 +53,7 @@ class Turns:
             log.file = self.file if turn == "with" else None
             begun, before = time.process_time(), self.answered
             await asyncio.sleep(TURN)
+            self.router.finished_flows.flush()
             if answered := self.answered - before:
                 self.taken[turn].append((time.process_time() - begun) / answered * 1e6)
 

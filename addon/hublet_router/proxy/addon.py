@@ -36,8 +36,9 @@ from .engine.unload_guard import Standby
 from .engine.upstream_ca import UpstreamCa
 from .engine.upstream_guard import UpstreamGuard
 from .live_table import LiveTable
-from .observe.decision_lines import DecisionLines
+from .observe.decision_lines import print_decision
 from .observe.decision_log import DecisionLog
+from .observe.finished_flows import FinishedFlows
 from .observe.metrics import Metrics
 from .observe.misdirected import MisdirectedAnswers
 from .observe.shadow import Shadow
@@ -74,13 +75,17 @@ class HubletRouter:
         self.drain = Drain()
         self.misdirected = MisdirectedAnswers(self.ledger)
         self.shadow = Shadow()
-        self.usage = Usage(self.ledger)
-        self.decision_log = DecisionLog(self.ledger)
+        self.usage = Usage()
+        self.decision_log = DecisionLog()
         self.metrics = Metrics(
+            self.live, self._unready, [self.decision_log, self.misdirected, self.shadow]
+        )
+        self.finished_flows = FinishedFlows(
             self.ledger,
-            self.live,
-            self._unready,
-            [self.decision_log, self.misdirected, self.shadow],
+            self.usage.count,
+            self.metrics.count,
+            self.decision_log.write,
+            print_decision,
         )
         self.commands = Commands(self.live, self.usage, self.misdirected, self.overrides)
         self.decider = Decider(self.live, self.ledger, self.overrides, self.shadow)
@@ -95,9 +100,8 @@ class HubletRouter:
             self.drain,  # before the log: it says of a request that was cut what cut it
             self.misdirected,
             self.shadow,
-            self.usage,
+            self.finished_flows,
             self.decision_log,
-            DecisionLines(self.ledger),
             self.metrics,
             ProxyStatus(self.ledger),
             self.commands,

@@ -17,7 +17,7 @@ from ...core.request import Request
 from ...flows.requests import request_with_body
 from ...flows.trace import trace_id
 from ..options import reports_errors
-from ..routing.annotate import Decided, Ledger
+from ..routing.annotate import Decided
 from ..routing.passing import Passing
 from ..routing.proxy_status import is_forwarded
 from .log_file import LogFile
@@ -31,8 +31,7 @@ class DecisionLog:
 
     name = "hublet-router-log"
 
-    def __init__(self, ledger: Ledger) -> None:
-        self.ledger = ledger
+    def __init__(self) -> None:
         self.file: LogFile | None = None
 
     @reports_errors
@@ -65,15 +64,10 @@ class DecisionLog:
             lambda: {(): self.file.dropped} if self.file else {},
         )
 
-    def response(self, flow: http.HTTPFlow) -> None:
-        """Write the line of a request whose answer has ended, or will not come.
-
-        Flows without a decision are left out: the client disconnected before it sent the body.
-        """
-        if self.file and (decided := self.ledger.get(flow)):
+    def write(self, flow: http.HTTPFlow, decided: Decided) -> None:
+        """Write the line of a request whose answer has ended, or will not come."""
+        if self.file:
             self.file.write(line(flow, decided, names_client=ctx.options.hublet_log_client))
-
-    error = response
 
 
 def entry(started: float, flow: str, request: Request, decided: Decided) -> dict[str, object]:

@@ -13,7 +13,7 @@ from mitmproxy.tls import TlsData
 from ...core.table import Table
 from ..live_table import LiveTable
 from ..options import reports_errors
-from ..routing.annotate import Ledger
+from ..routing.annotate import Decided
 from .measurement import Measured
 from .metrics_server import Endpoint
 
@@ -40,12 +40,10 @@ class Metrics:
 
     def __init__(
         self,
-        ledger: Ledger,
         live: LiveTable,
         unready: Callable[[], str],
         features: Sequence[Measured],
     ) -> None:
-        self.ledger = ledger
         self.live = live
         self.unready = unready
         self.features = features
@@ -79,14 +77,16 @@ class Metrics:
             self.counters.in_flight.add(flow.id)
 
     def response(self, flow: http.HTTPFlow) -> None:
-        """Count a request out, by the decision that stands now."""
-        if not self.counters:
-            return
-        self.counters.in_flight.discard(flow.id)
-        if decided := self.ledger.get(flow):
-            self.counters.count(flow, decided)
+        """Count a request out."""
+        if self.counters:
+            self.counters.in_flight.discard(flow.id)
 
     error = response
+
+    def count(self, flow: http.HTTPFlow, decided: Decided) -> None:
+        """Count what was decided of a request, and what came of it."""
+        if self.counters:
+            self.counters.count(flow, decided)
 
     def server_connected(self, data: ServerConnectionHookData) -> None:
         """Count a connection that was opened."""

@@ -5,27 +5,21 @@ import time
 from mitmproxy import http
 
 from ...analysis.masking import counted
-from ..routing.annotate import Ledger
+from ..routing.annotate import Decided
 
 
 class Usage:
     """Counts each request once, when its answer has ended, by the decision that stood then."""
 
-    name = "hublet-router-usage"
-
-    def __init__(self, ledger: Ledger) -> None:
-        self.ledger = ledger
+    def __init__(self) -> None:
         # Hublet and rule -> how many requests, and when the last one ended
         self.counts: dict[tuple[str | None, str | None], tuple[int, float]] = {}
 
-    def response(self, flow: http.HTTPFlow) -> None:
+    def count(self, _flow: http.HTTPFlow, decided: Decided) -> None:
         """Count a request whose answer has ended, or will not come."""
-        if decided := self.ledger.get(flow):
-            key = decided.decision.hublet, decided.decision.credential
-            count, _ = self.counts.get(key, (0, 0))
-            self.counts[key] = count + 1, time.time()
-
-    error = response
+        key = decided.decision.hublet, decided.decision.credential
+        count, _ = self.counts.get(key, (0, 0))
+        self.counts[key] = count + 1, time.time()
 
     def of_hublet(self, name: str) -> str:
         """Return `12 requests, 14:40:18` for a Hublet: how many, and when the last one ended."""
