@@ -18,7 +18,6 @@ code point once, so `\\w`, `(?i)` and `[^/]` are exact. The instructions:
 
 import re
 from functools import cache
-from itertools import batched
 from typing import Any
 
 from ..regex_bounds.tree import character_class, parse
@@ -176,34 +175,12 @@ def _characters_of(op: str, value: Any, flags: int) -> list[int] | None:
 
 @cache
 def _characters(source: str, flags: int) -> list[int]:
-    """Return the characters that a class reads: first, last, first, last, and so on.
-
-    `re` passes over text quickest where a pattern begins with its class, and case does not count;
-    those that have case are asked again.
-    """
-    members = bytearray(len(_everything()))
-    for found in re.finditer(f"{source}{source}*+", _everything(), flags & ~re.IGNORECASE):
-        members[found.start() : found.end()] = b"\1" * len(found[0])
-    if flags & re.IGNORECASE:
-        for character in _cased():
-            members[ord(character)] = False
-        for character in re.findall(source, _cased(), flags):
-            members[ord(character)] = True
-    ranges: list[int] = []
-    for run in re.finditer(b"\1+", members):
-        ranges += [run.start(), run.end() - 1]
-    return ranges
+    """Return the characters that a class reads: first, last, first, last, and so on."""
+    runs = re.finditer(f"{source}{source}*+", _everything(), flags)
+    return [code for run in runs for code in (run.start(), run.end() - 1)]
 
 
 @cache
 def _everything() -> str:
     """Return every code point, in order: a tenth of a second, so not at import."""
     return "".join(map(chr, range(0x110000)))
-
-
-@cache
-def _cased() -> str:
-    """Return each character that is another one in lower or upper case."""
-    some = ("".join(it) for it in batched(_everything(), 256))
-    blocks = [it for it in some if not it == it.lower() == it.upper()]
-    return "".join(it for it in "".join(blocks) if not it == it.lower() == it.upper())
