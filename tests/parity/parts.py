@@ -18,7 +18,7 @@ from hublet_router.core.readers import Jwt, Protobuf
 from hublet_router.core.request import Request, host_name
 from hublet_router.core.runs import _unescaped, runs_of
 from hublet_router.export.pattern import TooLongError, pattern_program
-from hublet_router.export.program import reader_data
+from hublet_router.export.program import made_of
 from hublet_router.tablefile.errors import Faults
 from hublet_router.tablefile.rules import parse_pattern
 from hublet_router.tablefile.structure import Text
@@ -213,7 +213,7 @@ def _protobuf(random: Random) -> Case:
 def _ids(random: Random) -> Case:
     reader = Protobuf(random.choice((1, 3, 9)), lenient=random.random() < 0.5)
     text = base64.b64encode(_message(random)).decode()
-    return Case("ids", [reader_data(reader), text], [*reader.ids(text)])
+    return Case("ids", [made_of(reader), text], [*reader.ids(text)])
 
 
 def _names(random: Random) -> Case:
@@ -223,7 +223,7 @@ def _names(random: Random) -> Case:
     text = credential(random, kind, random.choice(HUBLETS))
     if kind == "protobuf" and random.random() < 0.5:
         text = base64.b64encode(_message(random)).decode()
-    return Case("names", [reader_data(reader), text], [*reader.names(text)])
+    return Case("names", [made_of(reader), text], [*reader.names(text)])
 
 
 def _runs_case(random: Random) -> Case:

@@ -10,12 +10,7 @@ from hublet_router.core.places import Cookie, Form, Header, Host, Json, Path, Pl
 from hublet_router.core.readers import Account, Base64, Jwt, Protobuf, Regex
 from hublet_router.core.table import Accounts, Move, Policy, Table, Upstream
 
-_NAMED: Mapping[str, type[Query | Cookie | Form | Json]] = {
-    "query": Query,
-    "cookie": Cookie,
-    "form": Form,
-    "json": Json,
-}
+_NAMED: Mapping[str, type[Query | Cookie | Form]] = {"query": Query, "cookie": Cookie, "form": Form}
 
 
 def rebuilt(program: Mapping[str, Any]) -> Table:
@@ -69,6 +64,8 @@ def _place(data: Mapping[str, Any]) -> Place:
             return Path(_pattern(data["pattern"]), data["prefix"])
         case "host":
             return Host(_pattern(data["pattern"]))
+        case "json":
+            return Json(data["path"])
     return _NAMED[data["kind"]](data["name"])
 
 

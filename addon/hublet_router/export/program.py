@@ -4,19 +4,19 @@
 are programs (`pattern.py`). The answers of refusals are there as well, so that they are the same.
 """
 
-from dataclasses import asdict
+import re
+from dataclasses import asdict, fields
 from http import HTTPStatus
 from typing import Any
 
 from ..core.decision import Reason, refuse
 from ..core.lookup import Rule
-from ..core.places import Cookie, Form, Header, Host, Json, Path, Place, Query
 from ..core.problem import ANSWERS, PROXY_NAME, Problem, failure, problem
-from ..core.readers import Account, AccountReader, Base64, Jwt, Protobuf, Reader, Regex
+from ..core.readers import AccountReader, Reader
 from ..core.table import Accounts, Table
 from .pattern import pattern_program
 
-FORMAT = 1
+FORMAT = 2
 """Raised with each change that an older interpreter would misread."""
 
 
@@ -53,8 +53,8 @@ def program(table: Table) -> dict[str, Any]:
         "aliases": dict(table.aliases),
         "default": table.default,
         "policy": asdict(table.policy),
-        "readers": [reader_data(it) for it in readers],
-        "places": [_place(it) for it in places],
+        "readers": [made_of(it) for it in readers],
+        "places": [made_of(it) for it in places],
         "rules": [rule_data(it) for it in table.rules],
         "beside": [rule_data(it) for it in accounts.beside],
         "inside": [readers.index(it) for it in accounts.inside],
@@ -67,36 +67,13 @@ def program(table: Table) -> dict[str, Any]:
     }
 
 
-def _place(place: Place) -> dict[str, Any]:
-    kind = type(place).__name__.lower()
-    match place:
-        case Path(pattern, prefix):
-            return {"kind": kind, "pattern": pattern_program(pattern), "prefix": prefix}
-        case Host(pattern):
-            return {"kind": kind, "pattern": pattern_program(pattern)}
-        case Header(name, scheme):
-            return {"kind": kind, "name": name, "scheme": scheme}
-        case Query(name) | Cookie(name) | Form(name):
-            return {"kind": kind, "name": name}
-    assert isinstance(place, Json)
-    return {"kind": kind, "name": place.path}
-
-
-def reader_data(reader: Reader | AccountReader) -> dict[str, Any]:
-    """Return a reader as data."""
-    kind = type(reader).__name__.lower()
-    match reader:
-        case Regex(pattern):
-            return {"kind": kind, "pattern": pattern_program(pattern)}
-        case Base64(pattern, of):
-            decoded, text = pattern_program(pattern), of and pattern_program(of)
-            return {"kind": kind, "pattern": decoded, "of": text}
-        case Protobuf(field, lenient):
-            return {"kind": kind, "field": field, "lenient": lenient}
-        case Account():
-            return {"kind": kind}
-    assert isinstance(reader, Jwt)
-    return {"kind": kind, "claim": reader.claim}
+def made_of(it: Any) -> dict[str, Any]:
+    """Return a place or a reader as data: its kind, and each value that it is made with."""
+    values = {field.name: getattr(it, field.name) for field in fields(it) if field.init}
+    return {"kind": type(it).__name__.lower()} | {
+        name: pattern_program(value) if isinstance(value, re.Pattern) else value
+        for name, value in values.items()
+    }
 
 
 def _answers(table: Table) -> dict[str, Any]:

@@ -149,7 +149,7 @@ const PLACES = {
     return found;
   },
   form: ({ name }, request) => request.form === null ? null : named(request.form, name),
-  json: ({ name }, request) => request.json === null ? null : stringsAt(request.json, name),
+  json: ({ path }, request) => request.json === null ? null : stringsAt(request.json, path),
   path({ pattern, prefix }, request) {
     const found = new Set();
     for (const path of request.paths) {
