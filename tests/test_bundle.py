@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from hublet_router.export.bundle import differences, write
+import pytest
+
+from hublet_router.export.bundle import differences, filled, write
 
 BUNDLE = {"a.cfg": b"a", "problems/b.json": b"{}"}
 
@@ -22,3 +24,9 @@ def test_each_file_that_differs_is_named(tmp_path: Path) -> None:
         f"{tmp_path}/a.cfg is not what the table makes",
         f"{tmp_path}/problems/b.json is missing",
     ]
+
+
+def test_a_template_needs_a_value_for_each_of_its_names() -> None:
+    assert "room=int(512) " in filled("spoe.conf", room=512)
+    with pytest.raises(KeyError, match="room"):
+        filled("spoe.conf")

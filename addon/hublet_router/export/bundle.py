@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from string import Template
+
+_TEMPLATES = Path(__file__).with_name("templates")
 
 type Bundle = Mapping[str, bytes]
 """What each file holds, by its path in the bundle's folder."""
@@ -9,6 +12,11 @@ type Bundle = Mapping[str, bytes]
 
 class ExportError(Exception):
     """What an engine cannot do with a table: a sentence a line, with what to do."""
+
+
+def filled(template: str, **values: object) -> str:
+    """Return a template of this package with a value for each name in it."""
+    return Template(_TEMPLATES.joinpath(template).read_text("utf-8")).substitute(values)
 
 
 def write(bundle: Bundle, folder: Path) -> None:

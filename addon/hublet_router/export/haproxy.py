@@ -8,21 +8,19 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from http import HTTPStatus
 from pathlib import Path
-from string import Template
 from typing import NamedTuple
 
 from ..core.decision import Reason
 from ..core.problem import ANSWERS, PROXY_NAME, Problem, problem_of
 from ..core.request import ip_address
 from ..core.table import Table, Upstream
-from .bundle import Bundle, ExportError
+from .bundle import Bundle, ExportError, filled
 
 BUFFER = 16 * 1024
 """Bytes of HAProxy's buffer by default: a head, and a body that a rule reads, must fit."""
 
 _RESERVED = 1024  # of the buffer, for what rules may add (tune.maxrewrite)
 
-_TEMPLATES = Path(__file__).with_name("templates")
 _RESOLVERS = """
 resolvers system
   parse-resolv-conf
@@ -47,7 +45,7 @@ def bundle(table: Table, setting: Setting) -> Bundle:
     silent = f"{Reason.INTERNAL_ERROR}-{ANSWERS[Reason.INTERNAL_ERROR][0]}"
     files = {f"problems/{name}.json": it.body for name, it in problems.items()}
     upstreams = table.hublets.items()
-    configuration = _filled(
+    configuration = filled(
         "haproxy.cfg",
         size=size,
         reserved=_RESERVED,
@@ -60,7 +58,7 @@ def bundle(table: Table, setting: Setting) -> Bundle:
         binds=_lines(f"bind {bind}" for bind in setting.binds),
     )
     files["haproxy.cfg"] = configuration.encode()
-    files["spoe.conf"] = _filled("spoe.conf", room=size - _RESERVED).encode()
+    files["spoe.conf"] = filled("spoe.conf", room=size - _RESERVED).encode()
     if setting.authority:
         files["ca.pem"] = setting.authority.read_bytes()
     files |= {f"ca-{name}.pem": it.ca.encode() for name, it in upstreams if it.ca}
@@ -146,10 +144,6 @@ def _backend(name: str, upstream: Upstream, setting: Setting) -> str:
 
 def _is_looked_up(upstream: Upstream) -> bool:
     return ip_address(upstream.host) is None and upstream.host != "localhost"
-
-
-def _filled(name: str, **values: object) -> str:
-    return Template(_TEMPLATES.joinpath(name).read_text("utf-8")).substitute(values)
 
 
 def _lines(lines: Iterable[str]) -> str:

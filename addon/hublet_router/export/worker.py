@@ -9,7 +9,7 @@ from importlib.resources import files
 
 from ..core.request import host_name, ip_address
 from ..core.table import Table, Upstream
-from .bundle import Bundle, ExportError
+from .bundle import Bundle, ExportError, filled
 from .pattern import MAX_INSTRUCTIONS, TooLongError
 from .program import program
 
@@ -130,43 +130,16 @@ def configuration(
                 what = _external(upstream, address, server, ca)
             services[service] = what
             bindings[f"{_override(name, upstream)} {host}"] = service
-    modules = ",\n    ".join(_module(name) for name in _MODULES)
-    egress = ",\n    ".join(
-        f"(name = {_quoted(name)}, service = {_quoted(it)})" for name, it in bindings.items()
+    return filled(
+        "config.capnp",
+        port=PORT,
+        date=COMPATIBILITY_DATE,
+        servers=",\n  ".join(f"(name = {_quoted(it)}, {what})" for it, what in services.items()),
+        modules=",\n    ".join(map(_module, _MODULES)),
+        bindings=",\n    ".join(
+            f"(name = {_quoted(name)}, service = {_quoted(it)})" for name, it in bindings.items()
+        ),
     )
-    servers = ",\n  ".join(f"(name = {_quoted(name)}, {it})" for name, it in services.items())
-    return f"""\
-# For a laptop: workerd serve config.capnp
-using Workerd = import "/workerd/workerd.capnp";
-
-const config :Workerd.Config = (
-  services = .services,
-  sockets = [(name = "http", address = "127.0.0.1:{PORT}", http = (), service = "router")]
-);
-
-const services :List(Workerd.Service) = [
-  (name = "router", worker = .router),
-  (name = "egress", worker = .egress),
-  (name = "nowhere", network = (allow = [])),
-  {servers}
-];
-
-const router :Workerd.Worker = (
-  compatibilityDate = "{COMPATIBILITY_DATE}", globalOutbound = "egress",
-  bindings = [(name = "HUBLET_PROXY_STATUS", text = "true")],
-  modules = [
-    {modules}
-  ]
-);
-
-const egress :Workerd.Worker = (
-  compatibilityDate = "{COMPATIBILITY_DATE}", globalOutbound = "nowhere",
-  modules = [{_module("egress.js")}],
-  bindings = [
-    {egress}
-  ]
-);
-"""
 
 
 def _is_demo(upstream: Upstream) -> bool:
@@ -213,22 +186,7 @@ def _wrangler(table: Table) -> str:
         f"  {{ pattern = {_quoted(f'{domain}/*')}, zone_name = {_quoted(_zone(domain))} }},\n"
         for domain in sorted(table.domains)
     )
-    return f"""\
-# wrangler deploy. Read README.md first: Cloudflare ignores an override silently.
-name = "hublet-router"
-main = "worker.js"
-compatibility_date = "{COMPATIBILITY_DATE}"
-workers_dev = false
-preview_urls = false
-routes = [
-{routes}]
-
-[vars]
-HUBLET_PROXY_STATUS = "false"  # "true" names in each answer where its request went
-
-[observability]
-enabled = true
-"""
+    return filled("wrangler.toml", date=COMPATIBILITY_DATE, routes=routes)
 
 
 def _zone(domain: str) -> str:
