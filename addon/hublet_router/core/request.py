@@ -4,7 +4,7 @@ import ipaddress
 import re
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -177,6 +177,7 @@ class Request:
         return [value for field, value in self.headers if field == name]
 
 
+@lru_cache(128)
 def host_name(host: str) -> str:
     """Return the name in `Host` or `:authority`; text that is no host[:port] stays as it is.
 
