@@ -30,7 +30,7 @@ def routed(stage: Stage) -> Stage:
     stage.regions("na1", "eu1")
     stage.proxy(hublet_override=True)
     assert stage.get("/a", bearer("eu1")).hublet == "eu1"
-    wait_for(lambda: stage.seen.flows)
+    stage.finish()
     return stage
 
 

@@ -134,6 +134,9 @@ REFUSED = [
     (r"^([a-z]{1,9999}){1,9999}-", inside("'a'")),
     (r"^(?:a{1,99}b?){1,99}-", inside("'a'")),
     (r"^(?:[a-z]|[a-c]b)*-", inside("'a'")),
+    (r"^/(?:[a-y]b|[A-Y]b)*z$", inside("'a'")),  # in any case, as paths are matched
+    (r"^[a-z]*[A-Z]*x", shared("'a'")),
+    (r"^[^a]*A*x", shared("'A'")),  # as it stands, and not in any case
     (r"^(?:eu1|eu2|na1)*x", inside("'e'")),  # harmless: it is not seen that one way soon ends
     (r"^(?:(?!--).)*x", inside("'-'")),  # harmless, too
     (r"^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+([a-z]+)$", inside("'a'")),  # and this

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from hublet_router.regex_bounds import tree as parse_tree
 from hublet_router.regex_bounds.tree import (
     ANY,
     REST,
@@ -126,3 +127,9 @@ def test_the_parts_of_a_node_are_found_down_to_its_literals(pattern: str) -> Non
 def test_a_class_is_written_anew(pattern: str, source: str | None) -> None:
     ((op, value),) = parse(pattern)
     assert character_class(str(op), value) == source
+
+
+def test_characters_that_are_latin_1_in_another_case_are_all_known() -> None:
+    outside = "".join(map(chr, range(0x100, sys.maxunicode + 1)))
+    known = re.findall("(?i)[\0-\xff]", outside)
+    assert known == list(parse_tree._LATIN_1_IN_ANOTHER_CASE)

@@ -49,11 +49,11 @@ class Graph:
     SlowError if the graph would not show the work.
     """
 
-    def __init__(self, pattern: str) -> None:
+    def __init__(self, pattern: str, flags: int = 0) -> None:
         self.reads: list[int] = []
         self.then: list[Counter[int]] = []  # the next positions, with the number of ways there
         self.block: list[int] = []  # where the outermost endless repeat around a position begins
-        tree = parse(pattern)
+        tree = parse(pattern, flags)
         anywhere = self._position(ANY)
         self._join(anywhere, anywhere)
         self._join(anywhere, self._sequence([*tree, _END], tree.state.flags, first=True))

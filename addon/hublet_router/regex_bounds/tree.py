@@ -21,6 +21,8 @@ _HAS_ONE_PART = {
 # for all that is left, and one for a character that is thought to stand before the text, and that
 # a leading `^` reads.
 _LATIN_1 = "".join(map(chr, range(256)))
+# Where case is ignored, some of it stands for these as well: k is also the sign of the kelvin.
+_LATIN_1_IN_ANOTHER_CASE = "\u0130\u0131\u0178\u017f\u039c\u03bc\u1e9e\u212a\u212b"
 SPACES, REST, START, _NEWLINE = 1 << 256, 1 << 257, 1 << 258, 1 << ord("\n")
 _OTHERS = SPACES | REST
 ANY = START - 1
@@ -80,8 +82,7 @@ def _characters(items: tuple[tuple[str, Any], ...], flags: int) -> int:
         elif (value[1] if kind == "RANGE" else value) > 255:
             others |= _OTHERS
     found = re.findall(_source(items), _LATIN_1, flags)
-    # Where case is ignored, a letter can stand for some outside: k is also the sign of the kelvin.
-    if flags & re.IGNORECASE and any(map(str.isalpha, found)):
+    if re.search(_source(items), _LATIN_1_IN_ANOTHER_CASE, flags):
         others |= REST
     return sum(1 << ord(character) for character in found) | others
 
