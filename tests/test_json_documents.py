@@ -10,9 +10,9 @@ from hublet_router.core.json_documents import (
     JsonNumber,
     _nesting,
     json_strings,
+    lenient_strings,
     objects_in,
     parse_json,
-    parse_json_leniently,
     strings_at,
 )
 
@@ -44,7 +44,7 @@ def test_json_within_the_parsers_own_limit_only(monkeypatch: pytest.MonkeyPatch)
     def overflow(*_: object, **__: object) -> None:
         raise RecursionError
 
-    monkeypatch.setattr(json, "loads", overflow)
+    monkeypatch.setattr(json.JSONDecoder, "decode", overflow)
     with pytest.raises(ValueError, match="too deeply"):
         parse_json(b"{}")
 
@@ -145,18 +145,36 @@ def test_strings_are_found_at_a_path(document: str, path: str, found: list[str])
 @cases(
     "document",
     {
-        "junk behind it": b'{"a": "b"} x',
-        "white space": b' \n{"a": "b"}',
-        "BOM": b'\xef\xbb\xbf{"a": "b"}',
-        "NaN": b'{"x": NaN, "a": "b"}',
-        "no UTF-8": b'{"x": "\xff", "a": "b"}',
+        "junk behind it": b'{"a": "b c"} x',
+        "white space": b' \n{"a": "b c"}',
+        "BOM": b'\xef\xbb\xbf{"a": "b c"}',
+        "NaN": b'{"x": NaN, "a": "b c"}',
+        "no UTF-8": b'{"x": "\xff", "a": "b c"}',
+        "UTF-16": '{"a": "b c"}'.encode("utf-16"),
+        "UTF-32": '{"a": "b c"}'.encode("utf-32-be"),
+        "a comment": b'/**/{"a": "b c"}',
+        "a comma behind it": b'{"a": "b c",}',
+        "single quotes": b"{'a': 'b c'}",
+        "backquotes": b"[{a: `b c`}]",
+        "an escape": rb"{'a': '\x62\u0020c'}",
+        "a line break": b'{"x": "\n", "a": "b c"}',
     },
 )
-def test_lenient_json(document: bytes) -> None:
-    assert ("a", "b") in parse_json_leniently(document)
+def test_what_only_some_parsers_take_holds_each_of_its_words(document: bytes) -> None:
+    assert "b c" in lenient_strings(document, "a")
 
 
-@pytest.mark.parametrize("document", [b"", b"x", b"[" * 2000, b"{"], ids=repr)
-def test_what_no_parser_takes_is_an_error(document: bytes) -> None:
-    with pytest.raises(ValueError, match=r"nested|Expecting"):
-        parse_json_leniently(document)
+@pytest.mark.parametrize("name", ["a", "é.b"])
+def test_json_holds_what_stands_at_the_path_alone(name: str) -> None:
+    document = f'{{"{name}": "b", "b": "c"}}'
+    for coding in ("utf-8", "utf-16-le") if name == "a" else ("utf-8",):
+        assert [*lenient_strings(document.encode(coding), name)] == ["b"]
+
+
+@pytest.mark.parametrize("document", [b"", b"x", b"x {'a': 'b'}", b'"{}"', b"\xff\xfd{"], ids=repr)
+def test_what_no_parser_takes_holds_nothing(document: bytes) -> None:
+    assert not [*lenient_strings(document, "a")]
+
+
+def test_what_is_nested_too_deeply_holds_its_words() -> None:
+    assert "b" in lenient_strings(b"[" * 2000 + b"b", "a")

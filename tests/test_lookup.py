@@ -201,6 +201,7 @@ def test_a_lone_pattern_is_quicker_than_a_memory() -> None:
     assert Lookup(Query("key"), (KEY,), (ACCOUNT,))._memory is None
 
 
+SERIES = Rule("series", (Form("x"),), PREFIX, re.compile("^/series", re.IGNORECASE), "/series")
 REFRESH = rule("refresh", Form("code"), Query("key"), paths="^/oauth/", prefix="/oauth/")
 ANYWHERE = rule("anywhere", Query("token"), paths="/token$")
 IN_PATH = Rule("in path", (Path(re.compile("^/keys/([^/]+)"), "/keys/"),), PREFIX)
@@ -214,6 +215,7 @@ IN_PATH = Rule("in path", (Path(re.compile("^/keys/([^/]+)"), "/keys/"),), PREFI
         "another path": ((KEY, REFRESH), "/crm", [["key"]]),
         "its path": ((KEY, REFRESH), "/oauth/x", [["key", "refresh"], ["refresh"]]),
         "nothing there": ((REFRESH,), "/crm", []),
+        "letters that are no ASCII": ((SERIES,), "/\u017fer\u0130es", [["series"]]),
         "no literal prefix": ((KEY, ANYWHERE), "/x/token", [["key"], ["anywhere"]]),
         "no literal prefix, another path": ((KEY, ANYWHERE), "/x", [["key"]]),
         "in the path": ((KEY, IN_PATH), "/keys/eu1-x", [["key"], ["in path"]]),

@@ -20,7 +20,7 @@ FORM = "application/x-www-form-urlencoded"
     [
         ((), b"", Request("PUT", ("api.hubapi.com",), "/crm/v3/objects?limit=1")),
         (
-            [("X-A", "1"), ("x-a", "é")],
+            [("X-A", "1"), ("x_a", "é")],
             "ü",
             Request(
                 "PUT", ("api.hubapi.com",), "/crm/v3/objects?limit=1",

@@ -31,6 +31,7 @@ def rule(where: str = "{query: k}", how: str = '{regex: "^(a)"}', paths: str = "
     ("where", "places"),
     [
         ("{header: X-Key}", (Header("x-key"),)),
+        ("{header: X_Key}", (Header("x-key"),)),
         ("{header: authorization, scheme: Bearer}", (Header("authorization", "bearer"),)),
         ("{scheme: basic, header: [a, b]}", (Header("a", "basic"), Header("b", "basic"))),
         ("{query: hapikey}", (Query("hapikey"),)),

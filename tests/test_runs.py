@@ -4,6 +4,7 @@ from cases import cases
 from hublet_router.core.runs import Runs, _words, run_alone, runs_of
 
 KEY = "eu1-0123456789ab"
+JSON = f'{{"a": "{KEY}"}}'.encode()
 
 
 def texts_of(text: str, *judged: str) -> set[str]:
@@ -40,6 +41,8 @@ def texts_of(text: str, *judged: str) -> set[str]:
         "UTF-16, escaped": "".join(f"{char}%00" for char in KEY),
         "base64": base64.b64encode(KEY.encode()).decode(),
         "in binary data": base64.b64encode(b"\xff\0" + KEY.encode()).decode(),
+        "base64 of JSON behind a prefix": "base64-" + base64.b64encode(JSON).decode(),
+        "behind two": "eyJ-base64-" + base64.b64encode(JSON).decode(),
         "base64 of base64": base64.b64encode(base64.b64encode(b"x:" + KEY.encode())).decode(),
     },
 )
@@ -92,4 +95,5 @@ def test_words_that_are_too_short_for_a_run_are_not_decoded_again() -> None:
 
 
 def test_a_run_alone_may_be_short_and_hold_anything() -> None:
-    assert run_alone("ZX. UX") == Runs(["ZX. UX", "zx. ux"], [("ZX. UX", b"eu\x17")])
+    whole = [("ZX. UX", b"eu\x17"), ("ZX.", b"e"), ("UX", b"Q")]
+    assert run_alone("ZX. UX") == Runs(["ZX. UX", "ZX.", "UX", "zx. ux", "zx.", "ux"], whole)

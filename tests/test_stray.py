@@ -125,6 +125,36 @@ def test_lines_of_basic_that_were_clean_alone_are_read_together() -> None:
     assert find_stray(TABLE, seen, "na1", [])
 
 
+CUT = {
+    "dots": "s.0={} s.1={}",
+    "as ASP.NET does": "sC1={} sC2={}",
+    "quotes": 's0="{}" s1="{}"',
+    "the last one first": "s.10={1} s.9={0}",
+    "beside others": "s={0} t1={0} s1={0} s2={1} u1={1}",
+}
+
+
+@pytest.mark.parametrize("apart", [True, False], ids=["two fields", "one field"])
+@pytest.mark.parametrize("cut", [1, 7, 14])
+@cases("cookies", CUT)
+def test_a_credential_may_be_cut_over_several_cookies(cookies: str, cut: int, apart: bool) -> None:
+    pairs = cookies.format(PAT[:cut], PAT[cut:]).split()
+    values = pairs if apart else ["; ".join(pairs)]
+    seen = Request("GET", ("api.hubapi.com",), "/", tuple(("cookie", it) for it in values))
+    table = replace(TABLE)
+
+    for field in seen.headers if apart else ():
+        assert find_stray(table, replace(seen, headers=(field,)), "na1", []) is None
+    assert find_stray(table, seen, "na1", [])
+
+
+@pytest.mark.parametrize("cookies", ["s1={}; t2={}", "s={}; s={}", "s1={1}; s2={0}"])
+def test_cookies_that_no_server_joins_are_read_alone(cookies: str) -> None:
+    seen = Request("GET", ("api.hubapi.com",), "/", (("cookie", cookies.format(PAT[:9], PAT[9:])),))
+
+    assert find_stray(TABLE, seen, "na1", []) is None
+
+
 def test_no_escape_is_looked_for_in_basic() -> None:
     coded = base64.b64encode(f"%65{KEY[1:]} \\145{KEY[1:]}".encode()).decode()
     value = f'Basic "{coded[:9]}" {coded[9:]}'
@@ -151,6 +181,11 @@ def test_the_own_host_of_a_request_is_no_credential(written: str) -> None:
         "a half byte": TOKEN + "A" * ((1 - len(TOKEN)) % 4),
         "a cut one": TOKEN[:-3],
         "a short one of another rule": "eu1-short",
+        "a control character before it": "\x01eu1-short",
+        "a byte order mark before it": "\ufeffeu1-short",
+        "brackets": "[eu1-short]",
+        "another scheme": "Bearer EU1-short",
+        "base64 behind a scheme": "Token " + TOKEN,
     },
 )
 def test_what_its_own_rule_does_not_read_is_read_by_all(token: str) -> None:

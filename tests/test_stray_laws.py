@@ -72,6 +72,7 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "a name": lambda text: f"token={text}",
     "a scheme": lambda text: f"Bearer {text}",
     "another scheme": lambda text: f'Token token="{text}", a=b',
+    "base64 of JSON behind a prefix": lambda text: f"base64-{in_base64(json.dumps({'a': text}))}",
     "base64 of base64": lambda text: in_base64(in_base64(text)),
     "base64 of binary": lambda text: in_base64(f"\xff\x00 {text}"),
     "UTF-16": lambda text: quote(text.encode("utf-16-le")),
@@ -251,6 +252,8 @@ OF_MANY: dict[str, Callable[[str], str]] = {
     "a token": lambda name: jwt({"region": name}),
     "a token with a prefix": lambda name: "bearer." + jwt({"region": name}),
     "a token with NaN": lambda name: jwt(f'{{"x": NaN, "region": "{name}"}}'),
+    "a token with a comment": lambda name: jwt(f'/* */{{"region": "{name}"}}'),
+    "a token without quotes": lambda name: jwt(f"{{region:{name},}}"),
     "a token with junk": lambda name: jwt(f'{{"region": "{name}"}} x'),
 }
 WHOLE = [

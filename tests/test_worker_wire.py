@@ -157,6 +157,7 @@ EU, NA = bearer("eu1"), bearer("na1")
         ([EU, "X: caf\xe9"], 200),
         (["Private-App: pat-eu1-\xe9"], 400),
         (["Private-App: pat-eu1-a, pat-eu1-b"], 400),
+        (["Private_App: pat-zz9-a"], 421),
         ([EU, "X: a\x01b"], 400),
         ([EU, "Host: other.example"], 421),
     ],

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 from hublet_router.core.paths import MAX_PATH
 from hublet_router.core.request import Request
@@ -81,6 +82,7 @@ def _requests() -> Iterator[Request]:
     """Yield requests for the shipped table."""
     yield from _long_ones()
     yield from _strays()
+    yield from _apart()
     yield from _messages()
     yield from _accounts()
     yield from _bodies()
@@ -116,6 +118,28 @@ def _strays() -> Iterator[Request]:
         yield Request("GET", (API,), f"/x?hapikey={key}")
     for host in ("eu1-000-app.hubapi.com", API):
         yield Request("GET", (host,), "/", (TO_NA, ("x", host)))
+
+
+def _apart() -> Iterator[Request]:
+    """Yield what is no whole credential, or more than one."""
+    coded = "base64-" + base64.b64encode(f'{{"a": "{EU}"}}'.encode()).decode()
+    yield _get(("x", coded))
+    for key in ("\x01eu1-1", "[EU1-1]", '"Bearer eu1-1', "xeu1-1", "eu1,1"):
+        yield Request("GET", (API,), f"/x?hapikey={quote(key)}")
+    for names in ("s0 s1", "s.10 s.9", "s1 t2", "s s"):
+        first, second = names.split()
+        for cut in (6, 30):
+            yield _get(("cookie", f'{first}="{EU[:cut]}"; {second}={EU[cut:]}'))
+            yield _get(("cookie", f"{second}={EU[cut:]}"), ("cookie", f"{first}={EU[:cut]}"))
+    basic = base64.b64encode(EU.encode()).decode()
+    yield _get(("authorization", f"Basic {basic[:6]}"), ("authorization", basic[6:]))
+    for path in (
+        "/%C4%B0ntegration",
+        "/oauth/v1/acceſſ-tokenſ/",
+        "/OAUTH/v1/access-tokens/",
+        "/é/",
+    ):
+        yield Request("GET", (API,), f"{quote(path, safe='/%')}{access_token('eu1')}")
 
 
 def _messages() -> Iterator[Request]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import lru_cache
 
-from ..core.request import MAX_BODY, Request
+from ..core.request import MAX_BODY, Request, fold_field
 from .spop import Value, set_variable
 
 WITH_BODY = "decide-body"
@@ -34,7 +34,7 @@ def head_of(asked: Mapping[str, Value]) -> Request:
             name, colon, value = line.partition(":")
             if not colon:
                 raise ValueError("HAProxy gave a field without a colon")
-            name, value = name.lower(), value.removeprefix(" ")
+            name, value = fold_field(name), value.removeprefix(" ")
             headers.append((name, value))
             if name == "host":
                 hosts.append(value.strip(" \t"))

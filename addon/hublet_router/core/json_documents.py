@@ -1,12 +1,20 @@
 """JSON: every key and value that some server could take, read in linear time."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
+
+from .formats import unescape
 
 MAX_NESTING = 1000
 """Levels of a JSON document that are read. It bounds the parser's recursion, so that no result
 depends on how deep the caller stands; a deeper document names nothing, as to most servers."""
+
+_WORD = re.compile("[A-Za-z0-9_.-]+")
+_QUOTES = re.compile("[\"'`]")
+_BLANK = b" \t\r\n\xef\xbb\xbf\xfe\xff"
+_BEGINNINGS = b"{", b"[", b"/"  # the last one of a comment
 
 MAX_WHOLE = 2**53
 """Numbers of JSON from which on one spelling is not another's: `1e308` has 309 digits."""
@@ -37,33 +45,21 @@ def parse_json(document: bytes) -> Any:
     if _nesting(document) > MAX_NESTING:
         raise ValueError("nested too deeply")
     try:
-        return json.loads(
-            document.decode("utf-8-sig"),  # of bytes, it would take UTF-16 as well
-            object_pairs_hook=JsonObject,
-            parse_int=JsonNumber,
-            parse_float=_number,
-            parse_constant=_refuse_constant,
-        )
+        return _STRICT.decode(document.decode("utf-8-sig"))
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 
 
-def parse_json_leniently(document: bytes) -> Any:
-    """Parse the JSON with which a text begins, as Jackson and Python do; else raise ValueError.
-
-    They read no further than its end, or take `NaN` for a number, or UTF-16 and UTF-32 for text.
-    """
-    document = document.replace(b"\0", b"").lstrip(b"\xfe\xff")
-    if _nesting(document) > MAX_NESTING:
-        raise ValueError("nested too deeply")
-    return _LENIENT.raw_decode(document.decode("utf-8-sig", "replace").lstrip())[0]
-
-
-_LENIENT = json.JSONDecoder(object_pairs_hook=JsonObject, parse_int=JsonNumber, parse_float=_number)
-
-
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+_STRICT = json.JSONDecoder(
+    object_pairs_hook=JsonObject,
+    parse_int=JsonNumber,
+    parse_float=_number,
+    parse_constant=_refuse_constant,
+)
 
 
 def json_strings(document: bytes, path: str) -> Iterator[str]:
@@ -73,6 +69,22 @@ def json_strings(document: bytes, path: str) -> Iterator[str]:
     except ValueError:
         return
     yield from strings_at(tree, path)
+
+
+def lenient_strings(document: bytes, path: str) -> Iterator[str]:
+    """Yield what stands at a dotted path; of a document that is no JSON, each word that may.
+
+    Parsers take comments, single quotes, `NaN`, junk behind the end and much more, and UTF-16.
+    """
+    document = document.replace(b"\0", b"")
+    if not document.lstrip(_BLANK).startswith(_BEGINNINGS):
+        return
+    try:
+        yield from strings_at(parse_json(document), path)
+    except ValueError:
+        text = unescape(document).decode(errors="replace")
+        yield from _WORD.findall(text)
+        yield from _QUOTES.split(text)
 
 
 def objects_in(tree: Any) -> list[JsonObject]:

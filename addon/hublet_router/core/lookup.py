@@ -184,8 +184,8 @@ class RuleIndex:
         `paths` are the ways in which it can be read: a rule that applies to one of them applies.
         """
         for path in paths:
-            if path.lower().startswith(self._prefixes):
-                break
+            if path.lower().startswith(self._prefixes) or not path.isascii():
+                break  # what is no ASCII may match a letter: `ſ` is an `s`
         else:
             return self._usual
         applying = frozenset(at for at, rule in self._limited if rule.applies_to(paths))

@@ -155,7 +155,7 @@ class Path:
         return dict.fromkeys(
             text
             for path in request.paths
-            if path.lower().startswith(self.prefix)
+            if (path.lower().startswith(self.prefix) or not path.isascii())
             and (found := self.pattern.search(path))
             and (text := found[1] and found[1].strip())
         )

@@ -7,7 +7,6 @@ itself. A reader never raises, and never searches for what should be parsed.
 
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,7 +18,7 @@ from .formats import (
     protobuf_fields,
     read_varint,
 )
-from .json_documents import json_strings, parse_json_leniently, strings_at
+from .json_documents import json_strings, lenient_strings
 
 SHORTEST = 12
 """Characters of the shortest payload of a token that has a claim: `{"a":"b"}` in base64."""
@@ -159,9 +158,8 @@ class Jwt:
             for at, payload in enumerate(parts[1 : max(2, len(parts) - 1)]):
                 if at == 0 or (parts[at].startswith("eyJ") and len(payload) >= SHORTEST):
                     data = decode_leniently(payload.encode("latin-1", "replace"))
-                    with suppress(ValueError, RecursionError):
-                        for name in strings_at(parse_json_leniently(data), self.claim):
-                            yield text, name
+                    for name in lenient_strings(data, self.claim):
+                        yield text, name
 
 
 @dataclass(frozen=True, slots=True)

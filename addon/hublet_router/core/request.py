@@ -29,8 +29,8 @@ class Request:
     """A request as its client sent it; text of the wire is ISO 8859-1, one character a byte.
 
     `hosts` is every name that it gives for its host (Host fields, `:authority`, an absolute URL),
-    `target` the path with its query as sent, `headers` in order with lower-case names. `body` is
-    None if it is too long to be read. `sni` is the server name for which the client speaks TLS.
+    `target` the path with its query as sent, `headers` in order, with names as of `fold_field`.
+    `body` is None if it is too long to be read. `sni` is the server name of the client's TLS.
     """
 
     method: str
@@ -60,7 +60,7 @@ class Request:
         if scheme not in {"http", "https"} or not netloc:
             raise ValueError("not a whole URL; write it like https://api.hubapi.com/crm/v3")
         pairs = headers.items() if isinstance(headers, Mapping) else headers
-        fields = tuple((name.lower(), _wire(value)) for name, value in pairs)
+        fields = tuple((fold_field(name), _wire(value)) for name, value in pairs)
         hosts = tuple(value for name, value in fields if name == "host")
         target = url.partition("//")[2][len(netloc) :].partition("#")[0]
         sent = body.encode(errors="replace") if isinstance(body, str) else body
@@ -173,8 +173,13 @@ class Request:
         return True
 
     def header(self, name: str) -> list[str]:
-        """Return the value of each field with that lower-case name."""
+        """Return the value of each field with that name."""
         return [value for field, value in self.headers if field == name]
+
+
+def fold_field(name: str) -> str:
+    """Return one spelling of a field's name: to CGI, WSGI and Rack, `_` is another `-`."""
+    return name.lower().replace("_", "-")
 
 
 @lru_cache(128)

@@ -10,7 +10,7 @@ from collections.abc import Container, Iterable, Iterator
 from itertools import chain
 from typing import NamedTuple
 
-from .formats import decode_leniently, decode_words, unquote_bytes, unquote_pairs
+from .formats import decode_leniently, decode_words, unescape, unquote_bytes, unquote_pairs
 from .paths import MAX_DECODED
 from .readers import Coded
 
@@ -18,6 +18,7 @@ MIN_RUN = 16
 """Characters of the shortest run that is looked at: no credential is shorter."""
 
 _PLAIN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+_SPACED = _PLAIN + b" "
 _SLASH, _PLUS, _COLON, _PERCENT, _BACKSLASH = b"/+:%\\"  # an int is found far faster than a byte
 _MARKS = b":@!$*"
 _KEPT = _PLAIN + b"+/.~" + _MARKS
@@ -35,7 +36,6 @@ _HELD = bytes.maketrans(b"/+", b"\1\2")
 _GIVEN_BACK, _PARTED, _PARTED_TWICE = [
     bytes.maketrans(b"\1\2", marks) for marks in (b"/+", b" +", b"  ")
 ]
-_ESCAPE = re.compile(rb"[%\\]u([0-9A-Fa-f]{4})|\\x([0-9A-Fa-f]{2})|\\[/bfnrt]")
 # No server takes a URL's host for a credential: `Referer: https://eu1-app.example.com/`.
 _URL_HOST = re.compile(rb"://(?:[0-9A-Za-z_-]++\.)++[A-Za-z]{2,}+(?=[\s:/?#]|\Z)")
 _PERCENT_CODE = re.compile(rb"%[0-9A-Fa-f]{2}")
@@ -71,9 +71,11 @@ def runs_of(text: str, judged: Iterable[str] = ()) -> Iterator[Runs]:
 
 
 def run_alone(text: str) -> Runs:
-    """Return a text as the one run that it is."""
+    """Return a text as the one run that it is, and what it is parted at however short."""
     data = text.encode("latin-1", "replace")
-    return Runs([text, text.lower()], [(text, decode_leniently(data))])
+    texts = [text, *data.translate(_BLANKED).decode().split()]
+    plains = [(it, decode_leniently(it.encode("latin-1", "replace"))) for it in texts]
+    return Runs([*texts, *map(str.lower, texts)], plains)
 
 
 def _blanked(data: bytes) -> bytes:
@@ -102,7 +104,10 @@ def _words(data: bytes) -> list[bytes]:
 
 def _parted(words: list[bytes], known: Container[bytes]) -> tuple[set[bytes], set[bytes]]:
     """Return the runs of words, and those of them that are of the alphabets of base64 alone."""
-    marks = b"".join(words).translate(None, _PLAIN)
+    text = b" ".join(words)
+    if text.find(b"eyJ") >= 0:  # JSON in base64 begins so, whatever stands before it: `base64-eyJ…`
+        words += _long(text.replace(b"eyJ", b" eyJ"), known)
+    marks = text.translate(None, _SPACED)
     whole = {*words}
     if not marks:
         return whole, whole
@@ -148,7 +153,7 @@ def _unescaped(data: bytes) -> Iterator[bytes]:
             data = data.replace(b"\\\\", b"\\")
         yield unquote_pairs(data)
     if b"\\" in data or b"%u" in data:
-        data = _ESCAPE.sub(_character, data)
+        data = unescape(data)
     if not _PERCENT_CODE.search(data):
         yield data
         return
@@ -158,10 +163,3 @@ def _unescaped(data: bytes) -> Iterator[bytes]:
     if is_parted:
         yield data.translate(_PARTED)
         yield data.translate(_PARTED_TWICE)
-
-
-def _character(escape: re.Match[bytes]) -> bytes:
-    code = int(escape[1] or escape[2] or b"20", 16)
-    if escape[0] == b"\\/":
-        return b"/"
-    return bytes([code]) if code < 256 else b" "

@@ -7,6 +7,8 @@ so every run of the request is offered to the readers of the table.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from operator import itemgetter
+from string import digits
 from typing import NamedTuple
 
 from .findings import Finding
@@ -17,6 +19,7 @@ from .runs import Runs, run_alone, runs_of
 from .table import Table
 
 _BASIC = re.compile(r"\s*basic", re.IGNORECASE)
+_NUMBERED = re.compile(r"[0-9]\s*+=")
 _BASE64 = re.compile(r"[0-9A-Za-z+/_-]*+=*")
 _WITHOUT_ESCAPES = bytes.maketrans(b"%\\", b"  ")
 
@@ -79,8 +82,9 @@ def _elsewhere(
 def _texts(table: Table, request: Request) -> list[tuple[str, str]]:
     """Return the fields of the head, and as pairs like those what else is looked through."""
     pairs = [(request.method, request.target), *request.headers]
-    if [it for name, it in request.headers if name == "authorization" and _BASIC.match(it)]:
-        pairs += [("", it) for it in _basic(request.header("authorization"))]
+    if joined := [it for it, text in request.headers if it in _JOINED and _MAY_JOIN[it](text)]:
+        for name in dict.fromkeys(joined):
+            pairs += [("", it) for it in _JOINED[name](request.header(name))]
     if request.body and table.reads_body(request):
         pairs.append(("", request.body.decode("latin-1")))
     return pairs
@@ -106,6 +110,27 @@ def _basic(values: Sequence[str]) -> Iterator[str]:
         if found and not _BASE64.fullmatch(coded := text[found.end() :].strip()):
             plain = decode_leniently(coded.encode("latin-1", "replace"))
             yield plain.translate(_WITHOUT_ESCAPES).decode("latin-1")
+
+
+def _cookies(values: Sequence[str]) -> Iterator[str]:
+    """Yield what was cut over several cookies, which many servers join by the number of each.
+
+    Those are `session.0` and `session.1`, or `sessionC1` and `sessionC2`.
+    """
+    cut: dict[str, list[tuple[int, str, str]]] = {}
+    for pair in ";".join(values).split(";"):
+        name, _, value = [it.strip(' \t"') for it in pair.partition("=")]
+        stem = name.rstrip(digits)
+        if number := name[len(stem) :]:
+            cut.setdefault(stem, []).append((len(number), number, value))
+    for parts in cut.values():
+        if parts[1:]:
+            yield "".join([value for _, _, value in sorted(parts, key=itemgetter(0, 1))])
+
+
+_JOINED = {"authorization": _basic, "cookie": _cookies}
+_MAY_JOIN = {"authorization": _BASIC.match, "cookie": _NUMBERED.search}
+"""Fields of which servers make other text than what stands in one of them."""
 
 
 def _named(table: Table, layers: Iterable[Runs]) -> Iterator[tuple[str, Stray]]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 from urllib.parse import urlsplit
 
-from ..core.request import Request, host_name, ip_address
+from ..core.request import Request, fold_field, host_name, ip_address
 from ..core.table import Example, Misdirected, Policy, Table, Upstream
 from .accounts import parse_accounts
 from .errors import Faults, TableError
@@ -55,7 +55,7 @@ def _table(faults: Faults, document: Section, files: SourceFiles) -> Table:
         accounts=accounts,
         misdirected=Misdirected(
             status=int(status) if status else None,
-            header=misdirected.text("header").lower() or None,
+            header=fold_field(misdirected.text("header")) or None,
             json=misdirected.text("json") or None,
         ),
         examples=tuple(_examples(faults, document.get("examples") or (), hublets)),

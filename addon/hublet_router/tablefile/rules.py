@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from ..core.lookup import Rule
 from ..core.places import Cookie, Form, Header, Host, Json, Path, Place, Query
 from ..core.readers import Base64, Jwt, Protobuf, Reader, Regex
+from ..core.request import fold_field
 from ..regex_bounds.cost import slow
 from ..regex_bounds.graph import literal_start
 from ..regex_bounds.portable import ambiguous
@@ -56,7 +57,7 @@ def _places(faults: Faults, where: Section) -> tuple[Place, ...]:
         return (Host(host),)
     scheme = where.text("scheme").lower() or None
     named: dict[str, Callable[[str], Place]] = {
-        "header": lambda name: Header(name.lower(), scheme),
+        "header": lambda name: Header(fold_field(name), scheme),
         "query": Query,
         "cookie": Cookie,
         "form": Form,

@@ -4,11 +4,11 @@
 // thing is done stands there. tests/parity holds both to the same answers. Text of the wire is
 // ISO 8859-1, one character a byte, and bytes are text of that kind.
 import {
-  decodeBase64, decodeLeniently, decodedStrictly, parseJson, parseLeniently, partition,
+  decodeBase64, decodeLeniently, decodedStrictly, lenientStrings, parseJson, partition,
   protobufFields, stringsAt, strip, stripEnd, unquote,
 } from "./formats.js";
 import { Pattern } from "./regex.js";
-import { MAX_DECODED, MIN_RUN, runsOf } from "./runs.js";
+import { MAX_DECODED, MIN_RUN, runAlone, runsOf } from "./runs.js";
 
 export const MAX_BODY = 64 * 1024;
 const MAX_CREDENTIAL = 16 * 1024, MAX_PATH = 20 * 1024, MAX_VALUES = 100;
@@ -76,7 +76,7 @@ const decodedPath = (path) => unquote(
 ).replace(/[\uff01-\uff5e]/g, (it) => charOf(it.charCodeAt(0) - 0xfee0)).replaceAll("\\", "/");
 
 function withoutSuffix(path) {
-  const plain = stripEnd(path, "/"), at = plain.lastIndexOf("/") + 1;
+  const plain = stripEnd(path, /\//), at = plain.lastIndexOf("/") + 1;
   return plain.slice(0, at) + partition(plain.slice(at), ".")[0];
 }
 
@@ -122,6 +122,8 @@ function named(pairs, name) {
   return values.some((value) => /[%\ufffd]/.test(value)) ? null : values;
 }
 
+const begins = (path, prefix) => path.toLowerCase().startsWith(prefix) || /[^\0-\x7f]/.test(path);
+
 const PLACES = {
   header({ name, scheme }, request) {
     const found = [];
@@ -153,7 +155,7 @@ const PLACES = {
   path({ pattern, prefix }, request) {
     const found = new Set();
     for (const path of request.paths) {
-      if (!path.toLowerCase().startsWith(prefix)) continue;
+      if (!begins(path, prefix)) continue;
       const text = strip(pattern.search(path) ?? "");
       if (text) found.add(text);
     }
@@ -219,7 +221,7 @@ const READERS = {
       const parts = data === null ? run.split(".") : [];
       const isPayload = (it, at) => at === 0 || (parts[at].startsWith("eyJ") && it.length >= 12);
       return parts.slice(1, Math.max(2, parts.length - 1)).filter(isPayload)
-        .flatMap((it) => stringsAt(parseLeniently(decodeLeniently(it)), claim));
+        .flatMap((it) => lenientStrings(decodeLeniently(it), claim));
     },
   },
   base64: {
@@ -278,8 +280,7 @@ const lookups = ({ byPlace }, applying) =>
     .filter((it) => it.rules.length > 0);
 
 export function lookupsFor(table, { paths }) {
-  const begins = (path) => table.prefixes.some((prefix) => path.startsWith(prefix));
-  if (!paths.some((path) => begins(path.toLowerCase()))) return table.usual;
+  if (!paths.some((path) => table.prefixes.some((prefix) => begins(path, prefix)))) return table.usual;
   const applying = table.limited.filter((it) => paths.some((path) => it.paths.search(path) !== null));
   const key = applying.map((rule) => table.limited.indexOf(rule)).join();
   if (table.plans.size > 64) table.plans.clear();
@@ -456,14 +457,13 @@ function findStray(table, request, hublet, found) {
   const judged = of.filter((it) => it.names.some((name) => name !== hublet));
   for (const { credential, names, rule } of of) {
     if (names.length > 0 || rule.places.every(({ kind }) => kind === "host")) continue;
-    const alone = [[credential, credential.toLowerCase()], [[credential, decodeLeniently(credential)]]];
-    const stray = strayIn(table, alone, (_, name) => isOther(name));
+    const stray = strayIn(table, runAlone(credential), (_, name) => isOther(name));
     if (stray) return stray;
   }
-  const texts = [request.target, ...request.headers.flat(), ...basic(request)];
+  const texts = [request.target, ...request.headers.flat(), ...basic(request), ...cookies(request)];
   if (request.body && readsBody(table, request)) texts.push(request.body);
   const isOwn = (run) => of.some(({ names, credential }) => {
-    const text = stripEnd(credential, "=");
+    const text = stripEnd(credential, /=/);
     return names.length > 0 && (run === text || run === text.toLowerCase());
   });
   const isStray = (run, name) => isOther(name) && !isOwn(run) && hostName(run) !== request.host;
@@ -482,6 +482,19 @@ function basic(request) {
     .flatMap((it) => it.slice(0, 5).toLowerCase() === "basic" ? [strip(it.slice(5))] : [])
     .filter((it) => !/^[0-9A-Za-z+/_-]*=*$/.test(it))
     .map((it) => decodeLeniently(it).replace(/[%\\]/g, " "));
+}
+
+// What was cut over several cookies, which many servers join by the number of each.
+function cookies(request) {
+  const cut = new Map();
+  for (const pair of fields(request, "cookie").join(";").split(";")) {
+    const [name, value] = partition(pair, "=").map((it) => strip(it, /[ \t"]/));
+    const stem = stripEnd(name, /[0-9]/), number = name.slice(stem.length);
+    if (!cut.has(stem)) cut.set(stem, []);
+    if (number) cut.get(stem).push([number, value]);
+  }
+  const order = ([a], [b]) => a.length - b.length || Number(a > b) - Number(a < b);
+  return [...cut.values()].map((parts) => parts.length > 1 ? parts.sort(order).map(([, it]) => it).join("") : "");
 }
 
 function strayIn(table, [texts, plains], isStray) {

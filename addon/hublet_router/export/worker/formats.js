@@ -17,9 +17,9 @@ export function strip(text, set = IS_SPACE) {
   return text.slice(start, end);
 }
 
-export function stripEnd(text, mark) {
+export function stripEnd(text, set) {
   let end = text.length;
-  while (text[end - 1] === mark) end--;
+  while (end > 0 && set.test(text[end - 1])) end--;
   return text.slice(0, end);
 }
 
@@ -46,6 +46,12 @@ export function decodedStrictly(data) {
 export const unquoteBytes = (text) =>
   text.replace(/%([0-9A-Fa-f]{2})/g, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
 
+export const unescapeText = (text) => text.replace(CHARACTER, (it, u, x) => {
+  const code = parseInt(u ?? x ?? (it === "\\/" ? "2f" : "20"), 16);
+  return code < 256 ? String.fromCharCode(code) : " ";
+});
+const CHARACTER = /[%\\]u([0-9A-Fa-f]{4})|\\x([0-9A-Fa-f]{2})|\\[/bfnrt]/g;
+
 export const unquotePairs = (text) => text.replace(
   /\\([0-3][0-7]{2})/g, (_, code) => String.fromCharCode(parseInt(code, 8)),
 ).replaceAll("\\", "");
@@ -62,7 +68,7 @@ export function unquote(text) {
 
 // The bytes, null where the text is no base64.
 export function decodeBase64(text) {
-  const found = /^([A-Za-z0-9+/_-]*)(={0,2})$/.exec(stripEnd(text, "=").replace(SPACES, ""));
+  const found = /^([A-Za-z0-9+/_-]*)(={0,2})$/.exec(stripEnd(text, /=/).replace(SPACES, ""));
   if (!found) return null;
   const [, data, { length: pads }] = found, over = data.length % 4;
   if (over === 1 || (pads > 0 && over !== 2 && !(over === 3 && pads === 1))) return null;
@@ -112,7 +118,7 @@ export function protobufFields(message, lenient = false) {
 }
 
 // The strings and brackets of JSON, and how deep each bracket leads.
-const PIECES = /\\[\\"]|"(?:[^"\\]|\\[^])*"?|[[\]{}]/g;
+const PIECES = /"(?:[^"\\]|\\[^])*"?|[[\]{}]/g;
 const STEPS = { "[": 1, "{": 1, "]": -1, "}": -1 };
 
 function isTooDeep(data) {
@@ -144,25 +150,6 @@ export function parseJson(data) {
   }
 }
 
-// The list or object with which text begins, as Jackson and Python read it.
-export function parseLeniently(data) {
-  const utf8 = data.replaceAll("\0", "").replace(/^[\xfe\xff]+/, "");
-  const text = strip(withoutMark(replacing.decode(bytes(utf8))));
-  let depth = 0;
-  for (const { 0: it, index } of text.matchAll(PIECES)) {
-    depth += STEPS[it] ?? 0;
-    if (depth > 0) continue;
-    const constants = /"(?:[^"\\]|\\[^])*"?|-?Infinity|NaN/g;
-    const document = text.slice(0, index + 1).replace(constants, (it) => (it[0] === '"' ? it : "null"));
-    try {
-      return JSON.parse(document) && !isTooDeep(utf8) ? treeOf(document) : undefined;
-    } catch {
-      return undefined;
-    }
-  }
-  return undefined;
-}
-
 const foldKey = (name) => name.toLowerCase().replaceAll("-", "_");
 
 export function stringsAt(tree, path) {
@@ -184,4 +171,14 @@ export function stringsAt(tree, path) {
   };
   walk(tree, foldKey(path));
   return found;
+}
+
+// The same, and each word that may stand there in what is no JSON: parsers take much that is none.
+export function lenientStrings(data, path) {
+  const plain = data.replaceAll("\0", "");
+  if (!/^[ \t\r\n\xef\xbb\xbf\xfe\xff]*[{[/]/.test(plain)) return [];
+  const tree = parseJson(plain);
+  if (tree !== undefined) return stringsAt(tree, path);
+  const text = replacing.decode(bytes(unescapeText(plain)));
+  return [...(text.match(/[A-Za-z0-9_.-]+/g) ?? []), ...text.split(/["'`]/)];
 }

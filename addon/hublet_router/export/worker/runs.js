@@ -1,15 +1,14 @@
 // Each stretch of a text that may be a credential, in each spelling: hublet_router/core/runs.py.
-import { decodeLeniently, partition, strip, stripEnd, unquoteBytes, unquotePairs } from "./formats.js";
+import { decodeLeniently, partition, strip, stripEnd, unescapeText, unquoteBytes, unquotePairs } from "./formats.js";
 
 export const MIN_RUN = 16, MAX_DECODED = 3;
 const URL_HOST = /:\/\/(?:[0-9A-Za-z_-]+\.)+[A-Za-z]{2,}(?=[ \t-\r:/?#]|$)/g;
 const LONG = /[A-Za-z0-9_+/.~:@!$*-]{16,}/g;
 const WORD = /[A-Za-z0-9_+/.~:@!$*%\\\0-]{17,}[^ \t-\r?#]?/g; // with what ends it, but for a blank: that ends a host
-const ESCAPE = /[%\\]u([0-9A-Fa-f]{4})|\\x([0-9A-Fa-f]{2})|\\([/bfnrt])/g;
 
 // The runs of a text in both cases, and what they decode to; then those behind each layer of escapes.
 export function runsOf(text, judged = []) {
-  const seen = new Set(judged.map((it) => stripEnd(it, "=").replace(/[^\0-\xff]/gu, "?"))), found = [];
+  const seen = new Set(judged.map((it) => stripEnd(it, /=/).replace(/[^\0-\xff]/gu, "?"))), found = [];
   for (let data = text, i = 0; i <= MAX_DECODED && data; i++) {
     const [runs, coded] = parted(data, seen);
     for (const run of runs) seen.add(run);
@@ -23,10 +22,17 @@ export function runsOf(text, judged = []) {
   return found;
 }
 
+// A text as the one run that it is, and what it is parted at however short.
+export function runAlone(text) {
+  const texts = [text, ...(text.match(/[A-Za-z0-9_+/.~:@!$*-]+/g) ?? [])];
+  return [[...texts, ...texts.map((it) => it.toLowerCase())], texts.map((it) => [it, decodeLeniently(it)])];
+}
+
 function parted(data, known) {
   const long = (text) => (text.match(LONG) ?? []).filter((it) => !known.has(it));
   const split = (words, marks) => long(words.join(" ").replace(marks, " "));
-  const words = [...new Set(long(data.replace(URL_HOST, "://").replaceAll("\0", "")))];
+  const blanked = data.replace(URL_HOST, "://").replaceAll("\0", "");
+  const words = [...new Set([...long(blanked), ...long(long(blanked).join(" ").replaceAll("eyJ", " eyJ"))])];
   const text = words.join(" "), whole = [...words];
   if (!/[/+:@!$*.~]/.test(text)) return [words, words];
   if (text.includes("/")) whole.push(...long(words.map((it) => strip(it, /\//)).join(" ")), ...split(words, /\//g));
@@ -40,10 +46,7 @@ function parted(data, known) {
 export function unescape(data) {
   const single = data.replace(/\\+/g, "\\"), ways = [];
   if (single.includes("\\")) ways.push(unquotePairs(single).replace(/[\x01\x02]/g, "\x03"));
-  const plain = single.replace(ESCAPE, (it, u, x) => {
-    const code = parseInt(u ?? x ?? (it === "\\/" ? "2f" : "20"), 16);
-    return code < 256 ? String.fromCharCode(code) : " ";
-  });
+  const plain = unescapeText(single);
   if (!/%[0-9A-Fa-f]{2}/.test(plain)) return [...ways, plain];
   const isParted = plain.includes("%2");
   const held = isParted ? plain.replaceAll("/", "\x01").replaceAll("+", "\x02") : plain;

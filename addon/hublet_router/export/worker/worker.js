@@ -58,8 +58,7 @@ export default {
 };
 
 function viewOf(request, url) {
-  const headers = [...request.headers];
-  for (const field of headers) field[1] = wire(field[1]);
+  const headers = [...request.headers].map(([name, value]) => [name.replaceAll("_", "-"), wire(value)]);
   const host = headers.find(([name]) => name === "host")?.[1] ?? url.host;
   const hosts = host === url.host ? [host] : [url.host, host];
   return new Asked({ hosts, target: url.pathname + url.search, headers });
