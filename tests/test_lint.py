@@ -48,7 +48,7 @@ def about_rules(*rules: str, examples: str = "", more: str = "") -> list[str]:
 
 
 def test_each_warning_about_a_suspicious_table() -> None:
-    assert len(lint(load(ROOT / "tests" / "suspicious.yaml"))) == 8
+    assert len(lint(load(ROOT / "tests" / "suspicious.yaml"))) == 6
 
 
 @pytest.mark.parametrize("path", TABLES, ids=lambda path: path.stem)
@@ -103,12 +103,9 @@ def test_no_warning_about_a_rule_that_an_example_shows() -> None:
     assert about_rules(rule("it", "{query: k}", PAT), examples=shown) == []
 
 
-def test_a_header_that_many_servers_drop() -> None:
-    text = rule("it", "{header: [x-key, x_strategy_token]}", PAT)
-    assert about_rules(text, examples=example("", x_strategy_token="pat-eu1-")) == [
-        "7:5: rule 'it' looks for the header 'x_strategy_token', but many servers drop names with"
-        " '_'; is it 'x-strategy-token'?"
-    ]
+def test_a_header_may_be_written_with_underscores() -> None:
+    shown = example("", x_key="pat-eu1-")
+    assert about_rules(rule("it", "{header: [X-Key, x_other]}", PAT), examples=shown) == []
 
 
 def test_a_rule_that_an_earlier_one_always_takes_from() -> None:
@@ -185,11 +182,9 @@ def test_two_hublets_with_one_upstream() -> None:
 
 
 # apache/apisix, issue 3306, and traefik/traefik, issue 10918: reports from other routers' users.
-def test_known_incidents_are_warned_of() -> None:
+def test_a_known_incident_is_warned_of() -> None:
     found = about_rules(
         *(rule(f"r{at}", "{query: k}", PAT) for at in range(50)),
-        rule("it", "{header: http_h_x_strategy_token}", PAT),
         examples=example("k=pat-eu1-"),
     )
-    assert "rule 'r49' decides none of its examples: on line 59, 'r0' comes first" in found[48]
-    assert "looks for the header 'http_h_x_strategy_token', but many servers drop" in found[-1]
+    assert "rule 'r49' decides none of its examples: on line 58, 'r0' comes first" in found[48]

@@ -10,7 +10,6 @@ from typing import NamedTuple
 from ..core.findings import MAX_CREDENTIAL, Finding, findings
 from ..core.judge import check_request
 from ..core.lookup import Rule
-from ..core.places import Header
 from ..core.table import Example, Table, Upstream
 
 
@@ -36,7 +35,7 @@ def lint(table: Table) -> list[Remark]:
     remarks = [
         Remark(rule.at, f"rule '{rule.name}' {text}")
         for rule in table.rules
-        for text in (*_odd_headers(rule), *_doubts(rule, readings))
+        for text in _doubts(rule, readings)
     ]
     return sorted([*remarks, *_hublets(table, readings)])
 
@@ -52,15 +51,6 @@ def _readings(table: Table) -> Iterator[_Reading]:
                 applies = it.place in rule.places and rule.applies_to(example.request.paths)
                 if applies and (names := rule.reader.names(it.credential)):
                     yield _Reading(example, rule, names, it)
-
-
-def _odd_headers(rule: Rule) -> Iterator[str]:
-    for place in rule.places:
-        if isinstance(place, Header) and "_" in place.name:
-            yield (
-                f"looks for the header '{place.name}', but many servers drop names with '_';"
-                f" is it '{place.name.replace('_', '-')}'?"
-            )
 
 
 def _doubts(rule: Rule, readings: list[_Reading]) -> Iterator[str]:
