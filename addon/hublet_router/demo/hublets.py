@@ -12,7 +12,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import h11
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from mitmproxy.certs import CertStore
@@ -21,6 +20,7 @@ from mitmproxy.exceptions import OptionsError
 from ..core.request import ip_address
 from ..core.table import Table, Upstream
 from .echo import echo
+from .http_server import serve
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class DemoHublets:
                 logger.info("%s is taken; the demo serves %s at port %d", upstream, name, port)
             self.servers[address] = asyncio.create_task(
                 asyncio.start_server(
-                    partial(_serve, name, table),
+                    partial(serve, partial(echo, name, table)),
                     sock=listener,
                     ssl=context_of(upstream, table, certificates),
                 )
@@ -85,17 +85,6 @@ class DemoHublets:
     def _stop(self, addresses: set[_Address]) -> None:
         for address in addresses:
             self.servers.pop(address).add_done_callback(lambda task: task.result().close())
-
-
-async def _serve(
-    name: str, table: Table, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-) -> None:
-    try:
-        await echo(name, table, reader, writer)
-    except (OSError, h11.RemoteProtocolError):
-        pass  # the proxy reports it to its client
-    finally:
-        writer.close()
 
 
 def _listen(name: str, upstream: Upstream) -> socket.socket:

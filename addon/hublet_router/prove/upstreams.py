@@ -1,7 +1,7 @@
 """Upstreams on loopback that record what arrives, one in the place of each address of a table."""
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -11,7 +11,7 @@ from mitmproxy.certs import CertStore
 
 from ..core.request import Request
 from ..core.table import Table
-from ..demo.echo import next_event
+from ..demo.http_server import Content, serve
 from ..demo.hublets import context_of
 
 
@@ -42,7 +42,7 @@ class Upstreams:
         for address, upstream in {str(it): it for it in self._table.hublets.values()}.items():
             context = context_of(upstream, self._table, self._store)
             server = await asyncio.start_server(
-                partial(self._serve, address), "127.0.0.1", 0, ssl=context
+                partial(serve, partial(self._answer, address)), "127.0.0.1", 0, ssl=context
             )
             self._servers.append(server)
             self.ports[address] = server.sockets[0].getsockname()[1]
@@ -53,24 +53,12 @@ class Upstreams:
         for server in self._servers:
             server.close()
 
-    async def _serve(
-        self, upstream: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        name = getattr(writer.get_extra_info("ssl_object"), "sni", None)
-        http = h11.Connection(h11.SERVER)
-        with suppress(OSError, h11.RemoteProtocolError):
-            while isinstance(head := await next_event(http, reader), h11.Request):
-                body = b""
-                while isinstance(part := await next_event(http, reader), h11.Data):
-                    body += bytes(part.data)
-                self.arrivals.append(Arrival(upstream, _request(head, body), name))
-                answer = h11.Response(status_code=200, headers=[("Content-Length", "0")])
-                writer.write((http.send(answer) or b"") + (http.send(h11.EndOfMessage()) or b""))
-                await writer.drain()
-                if http.our_state is not h11.DONE:
-                    break
-                http.start_next_cycle()
-        writer.close()
+    async def _answer(
+        self, upstream: str, head: h11.Request, body: AsyncIterator[bytes], name: str | None
+    ) -> Content:
+        whole = b"".join([part async for part in body])
+        self.arrivals.append(Arrival(upstream, _request(head, whole), name))
+        return [], b""
 
 
 def _request(head: h11.Request, body: bytes) -> Request:

@@ -1,14 +1,15 @@
 """A router in a process of its own, whose Hublets are here and record what reaches them."""
 
+import asyncio
 import json
 import os
-import socketserver
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from http.client import HTTPConnection
@@ -20,6 +21,7 @@ import yaml
 
 from ..cli.run import UNROUTED
 from ..core.request import Request
+from ..demo.http_server import Content, serve
 from ..demo.shipped import free_port
 from ..tablefile import load
 
@@ -64,7 +66,7 @@ class RecordingRouter:
         self.requests: list[Received] = []
         self._names = [*load(table).hublets]
         self._table, self._folder = table, folder
-        self._servers: dict[str, _Server] = {}
+        self._running = ExitStack()  # the Hublets
         self._port, self._proxy_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self._port}"
         self.proxy_url = f"http://127.0.0.1:{self._proxy_port}"
@@ -72,8 +74,7 @@ class RecordingRouter:
 
     def __enter__(self) -> Self:
         """Start the process; raise RuntimeError with what it said if it does not listen."""
-        self._servers = {name: _serve(name, self.requests) for name in self._names}
-        ports = {name: server.server_address[1] for name, server in self._servers.items()}
+        ports = self._running.enter_context(_hublets(self._names, self.requests))
         table, log = self._folder / "hublets.yaml", self._folder / "log"
         table.write_text(yaml.safe_dump(_with_upstreams(self._table, ports)), "utf-8")
         command = [
@@ -102,9 +103,7 @@ class RecordingRouter:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        for server in self._servers.values():
-            server.shutdown()
-            server.server_close()
+        self._running.close()
 
     def send(
         self,
@@ -136,59 +135,45 @@ _NAME = "hublet"
 """The header in which a recording Hublet says its name."""
 
 
-class _Server(socketserver.ThreadingTCPServer):
-    daemon_threads = True
+@contextmanager
+def _hublets(names: Iterable[str], requests: list[Received]) -> Iterator[dict[str, int]]:
+    """Run a Hublet for each name, in a thread of their own; yield their ports."""
+    started: Future[tuple[dict[str, int], Callable[[], object]]] = Future()
+
+    async def main() -> None:
+        servers: dict[str, asyncio.Server] = {}
+        for name in names:
+            respond = partial(_record, name, requests)
+            servers[name] = await asyncio.start_server(partial(serve, respond), "127.0.0.1", 0)
+        ports = {name: server.sockets[0].getsockname()[1] for name, server in servers.items()}
+        is_over = asyncio.Event()
+        end = partial(asyncio.get_running_loop().call_soon_threadsafe, is_over.set)
+        started.set_result((ports, end))
+        await is_over.wait()
+        for server in servers.values():
+            server.close()
+
+    thread = threading.Thread(target=asyncio.run, args=[main()], daemon=True)
+    thread.start()
+    ports, end = started.result(SECONDS)
+    yield ports
+    end()
+    thread.join()
 
 
-def _serve(name: str, requests: list[Received]) -> _Server:
-    """Start a Hublet on a free port, in threads of its own."""
-    server = _Server(("127.0.0.1", 0), partial(_Hublet, name, requests))
-    threading.Thread(
-        target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
-    ).start()
-    return server
-
-
-class _Hublet(socketserver.BaseRequestHandler):
-    def __init__(self, name: str, requests: list[Received], *arguments: Any) -> None:
-        self.name = name
-        self.requests = requests
-        super().__init__(*arguments)
-
-    def handle(self) -> None:
-        """Record each request of a connection, and answer 200 with the Hublet's name."""
-        http = h11.Connection(h11.SERVER)
-        with suppress(OSError, h11.RemoteProtocolError):
-            while isinstance(head := self._next(http), h11.Request):
-                body = b""
-                while isinstance(event := self._next(http), h11.Data):
-                    body += bytes(event.data)
-                text = [(name.decode(), value.decode("latin-1")) for name, value in head.headers]
-                target = head.target.decode("latin-1")
-                self.requests.append(
-                    Received(self.name, head.method.decode(), target, tuple(text), body)
-                )
-                self._answer(http, is_head=head.method == b"HEAD")
-                if http.our_state is not h11.DONE:
-                    return
-                http.start_next_cycle()
-
-    def _next(self, http: h11.Connection) -> object:
-        while (event := http.next_event()) is h11.NEED_DATA:
-            http.receive_data(self.request.recv(65536))
-        return event
-
-    def _answer(self, http: h11.Connection, *, is_head: bool) -> None:
-        content = json.dumps({_NAME: self.name}).encode()
-        fields = [
-            ("Content-Type", "application/json"),
-            ("Content-Length", str(len(content))),
-            (_NAME, self.name),
-        ]
-        answer = http.send(h11.Response(status_code=200, reason=b"OK", headers=fields)) or b""
-        if not is_head:
-            answer += http.send(h11.Data(data=content)) or b""
-        self.request.sendall(answer + (http.send(h11.EndOfMessage()) or b""))
+async def _record(
+    name: str,
+    requests: list[Received],
+    head: h11.Request,
+    body: AsyncIterator[bytes],
+    _server_name: str | None,
+) -> Content:
+    """Record a request, and answer with the Hublet's name."""
+    fields = tuple((field.decode(), value.decode("latin-1")) for field, value in head.headers)
+    whole = b"".join([part async for part in body])
+    target = head.target.decode("latin-1")
+    requests.append(Received(name, head.method.decode(), target, fields, whole))
+    return [("Content-Type", "application/json"), (_NAME, name)], json.dumps({_NAME: name}).encode()
 
 
 def _with_upstreams(table: Path, ports: Mapping[str, int]) -> Any:
