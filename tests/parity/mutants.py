@@ -102,7 +102,7 @@ MUTANTS: tuple[tuple[str, str], ...] = (
     ("request.body && readsBody(table, request)", "request.body"),
     ("i <= MAX_DECODED", "i < MAX_DECODED"),
     (" && hostName(run) !== request.host", ""),
-    (" && !isOwn(run)", ""),
+    ("return !isOwn(run) && ", "return "),
     (" || run === text.toLowerCase())", ")"),
     ("const hublet = aliases.get(name) ?? name;", "const hublet = name;"),
     ("names.length > 0 || rule.places", "rule.places"),
@@ -130,6 +130,9 @@ MUTANTS: tuple[tuple[str, str], ...] = (
     ('=== "basic" ? ', '=== "Basic" ? '),
     ('.replace(/[%\\\\]/g, " ")', ""),
     ('parts[at].startsWith("eyJ")', "false"),
+    ("    isClean = false;\n", ""),
+    ("let isClean = judged.length === 0;", "let isClean = true;"),
+    ("remember(table.clean, hublet, unread)", "remember(table.clean, table.default, unread)"),
     # regular expressions
     ("first[machine.at(start)] === 0", "first[machine.at(start)] !== 1"),
     ('(op === "run" && b > 0)', 'op === "run"'),

@@ -113,7 +113,10 @@ def _strays() -> Iterator[Request]:
             yield _get(TO_NA, ("x", coded))
     message = b"\x11\x4d\x7e" + b"\0" * 6 + varint_field(1, 1) + bytes_field(9, b"na1")
     like_a_key = base64.urlsafe_b64encode(message).decode()  # eu1-… in lower case
-    yield _get(("authorization", f"Bearer {like_a_key}"))
+    for fields in ((), (TO_NA,)):  # what was its own is a stray where it is none
+        yield _get(*fields, ("authorization" if not fields else "x", f"Bearer {like_a_key}"))
+    for name in ("private-app", "x"):  # and so is what was judged to lose
+        yield _get(("authorization", f"Bearer {EU}"), (name, NA))
     for key in ("EU1-0", "ZZ1-0"):
         yield Request("GET", (API,), f"/x?hapikey={key}")
     for host in ("eu1-000-app.hubapi.com", API):

@@ -12,6 +12,7 @@ import { MAX_DECODED, MIN_RUN, runAlone, runsOf } from "./runs.js";
 
 export const MAX_BODY = 64 * 1024;
 const MAX_CREDENTIAL = 16 * 1024, MAX_PATH = 20 * 1024, MAX_VALUES = 100;
+const MAX_REMEMBERED = 1024; // texts that are remembered, and characters of each
 
 // ---- request
 
@@ -263,6 +264,7 @@ export function load(program) {
     inside: program.inside.map((at) => readers[at]),
     limited: [...own, ...beside].filter((rule) => rule.paths),
     plans: new Map(),
+    clean: new Map(),
   };
   table.byPlace = [own, beside].flatMap((some) =>
     [...new Set(some.flatMap((rule) => rule.places))].map((place) =>
@@ -466,13 +468,28 @@ function findStray(table, request, hublet, found) {
     const text = stripEnd(credential, /=/);
     return names.length > 0 && (run === text || run === text.toLowerCase());
   });
-  const isStray = (run, name) => isOther(name) && !isOwn(run) && hostName(run) !== request.host;
-  const text = texts.filter((it) => it.length >= MIN_RUN).join(" ");
-  for (const runs of runsOf(text, judged.map(({ credential }) => credential))) {
+  let isClean = judged.length === 0; // beside a credential that was judged to lose, all is read
+  const isStray = (run, name) => {
+    if (!isOther(name)) return false;
+    isClean = false;
+    return !isOwn(run) && hostName(run) !== request.host;
+  };
+  const known = isClean ? table.clean.get(hublet) : undefined;
+  const unread = texts.filter((it) => it.length >= MIN_RUN && !known?.has(it));
+  if (unread.length === 0) return null;
+  for (const runs of runsOf(unread.join(" "), judged.map(({ credential }) => credential))) {
     const stray = strayIn(table, runs, isStray);
     if (stray) return stray;
   }
+  if (isClean) remember(table.clean, hublet, unread);
   return null;
+}
+
+// Texts that name no Hublet but this one need not be read again; too many, and all are forgotten.
+function remember(clean, hublet, texts) {
+  if ([...clean.values()].reduce((sum, { size }) => sum + size, 0) > MAX_REMEMBERED) clean.clear();
+  if (!clean.has(hublet)) clean.set(hublet, new Set());
+  for (const it of texts) if (it.length <= MAX_REMEMBERED) clean.get(hublet).add(it);
 }
 
 // What `Authorization: Basic` holds to PHP and Rack: they join fields, and skip what is no base64.
@@ -486,6 +503,7 @@ function basic(request) {
 
 // What was cut over several cookies, which many servers join by the number of each.
 function cookies(request) {
+  if (fields(request, "cookie").length === 0) return [];
   const cut = new Map();
   for (const pair of fields(request, "cookie").join(";").split(";")) {
     const [name, value] = partition(pair, "=").map((it) => strip(it, /[ \t"]/));
