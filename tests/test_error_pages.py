@@ -7,10 +7,18 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from h2.connection import H2Connection
+from mitmproxy.connection import ConnectionState
+from mitmproxy.options import Options
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layers.http._http1 import Http1Server
+from mitmproxy.proxy.layers.http._http2 import Http2Server
+from mitmproxy.test.tflow import tclient_conn
 
 from cases import cases
 from harness import API, REVERSE, Behaviour, Client, Stage, bearer, request, token, wait_for
 from http2_client import Http2Client
+from hublet_router.proxy.engine import error_pages
 from test_http3 import Http3Client, talk
 
 
@@ -230,3 +238,27 @@ def test_a_client_that_left_has_no_answer_in_the_log(stage: Stage, tmp_path: Pat
         wait_for(lambda: stage.router.drain._flows)
     line = only_line(tmp_path / "log")
     assert (line["status"], line["reason"]) == (None, "unknown-hublet")
+
+
+def test_answer_is_over_for_a_client_of_http1_whose_connection_has_ended() -> None:
+    """mitmproxy's writer fails on such a connection, where it has one at all."""
+    client = tclient_conn()
+    server = Http1Server(Context(client, Options()))
+    for state, is_over in ((ConnectionState.OPEN, False), (ConnectionState.CLOSED, True)):
+        client.state = state
+        assert error_pages._has_begun_http1(server, 1) is is_over
+
+
+def test_answer_is_over_for_a_stream_of_http2_that_its_client_has_reset() -> None:
+    options = Options()
+    options.add_option("validate_inbound_headers", bool, True, "as mitmproxy's own addon does")
+    server = Http2Server(Context(tclient_conn(), options))
+    head = [(":method", "GET"), (":scheme", "https"), (":authority", API), (":path", "/")]
+    client = H2Connection()
+    client.initiate_connection()
+    client.send_headers(1, head)
+    server.h2_conn.receive_data(client.data_to_send())
+    assert not error_pages._has_begun_http2(server, 1)
+    client.reset_stream(1)
+    server.h2_conn.receive_data(client.data_to_send())
+    assert error_pages._has_begun_http2(server, 1)
