@@ -81,7 +81,7 @@ def test_policy(text: str, policy: Policy) -> None:
     [
         ("{}", Misdirected()),
         ("{status: 488}", Misdirected(status=488)),
-        ("{header: X-Correct-Hublet}", Misdirected(header="x-correct-hublet")),
+        ("{header: X-Correct_Hublet}", Misdirected(header="x-correct-hublet")),
         ("{json: error.data.region}", Misdirected(json="error.data.region")),
         ("{status: 421, header: x, json: y}", Misdirected(421, "x", "y")),
     ],
