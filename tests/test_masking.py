@@ -290,6 +290,14 @@ def test_a_request_is_shown_as_its_method_and_its_masked_url(
     assert mask_request(SHIPPED, request, "https") == shown
 
 
+@pytest.mark.parametrize("scheme", ["http", "https", "ws", "wss"])
+def test_law_4_a_scheme_that_is_no_known_one_is_masked(scheme: str) -> None:
+    """HTTP/2 lets a client write anything there."""
+    request = Request("GET", HOSTS, "/", ())
+    assert mask_url(request, scheme, SHIPPED).startswith(f"{scheme}://")
+    assert mask_url(request, private_app_token("eu1"), SHIPPED).startswith("***://")
+
+
 @pytest.mark.parametrize("method", [*HTTPMethod, "propfind", "MKCOL", "PURGE"])
 def test_a_known_method_is_shown(method: str) -> None:
     assert mask_method(method) == method

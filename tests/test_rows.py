@@ -266,6 +266,14 @@ def test_a_stray_credential_has_a_row_with_its_place(more: dict[str, Any], place
     assert row.as_json()["found"] is False
 
 
+def test_law_4_the_name_of_a_field_may_be_a_credential() -> None:
+    seen = seen_with(EU1)
+    for name, shown in ((NA1, "***"), ("x-correlation-id", "x-correlation-id")):
+        odd = replace(seen, headers=(*seen.headers, (name, NA1)))
+        *_, row = explain(GUARDED, odd).tried
+        assert (row.place, row.named) == (f"header {shown}", "na1")
+
+
 OTHER_PLACES = loads(
     b"""
 domains: [api.hubapi.com]

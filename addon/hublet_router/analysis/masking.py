@@ -45,7 +45,7 @@ def mask_target(request: Request, known: Container[str] = ()) -> str:
 def mask_path(request: Request, known: Container[str] = ()) -> str:
     """Return the path alone, without its query, `***` for each segment that is not harmless."""
     path, rest = _cut(request.target.partition("?")[0], "/")
-    return "/".join([_mask(segment, known) for segment in path.split("/")]) + rest
+    return "/".join([mask(segment, known) for segment in path.split("/")]) + rest
 
 
 def mask_url(request: Request, scheme: str, *tables: Table) -> str:
@@ -57,7 +57,7 @@ def mask_url(request: Request, scheme: str, *tables: Table) -> str:
     target = f"/{MASK}"
     if request.host and any(table.owns(request.host) for table in tables):
         target = mask_target(request, reduce(or_, map(known_words, tables)))
-    return f"{scheme}://{host}{target}"
+    return f"{mask(scheme)}://{host}{target}"
 
 
 def mask_request(table: Table, request: Request, scheme: str) -> str:
@@ -67,7 +67,7 @@ def mask_request(table: Table, request: Request, scheme: str) -> str:
 
 def mask_method(method: str) -> str:
     """Return a method, or `***` if it is no known one: a client may write anything there."""
-    return _mask(method, ())
+    return mask(method)
 
 
 def mask_host(host: str) -> str:
@@ -78,15 +78,16 @@ def mask_host(host: str) -> str:
     return name if len(name) <= MAX_SHOWN else name[:MAX_SHOWN] + "…"
 
 
-def _mask(text: str, known: Container[str]) -> str:
+def mask(text: str, known: Container[str] = ()) -> str:
+    """Return a text that is harmless, and `***` for any other; `known` are more of its words."""
     return text if _UNDIVIDED.fullmatch(text) and is_harmless(text, known) else MASK
 
 
 def _mask_pair(pair: str, known: Container[str]) -> str:
     name, equals, value = pair.partition("=")
     name = unquote_plus(name)
-    shown = _mask(value, known) if shows_value(name) else MASK
-    return _mask(name, known) + equals + (shown if value else "")
+    shown = mask(value, known) if shows_value(name) else MASK
+    return mask(name, known) + equals + (shown if value else "")
 
 
 def _cut(text: str, separator: str) -> tuple[str, str]:

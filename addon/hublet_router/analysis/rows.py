@@ -1,6 +1,6 @@
 """What became of each rule and each account for a request: one row for each, in their order."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
@@ -9,12 +9,13 @@ from ..core.decision import Decision, Reason
 from ..core.findings import Finding
 from ..core.judge import judge
 from ..core.lookup import Rule
-from ..core.places import Header
 from ..core.readers import AccountReader, Jwt, Protobuf
 from ..core.request import Request
+from ..core.runs import MIN_RUN
 from ..core.stray import find_stray
 from ..core.table import Table
-from .masking import describe_shape, is_like_a_hublet, place_name
+from .harmless import known_words
+from .masking import describe_shape, is_like_a_hublet, mask, place_name
 
 NOT_LISTED = "a name that is not listed"
 """Shown instead of a name that is not a Hublet's: it could be anything at all."""
@@ -174,7 +175,8 @@ class Rows:
         bare = replace(self.request, target="/", headers=(), body=b"")
         known = [it for it in self.found if it.hublets]
         alone = [(place_name(it.place), bare, [it]) for it in self.found if not it.hublets]
-        parts = [(place, part, known) for place, part in _parts(self.request)]
+        words = known_words(self.table)
+        parts = [(place, part, known) for place, part in _parts(self.request, words)]
         for place, part, found in [*alone, *parts]:
             if it := find_stray(self.table, part, hublet, found):
                 why = Outcome.STRAY.value.format(name=it.hublet) + _DECIDED
@@ -202,14 +204,18 @@ class Rows:
         return f", but {decision.credential} came first"
 
 
-def _parts(request: Request) -> Iterator[tuple[str, Request]]:
-    """Yield the places of a request, each with a request that has nothing else in it."""
+def _parts(request: Request, known: Container[str]) -> Iterator[tuple[str, Request]]:
+    """Yield the places of a request, each with a request that has nothing else in it.
+
+    A client may write a credential in the name of a field: a long name has to be harmless.
+    """
     path, _, query = request.target.partition("?")
     bare = replace(request, headers=(), body=b"")
     yield "path", replace(bare, target=path)
     yield "query", replace(bare, target=f"/?{query}")
     for name, value in request.headers:
-        yield place_name(Header(name)), replace(bare, target="/", headers=((name, value),))
+        shown = name if len(name) < MIN_RUN else mask(name, known)
+        yield f"header {shown}", replace(bare, target="/", headers=((name, value),))
     yield "body", replace(request, headers=())
 
 

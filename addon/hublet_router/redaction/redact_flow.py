@@ -20,7 +20,7 @@ from mitmproxy.websocket import WebSocketData, WebSocketMessage
 from ..core.decision import Reason
 from ..core.findings import Finding, Unread, findings
 from ..core.judge import check_request, decide, judge
-from ..core.request import MAX_BODY, Request, host_name
+from ..core.request import MAX_BODY, Request, fold_field, host_name
 from ..core.table import Table
 from ..flows.requests import request_with_body
 from .pseudonyms import Pseudonymizer
@@ -152,8 +152,8 @@ class FlowRedactor:
         return http.Headers([self._field(name, value) for name, value in headers.fields])
 
     def _redacted_field(self, name: bytes, value: bytes) -> Field:
-        lower = name.decode("latin-1").lower()
-        new = _changed(lambda text: self._redact.header(lower, text), value)
+        folded = fold_field(name.decode("latin-1"))
+        new = _changed(lambda text: self._redact.header(folded, text), value)
         return _changed(self._redact.name, name), new
 
     def _websocket(self, old: WebSocketData) -> WebSocketData:
