@@ -127,6 +127,8 @@ def test_a_number_is_the_text_of_its_value(number: str, text: str) -> None:
         "an empty key": ('{"": "x"}', "", ["x"]),
         "a dot in a key": ('{"a.b": "x", "a": {"b": "y"}}', "a.b", ["x", "y"]),
         "duplicate": ('{"a": "x", "a": "y"}', "a", ["x", "y"]),
+        "letters that Go folds": ('{"\u017fid": "x", "\u212aey": "y"}', "sid", ["x"]),
+        "a sign that Go folds": ('{"\u017fid": "x", "\u212aey": "y"}', "key", ["y"]),
         "other spellings": ('{"A-b": "x", "a_B": "y"}', "a_b", ["x", "y"]),
         "lists": ('[{"a": ["x", ["y"], {"a": "z"}]}, [{"a": "w"}]]', "a", ["x", "y", "w"]),
         "an object": ('{"a": {"b": "x"}}', "a", []),

@@ -189,6 +189,7 @@ def test_the_own_host_of_a_request_is_no_credential(written: str) -> None:
         "a control character before it": "\x01eu1-short",
         "a byte order mark before it": "\ufeffeu1-short",
         "brackets": "[eu1-short]",
+        "a plus that is a blank": "+eu1-short",
         "another scheme": "Bearer EU1-short",
         "base64 behind a scheme": "Token SgNldTE",
     },

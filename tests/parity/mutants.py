@@ -29,6 +29,7 @@ MUTANTS: tuple[tuple[str, str], ...] = (
     ("return colon ? `", "return !colon ? `"),
     ("if (key === rest) walk(value, null);", "if (key === head) walk(value, null);"),
     ('name.toLowerCase().replaceAll("-", "_")', "name.toLowerCase()"),
+    ('.replaceAll("\\u017f", "s")', ""),
     # request
     ("tree ?? {} : null", "tree : null"),
     ("json$|\\+json$/", "json$/"),
@@ -69,7 +70,9 @@ MUTANTS: tuple[tuple[str, str], ...] = (
     ("(text.match(/[A-Za-z0-9_.-]+/g) ?? [])", "[]"),
     ('.replaceAll("eyJ", " eyJ")', ""),
     (" || /[^\\0-\\x7f]/.test(path);", ";"),
-    ("[text, ...(text.match(/[A-Za-z0-9_+/.~:@!$*-]+/g) ?? [])]", "[text]"),
+    ("[...new Set([text, ...parts])]", "[text]"),
+    ("[/[A-Za-z0-9_+/.~:@!$*-]+/g, /[A-Za-z0-9_-]+/g]", "[/[A-Za-z0-9_-]+/g]"),
+    ("[/[A-Za-z0-9_+/.~:@!$*-]+/g, /[A-Za-z0-9_-]+/g]", "[/[A-Za-z0-9_+/.~:@!$*-]+/g]"),
     ("parts.sort(order)", "parts"),
     ("a.length - b.length || ", ""),
     (", ...cookies(request)]", "]"),

@@ -116,7 +116,7 @@ def _place(random: Random) -> Case:
 
 
 def _json(random: Random) -> Case:
-    path = random.choice(("a", "a.b", "A-b.c", "é.k", "https://x.y/z"))
+    path = random.choice(("a", "a.b", "A-b.c", "é.k", "s.k", "https://x.y/z"))
     text = document(random, path, credential(random, "key", "eu1"))
     if random.random() < 0.4:
         text = damaged(random, text)

@@ -116,6 +116,8 @@ def document(random: Random, path: str, text: str) -> str:
         names = [path]
     if random.random() < 0.2:
         names = [name.upper().replace("-", "_") for name in names]
+    if random.random() < 0.1:
+        names = [name.replace("s", "\\u017f").replace("k", "\\u212a") for name in names]
     for name in reversed(names):
         more = random.choice(
             (

@@ -127,7 +127,7 @@ def _apart() -> Iterator[Request]:
     """Yield what is no whole credential, or more than one."""
     coded = "base64-" + base64.b64encode(f'{{"a": "{EU}"}}'.encode()).decode()
     yield _get(("x", coded))
-    for key in ("\x01eu1-1", "[EU1-1]", '"Bearer eu1-1', "xeu1-1", "eu1,1"):
+    for key in ("\x01eu1-1", "[EU1-1]", '"Bearer eu1-1', "xeu1-1", "eu1,1", "+eu1-1", "a.eu1-1 b"):
         yield Request("GET", (API,), f"/x?hapikey={quote(key)}")
     for names in ("s0 s1", "s.10 s.9", "s1 t2", "s s"):
         first, second = names.split()
@@ -136,6 +136,9 @@ def _apart() -> Iterator[Request]:
             yield _get(("cookie", f"{second}={EU[cut:]}"), ("cookie", f"{first}={EU[:cut]}"))
     basic = base64.b64encode(EU.encode()).decode()
     yield _get(("authorization", f"Basic {basic[:6]}"), ("authorization", basic[6:]))
+    for text in (f"%70{EU[1:]}", f"\\160{EU[1:]}", EU):
+        basic = base64.b64encode(text.encode()).decode()
+        yield _get(("authorization", f'Basic "{basic[:9]}" {basic[9:]}'))
     for path in (
         "/%C4%B0ntegration",
         "/oauth/v1/acceſſ-tokenſ/",

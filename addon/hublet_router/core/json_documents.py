@@ -155,5 +155,8 @@ def _below(node: JsonObject, path: str | None) -> Iterator[tuple[Any, str | None
 
 
 def fold_key(name: str) -> str:
-    """Return one spelling of a key of JSON for all that some server takes for the same."""
-    return name.lower().replace("-", "_")
+    """Return one spelling of a key of JSON for all that some server takes for the same.
+
+    Go takes `\u017f` for an `s`, and the sign of the kelvin for a `k`, which `lower` does too.
+    """
+    return name.lower().replace("-", "_").replace("\u017f", "s")

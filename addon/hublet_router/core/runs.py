@@ -23,6 +23,7 @@ _SLASH, _PLUS, _COLON, _PERCENT, _BACKSLASH = b"/+:%\\"  # an int is found far f
 _MARKS = b":@!$*"
 _KEPT = _PLAIN + b"+/.~" + _MARKS
 _BLANKED = bytes(byte if byte in _KEPT else 32 for byte in range(256))
+_PARTED_AT_ALL = bytes(byte if byte in _PLAIN else 32 for byte in range(256))
 # The same for what may hold escapes: \3 ends a word, and is no blank that ends the host of a URL.
 _ENDED = bytes(
     byte if byte in _KEPT + b"%\\\0" else 32 if byte in b" \t\n\r\v\f?#" else 3
@@ -73,8 +74,12 @@ def runs_of(text: str, judged: Iterable[str] = ()) -> Iterator[Runs]:
 def run_alone(text: str) -> Runs:
     """Return a text as the one run that it is, and what it is parted at however short."""
     data = text.encode("latin-1", "replace")
-    texts = [text, *data.translate(_BLANKED).decode().split()]
-    plains = [(it, decode_leniently(it.encode("latin-1", "replace"))) for it in texts]
+    texts, plains = [text], [(text, decode_leniently(data))]
+    if data.translate(None, _PLAIN):
+        parts = [*data.translate(_BLANKED).split(), *data.translate(_PARTED_AT_ALL).split()]
+        parts = [it for it in dict.fromkeys(parts) if it != data]
+        texts += [*map(bytes.decode, parts)]
+        plains += [(it.decode(), decode_leniently(it)) for it in parts]
     return Runs([*texts, *map(str.lower, texts)], plains)
 
 

@@ -150,7 +150,7 @@ export function parseJson(data) {
   }
 }
 
-const foldKey = (name) => name.toLowerCase().replaceAll("-", "_");
+const foldKey = (name) => name.toLowerCase().replaceAll("-", "_").replaceAll("\u017f", "s");
 
 export function stringsAt(tree, path) {
   const found = [];

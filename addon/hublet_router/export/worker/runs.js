@@ -24,7 +24,8 @@ export function runsOf(text, judged = []) {
 
 // A text as the one run that it is, and what it is parted at however short.
 export function runAlone(text) {
-  const texts = [text, ...(text.match(/[A-Za-z0-9_+/.~:@!$*-]+/g) ?? [])];
+  const parts = [/[A-Za-z0-9_+/.~:@!$*-]+/g, /[A-Za-z0-9_-]+/g].flatMap((it) => text.match(it) ?? []);
+  const texts = [...new Set([text, ...parts])];
   return [[...texts, ...texts.map((it) => it.toLowerCase())], texts.map((it) => [it, decodeLeniently(it)])];
 }
 
