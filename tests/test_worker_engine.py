@@ -48,7 +48,7 @@ def test_a_bundle_decides_as_its_table(table: Path, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "old", "new", "fault"),
     [
-        ("decide.js", 'hublet, "credential"', '"ap1", "credential"', "arrived at"),
+        ("decide.js", 'it.names[0], "credential"', '"ap1", "credential"', "arrived at"),
         ("worker.js", "table, asked)) asked.body", "table, asked)) asked.unused", "arrived at"),
         ("worker.js", "fetch(request, {", "fetch(new Request(request, {headers: {}}), {", "fields"),
     ],

@@ -134,6 +134,10 @@ MUTANTS: tuple[tuple[str, str], ...] = (
     ('.replace(/[%\\\\]/g, " ")', ""),
     ('parts[at].startsWith("eyJ")', "false"),
     ("    isClean = false;\n", ""),
+    (" && it.accounts.length === 0;", ";"),
+    ("others.length === 0 && ", ""),
+    ("it.names.length === 1 && ", ""),
+    ("isOne && table.hublets.has(it.names[0])", "isOne"),
     ("let isClean = judged.length === 0;", "let isClean = true;"),
     ("remember(table.clean, hublet, unread)", "remember(table.clean, table.default, unread)"),
     # regular expressions

@@ -3,6 +3,7 @@
 import re
 import socket
 from pathlib import Path
+from random import randrange
 
 _DEMO_UPSTREAM = re.compile(r"https://127\.0\.0\.1:[0-9]+")
 
@@ -27,13 +28,20 @@ def write_demo_table(folder: Path) -> Path:
 def free_port(usual: int = 0) -> int:
     """Return a port that nothing listens on, the usual one if it is free.
 
-    It is for a process that cannot report which port it took.
+    It is for a process that cannot report which port it took. Linux, macOS and Windows give no port
+    below 32768 to an outgoing connection, so it is still free when that process takes it.
     """
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(("127.0.0.1", usual))
-        except OSError:
-            listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-    return port
+        port = usual or _any_port()
+        while True:
+            try:
+                listener.bind(("127.0.0.1", port))
+            except OSError:
+                port = _any_port()
+            else:
+                return port
+
+
+def _any_port() -> int:
+    return randrange(10_000, 32_768)  # noqa: S311  # it is no secret

@@ -390,7 +390,9 @@ function checkRequest(table, request) {
 }
 
 function judge(table, found) {
-  const { policy } = table;
+  const { policy } = table, [it, ...others] = found; // one that names one Hublet needs no weighing
+  const isOne = it && others.length === 0 && it.names.length === 1 && it.accounts.length === 0;
+  if (isOne && table.hublets.has(it.names[0])) return route(table, it.names[0], "credential", it.rule);
   const counts = ({ problem }) => problem === "too-large" || policy.unreadable === "refuse";
   const unread = found.find((it) => it.problem && counts(it));
   if (unread) return refuse(table, unread.problem, unread.rule);
@@ -495,6 +497,7 @@ function remember(clean, hublet, texts) {
 // What `Authorization: Basic` holds to PHP and Rack: they join fields, and skip what is no base64.
 function basic(request) {
   const values = fields(request, "authorization").map((it) => strip(it));
+  if (!values.some((it) => /^basic/i.test(it))) return [];
   return [...new Set([...values, values.join(", ")])]
     .flatMap((it) => it.slice(0, 5).toLowerCase() === "basic" ? [strip(it.slice(5))] : [])
     .filter((it) => !/^[0-9A-Za-z+/_-]*=*$/.test(it))
