@@ -36,7 +36,7 @@ from .engine.unload_guard import Standby
 from .engine.upstream_ca import UpstreamCa
 from .engine.upstream_guard import UpstreamGuard
 from .live_table import LiveTable
-from .observe.decision_lines import print_decision
+from .observe.decision_lines import DecisionLines
 from .observe.decision_log import DecisionLog
 from .observe.finished_flows import FinishedFlows
 from .observe.metrics import Metrics
@@ -81,11 +81,7 @@ class HubletRouter:
             self.live, self._unready, [self.decision_log, self.misdirected, self.shadow]
         )
         self.finished_flows = FinishedFlows(
-            self.ledger,
-            self.usage.count,
-            self.metrics.count,
-            self.decision_log.write,
-            print_decision,
+            self.ledger, self.usage.count, self.metrics.count, self.decision_log.write
         )
         self.commands = Commands(self.live, self.usage, self.misdirected, self.overrides)
         self.decider = Decider(self.live, self.ledger, self.overrides, self.shadow)
@@ -102,6 +98,7 @@ class HubletRouter:
             self.shadow,
             self.finished_flows,
             self.decision_log,
+            DecisionLines(self.ledger),
             self.metrics,
             ProxyStatus(self.ledger),
             self.commands,
