@@ -315,6 +315,19 @@ def test_mixed_hosts_are_refused_whatever_foreign_says(
     assert outcome(decide(TABLE.with_policy(foreign=foreign), seen)) == "refuse - foreign-host -"
 
 
+@pytest.mark.parametrize(
+    ("sni", "expected"),
+    [
+        ("api.hubapi.com", f"route eu1 credential {PAT}"),
+        ("API.HubSpot.com.", f"route eu1 credential {PAT}"),
+        ("api.example.com", "refuse - foreign-host -"),
+        ("", "refuse - foreign-host -"),
+    ],
+)
+def test_the_name_that_a_client_asks_for_in_tls_must_be_ours(sni: str, expected: str) -> None:
+    assert outcome(decide(TABLE, replace(request("/", EU1_PAT), sni=sni))) == expected
+
+
 LEGACY = request("/?hapikey=demo")
 ANONYMOUS = request()
 UNKNOWN = request("/", ZZ9_PAT)
@@ -979,7 +992,9 @@ def test_an_account_that_cannot_be_read_may_be_ignored() -> None:
 def test_a_path_that_no_server_takes_is_too_large(target: str) -> None:
     assert outcome(decide(TABLE, request(target, EU1_PAT))) == "refuse - too-large -"
     assert decide(TABLE, request("/?" + target, EU1_PAT)).hublet == "eu1"
-    assert decide(TABLE, request("/" + "x" * (MAX_PATH - 1), EU1_PAT)).hublet == "eu1"
+    longest = "/" + "x" * (MAX_PATH - 1)
+    assert decide(TABLE, request(longest, EU1_PAT)).hublet == "eu1"
+    assert decide(TABLE, request(longest + "?a=b", EU1_PAT)).hublet == "eu1"
 
 
 @pytest.mark.parametrize("account", ["5", "+5", "005", "+005", "%2B5", "%205%20"])

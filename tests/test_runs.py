@@ -72,6 +72,8 @@ def test_a_run_may_hold_what_parts_others(text: str, run: str) -> None:
     "text",
     {
         "the host of a URL": "https://eu1-application.example.com/x",
+        "of one without a scheme": "://eu1-application.example.com",
+        "of one behind an escape": "%7Ehttps://eu1-application.example.com x",
         "fifteen characters": "eu1-0123456789a",
         "a media type": "application/json;charset=utf-8",
         "escaped four times": "%252525" + "65" + KEY[1:],

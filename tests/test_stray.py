@@ -129,6 +129,7 @@ CUT = {
     "dots": "s.0={} s.1={}",
     "as ASP.NET does": "sC1={} sC2={}",
     "quotes": 's0="{}" s1="{}"',
+    "names in quotes": '"s0"={} "s1"={}',
     "the last one first": "s.10={1} s.9={0}",
     "beside others": "s={0} t1={0} s1={0} s2={1} u1={1}",
 }
@@ -254,6 +255,17 @@ def test_the_host_of_a_rule_is_no_stray_elsewhere() -> None:
 
     assert find_stray(replace(TABLE, rules=(rule,)), seen, "na1", []) is None
     assert find_stray(replace(TABLE, rules=(rule, other)), seen, "na1", [])
+
+
+def test_a_host_in_which_its_own_rule_reads_no_name_is_a_stray_in_other_fields_alone() -> None:
+    label = Host(re.compile("^([a-z0-9-]+)[.]"))
+    rule = replace(PAT_RULE, places=(label,), reader=Regex(re.compile("^api-([a-z0-9]+)$")))
+    table = replace(TABLE, rules=(*TABLE.rules, rule))
+    seen = Request("GET", ("eu1-application-7.hubapi.com",), "/")
+    found = [Finding(label, rule, "eu1-application-7")]
+
+    assert find_stray(table, seen, "na1", found) is None
+    assert find_stray(table, replace(seen, target="/?x=eu1-application-7"), "na1", found)
 
 
 def test_a_stray_may_use_another_name_of_its_hublet() -> None:

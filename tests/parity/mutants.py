@@ -98,7 +98,7 @@ MUTANTS: tuple[tuple[str, str], ...] = (
     ('problem === "too-large" || policy', "policy"),
     ("if (moves[0]) return", "if (moves.some(Boolean)) return"),
     ("own.push(table.default);", "own.push();"),
-    ("(hublet) => move.includes(hublet)", "(hublet) => move[0] === hublet"),
+    ("({ hublet }) => move.includes(hublet)", "({ hublet }) => move[0] === hublet"),
     ("it.names.length === 0 && !it.isBeside)", "it.names.length === 0)"),
     ("moves.some((move) => move && !speaksFor(move))", "false"),
     # stray

@@ -129,7 +129,7 @@ def _apart() -> Iterator[Request]:
     yield _get(("x", coded))
     for key in ("\x01eu1-1", "[EU1-1]", '"Bearer eu1-1', "xeu1-1", "eu1,1", "+eu1-1", "a.eu1-1 b"):
         yield Request("GET", (API,), f"/x?hapikey={quote(key)}")
-    for names in ("s0 s1", "s.10 s.9", "s1 t2", "s s"):
+    for names in ("s0 s1", "s.10 s.9", "s1 t2", "s s", '"s0" "s1"'):
         first, second = names.split()
         for cut in (6, 30):
             yield _get(("cookie", f'{first}="{EU[:cut]}"; {second}={EU[cut:]}'))

@@ -86,14 +86,14 @@ def _undisputed(table: Table, found: Sequence[Finding]) -> Verdict | None:
 
 def _weighed(table: Table, found: Sequence[Finding]) -> Verdict:
     """What do credentials and accounts say together?"""
-    claims, unnamed = _claims(table, found)
+    claims, first = _claims(table, found)
     moves = _moves_beside(table, found)
     return (
         _unread(table, found)
         or _unlisted(table, claims)
         or _torn(table, found, claims, moves)
-        or _moved(table, claims, unnamed, moves)
-        or _named(table, claims, unnamed)
+        or _moved(table, claims, first, moves)
+        or _named(table, claims, first)
     )
 
 
@@ -143,14 +143,14 @@ def _accounts_differ(
 
 def _speaks_for_another(claims: Sequence[Claim], moves: Sequence[Move | None]) -> bool:
     """Does an account move from another Hublet than the one that a credential names?"""
-    named = [hublet for hublet, it, _ in claims if not it.accounts]
+    named = [hublet for hublet, _, _ in claims]
     return any(hublet not in {move.to, move.source} for move in moves if move for hublet in named)
 
 
 def _moved(
     table: Table,
     claims: Sequence[Claim],
-    unnamed: Finding | None,
+    first: Finding | None,
     moves: Sequence[Move | None],
 ) -> Verdict | None:
     """Has an account moved?"""
@@ -158,12 +158,12 @@ def _moved(
         if has_moved:
             return route(table, hublet, Reason.MOVED, it.rule.name), it
     if moves and (move := moves[0]):
-        by = claims[0][1] if claims else unnamed
+        by = claims[0][1] if claims else first
         return route(table, move.to, Reason.MOVED, by.rule.name if by else None), None
     return None
 
 
-def _named(table: Table, claims: Sequence[Claim], unnamed: Finding | None) -> Verdict:
+def _named(table: Table, claims: Sequence[Claim], first: Finding | None) -> Verdict:
     """Does a credential name a Hublet, or is there one that names none, or none at all?"""
     policy = table.policy
     if claims:
@@ -171,20 +171,20 @@ def _named(table: Table, claims: Sequence[Claim], unnamed: Finding | None) -> Ve
         if hublet in table.hublets:
             return route(table, hublet, Reason.CREDENTIAL, it.rule.name), it
         return _default(table, policy.unknown, Reason.UNKNOWN_HUBLET, it.rule.name), it
-    if unnamed:
-        return _default(table, policy.legacy, Reason.LEGACY, unnamed.rule.name), unnamed
+    if first:
+        return _default(table, policy.legacy, Reason.LEGACY, first.rule.name), first
     return _default(table, policy.anonymous, Reason.ANONYMOUS, None), None
 
 
 def _claims(table: Table, found: Sequence[Finding]) -> tuple[list[Claim], Finding | None]:
-    """Return what names a Hublet, in order, and the first credential that names none."""
+    """Return what names a Hublet, in order, and the first credential of all."""
     accounts = table.accounts
     claims: list[Claim] = []
-    unnamed = None
+    first = None
     for it in found:
         if it.credential is None:
             continue
-        before = len(claims)
+        first = first or it
         if it.accounts and accounts:
             for owner in accounts.hublets_by_id(it.accounts):
                 names = (owner,) if owner else it.hublets
@@ -192,9 +192,7 @@ def _claims(table: Table, found: Sequence[Finding]) -> tuple[list[Claim], Findin
         else:
             for hublet in it.hublets:
                 claims.append((hublet, it, False))
-        if len(claims) == before and unnamed is None:
-            unnamed = it
-    return claims, unnamed
+    return claims, first
 
 
 def _moves_beside(table: Table, found: Sequence[Finding]) -> Sequence[Move | None]:
@@ -202,8 +200,8 @@ def _moves_beside(table: Table, found: Sequence[Finding]) -> Sequence[Move | Non
 
     An entry is None if that account has not moved. A mix of both is a conflict.
     """
-    ids = [one for it in found if it.accounts and it.is_beside for one in it.accounts]
-    moves = table.accounts.moves(ids) if ids and table.accounts else ()
+    ids = [one for it in found if it.is_beside for one in it.accounts]
+    moves = table.accounts.moves(ids) if table.accounts else ()
     return moves if any(moves) else ()
 
 

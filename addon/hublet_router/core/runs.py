@@ -114,8 +114,6 @@ def _parted(words: list[bytes], known: Container[bytes]) -> tuple[set[bytes], se
         words += _long(text.replace(b"eyJ", b" eyJ"), known)
     marks = text.translate(None, _SPACED)
     whole = {*words}
-    if not marks:
-        return whole, whole
     if _SLASH in marks:
         divided = [it for it in whole if _SLASH in it]
         whole.update(_long(b" ".join([it.strip(b"/") for it in divided]), known))

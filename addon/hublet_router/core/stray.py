@@ -19,7 +19,7 @@ from .runs import Runs, run_alone, runs_of
 from .table import Table
 
 _BASIC = re.compile(r"\s*basic", re.IGNORECASE)
-_NUMBERED = re.compile(r"[0-9]\s*+=")
+_NUMBERED = re.compile(r'[0-9][\s"]*+=')
 _BASE64 = re.compile(r"[0-9A-Za-z+/_-]*+=*")
 _WITHOUT_ESCAPES = bytes.maketrans(b"%\\", b"  ")
 
@@ -38,13 +38,12 @@ def find_stray(
 
     It is no finding that names another one: those were judged, and an account may have moved.
     """
-    others = [it for it in found if it.credential and it.hublets != (hublet,)]
-    return _in_place(table, hublet, others) or _elsewhere(table, request, hublet, found, others)
+    return _in_place(table, hublet, found) or _elsewhere(table, request, hublet, found)
 
 
-def _in_place(table: Table, hublet: str, others: Iterable[Finding]) -> Stray | None:
+def _in_place(table: Table, hublet: str, found: Iterable[Finding]) -> Stray | None:
     """Return what another rule's reader reads in a credential of which its own reads no name."""
-    for it in others:
+    for it in found:
         if it.credential and not it.hublets and not it.rule.reads_hosts:
             for _, stray in _named(table, [run_alone(it.credential)]):
                 if stray.hublet != hublet:
@@ -53,17 +52,13 @@ def _in_place(table: Table, hublet: str, others: Iterable[Finding]) -> Stray | N
 
 
 def _elsewhere(
-    table: Table,
-    request: Request,
-    hublet: str,
-    found: Sequence[Finding],
-    others: Iterable[Finding],
+    table: Table, request: Request, hublet: str, found: Sequence[Finding]
 ) -> Stray | None:
     """Return what stands in any run of the request; texts that were clean before are not read.
 
     Beside a credential that was judged to lose, all are: its own runs are left out of them.
     """
-    judged = [it.credential for it in others if it.credential and {*it.hublets} - {hublet}]
+    judged = [it.credential for it in found if it.credential and {*it.hublets} - {hublet}]
     clean = Clean() if judged else table.index.clean
     if not (texts := clean.without(_texts(table, request), hublet)):
         return None

@@ -396,7 +396,7 @@ function judge(table, found) {
   const counts = ({ problem }) => problem === "too-large" || policy.unreadable === "refuse";
   const unread = found.find((it) => it.problem && counts(it));
   if (unread) return refuse(table, unread.problem, unread.rule);
-  const { claims, unnamed } = claimsOf(table, found), moves = movesIn(table, found);
+  const { claims, first } = claimsOf(table, found), moves = movesIn(table, found);
   const unlisted = claims.find(({ hublet }) => !table.hublets.has(hublet));
   if (unlisted && policy.unknown === "refuse") return refuse(table, "unknown-hublet", unlisted.it.rule);
   if (policy.conflict === "refuse" && isTorn(table, found, claims, moves)) {
@@ -404,7 +404,7 @@ function judge(table, found) {
   }
   const owned = claims.find(({ hasMoved }) => hasMoved);
   if (owned) return route(table, owned.hublet, "moved", owned.it.rule);
-  if (moves[0]) return route(table, moves[0][0], "moved", (claims[0]?.it ?? unnamed)?.rule);
+  if (moves[0]) return route(table, moves[0][0], "moved", (claims[0]?.it ?? first)?.rule);
   const byPolicy = (word, reason, rule) =>
     word === "default" && table.default !== null
       ? route(table, table.default, reason, rule)
@@ -414,7 +414,7 @@ function judge(table, found) {
     if (table.hublets.has(hublet)) return route(table, hublet, "credential", it.rule);
     return byPolicy(policy.unknown, "unknown-hublet", it.rule);
   }
-  if (unnamed) return byPolicy(policy.legacy, "legacy", unnamed.rule);
+  if (first) return byPolicy(policy.legacy, "legacy", first.rule);
   return byPolicy(policy.anonymous, "anonymous");
 }
 
@@ -432,25 +432,23 @@ function isTorn(table, found, claims, moves) {
   const own = claims.filter(({ it }) => owns(it)).map(({ hublet }) => hublet);
   if (found.some((it) => owns(it) && it.names.length === 0 && !it.isBeside)) own.push(table.default);
   const targets = new Set([...moves.map((move) => move && move[0]), ...own]);
-  const beside = claims.filter(({ it }) => !owns(it)).map(({ hublet }) => hublet);
-  const speaksFor = (move) => beside.every((hublet) => move.includes(hublet));
+  const speaksFor = (move) => claims.every(({ hublet }) => move.includes(hublet));
   return targets.size > 1 || moves.some((move) => move && !speaksFor(move));
 }
 
 function claimsOf({ moved }, found) {
   const claims = [];
-  let unnamed = null;
+  let first = null;
   for (const it of found.filter(({ isBeside }) => !isBeside)) {
-    const before = claims.length;
+    if (it.credential !== null) first ??= it;
     const owners = it.accounts.map((id) => moved.get(accountId(id)));
     for (const move of owners.length > 0 ? owners : [undefined]) {
       for (const hublet of move ? [move[0]] : it.names) {
         claims.push({ hublet, it, hasMoved: Boolean(move) });
       }
     }
-    if (claims.length === before && it.credential !== null) unnamed ??= it;
   }
-  return { claims, unnamed };
+  return { claims, first };
 }
 
 // ---- stray: the rule that reads another Hublet's credential where no rule looks, or null
