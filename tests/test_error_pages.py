@@ -19,7 +19,10 @@ from cases import cases
 from harness import API, REVERSE, Behaviour, Client, Stage, bearer, request, token, wait_for
 from http2_client import Http2Client
 from hublet_router.proxy.engine import error_pages
+from synthetic import private_app_token
 from test_http3 import Http3Client, talk
+
+EU1 = private_app_token("eu1")
 
 
 async def hang_up(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
@@ -100,6 +103,35 @@ def test_a_hublet_that_does_not_accept_in_time_is_a_504(stage: Stage, never_acce
     answer = stage.get("/", bearer("eu1"))
     assert (answer.status, answer.problem["reason"]) == (504, "connection_timeout")
     assert "127.0.0.1" not in str(answer)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        f"GET http://user:{EU1}@{API}/ HTTP/1.1\r\n\r\n",
+        f"GET /{EU1} x HTTP/1.1\r\n\r\n",
+        f"GET / HTTP/1.1\r\n{EU1}\r\n\r\n",
+        f"POST / HTTP/1.1\r\nHost: {API}\r\nContent-Length: {EU1}\r\n\r\n",
+        f"POST / HTTP/1.1\r\nHost: {API}\r\nTransfer-Encoding: {EU1}\r\n\r\n",
+        f"POST / HTTP/1.1\r\nHost: {API}\r\n{EU1} x: y\r\n\r\n",
+    ],
+    ids=["userinfo", "a line of four parts", "no colon", "length", "coding", "a blank in a name"],
+)
+def test_law_4_the_page_for_a_malformed_request_repeats_none_of_it(stage: Stage, raw: str) -> None:
+    stage.regions("eu1")
+    stage.proxy()
+    with stage.client() as client:
+        answer = client.send(raw.encode())
+    assert answer.status == 400
+    assert EU1 not in answer.body.decode()
+
+
+def test_law_4_nor_does_it_over_http2(stage: Stage) -> None:
+    stage.regions("eu1")
+    with Http2Client(stage.proxy(mode=REVERSE)) as client:
+        status, body = client.answer(client.start("GET", "/", scheme=EU1, end=True))
+    assert status == "400"
+    assert EU1.encode() not in body
 
 
 @pytest.mark.parametrize("version", ["HTTP/1", "HTTP/2", "HTTP/3"])

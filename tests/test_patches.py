@@ -19,6 +19,7 @@ def test_mitmproxy_is_left_as_it_was(stage: Stage, monkeypatch: pytest.MonkeyPat
         (_http1.Http1Server, "send", None),
         (_http2.Http2Connection, "_handle_event", None),
         (_http3.Http3Connection, "_handle_event", None),
+        *((protocol, "format_error", None) for protocol in (_http1, _http2, _http3)),
     ]
     patches: list[Patch] = [*PATCHES, *pages]
     before = current(patches)

@@ -2,7 +2,7 @@
 
 Each protocol of a client has a place of its own that writes that page (`Http1Server.send`,
 `Http2Connection._handle_event` and `Http3Connection._handle_event` in proxy/layers/http). It quotes
-the error, and with it the address of an upstream.
+the error, and with it the address of an upstream, or what a client has sent: `error_page` does not.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from mitmproxy import http
 from mitmproxy.connection import ConnectionState
 from mitmproxy.proxy.layer import CommandGenerator
 from mitmproxy.proxy.layers.http import _http1, _http2, _http3
-from mitmproxy.proxy.layers.http._base import HttpConnection, ReceiveHttp
+from mitmproxy.proxy.layers.http._base import HttpConnection, ReceiveHttp, format_error
 from mitmproxy.proxy.layers.http._events import (
     ErrorCode,
     HttpEvent,
@@ -64,6 +64,7 @@ class ErrorPages:
             (owner, name, self._instead(original, name, has_begun))
             for owner, name, original, has_begun in _SEAMS
         ]
+        self.patches += [(it, "format_error", error_page) for it in (_http1, _http2, _http3)]
 
     def error(self, flow: http.HTTPFlow) -> None:
         """Make of a refused request, whose connection the guard has refused, one that is answered.
@@ -152,6 +153,11 @@ def _has_begun_http2(server: _http2.Http2Connection, stream_id: int) -> bool:
 def _has_begun_http3(server: _http3.Http3Connection, stream_id: int) -> bool:
     is_server = isinstance(server, _http3.Http3Server)
     return not is_server or server.h3_conn.has_sent_headers(stream_id)
+
+
+def error_page(status_code: int, message: str) -> bytes:
+    """Return mitmproxy's page for a request that is malformed, with no piece of it (law 4)."""
+    return format_error(status_code, re.split("[:'\"]", message, maxsplit=1)[0])
 
 
 _SEAMS: tuple[tuple[Any, str, Any, Any], ...] = tuple(
