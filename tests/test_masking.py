@@ -182,6 +182,9 @@ def test_law_4_no_short_pin_is_shown_as_a_value(value: str, name: str) -> None:
         ("[::1]:80", "http://[::1]:80/***"),
         ("user:secret@api.hubapi.com", "http://api.hubapi.com/***"),
         ("user:p@ss@api.hubapi.com", "http://api.hubapi.com/***"),
+        (f"{private_app_token('eu1')}.hubapi.com:80", "http://***.hubapi.com:80/***"),
+        ("service-endpoint.x-0123456789ab.net", "http://service-endpoint.x-0123456789ab.net/***"),
+        ("[0123456789abcdef0123]", "http://***/***"),
         ("api.hubapi.com?token=secret", "http://***/***"),
         (None, "http:///***"),
     ],
@@ -205,7 +208,8 @@ def test_long_urls_are_cut_at_the_end_of_a_piece() -> None:
     assert re.fullmatch("(&limit=10)+&…", query)
     assert max(len(path), len(query)) <= MAX_SHOWN + 1
     assert mask_path(Request("GET", HOSTS, "/" + "pat" * 10_000)) == "/…"
-    assert mask_host("a" * 10_000) == "a" * MAX_SHOWN + "…"
+    assert mask_host("a." * 5_000) == "a." * (MAX_SHOWN // 2) + "…"
+    assert mask_host("a" * 10_000) == "***…"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from operator import or_
 from urllib.parse import unquote_plus
 
 from ..core.places import Cookie, Form, Header, Json, Place, Query
-from ..core.request import Request
+from ..core.request import Request, host_name, ip_address
+from ..core.runs import MIN_RUN
 from ..core.table import Table
 from .harmless import is_harmless, known_words, shows_value
 
@@ -53,10 +54,11 @@ def mask_url(request: Request, scheme: str, *tables: Table) -> str:
 
     Of a host that is foreign to all tables, nothing else is shown.
     """
-    host = mask_host(request.hosts[0]) if request.hosts else ""
+    known = reduce(or_, map(known_words, tables))
+    host = mask_host(request.hosts[0], known) if request.hosts else ""
     target = f"/{MASK}"
     if request.host and any(table.owns(request.host) for table in tables):
-        target = mask_target(request, reduce(or_, map(known_words, tables)))
+        target = mask_target(request, known)
     return f"{mask(scheme)}://{host}{target}"
 
 
@@ -70,12 +72,16 @@ def mask_method(method: str) -> str:
     return mask(method)
 
 
-def mask_host(host: str) -> str:
-    """Return a host without userinfo, or `***` if it is none."""
+def mask_host(host: str, known: Container[str] = ()) -> str:
+    """Return a host without userinfo, or `***` if it is none; a long label has to be harmless."""
     name = host.rpartition("@")[2]
     if not _HOST.fullmatch(name):
         return MASK if name else ""
-    return name if len(name) <= MAX_SHOWN else name[:MAX_SHOWN] + "…"
+    if not name.startswith("["):
+        labels = name[:MAX_SHOWN].split(".")
+        shown = ".".join([it if len(it) < MIN_RUN else mask(it, known) for it in labels])
+        return shown if len(name) <= MAX_SHOWN else shown + "…"
+    return name if ip_address(host_name(name)[1:-1]) else MASK
 
 
 def mask(text: str, known: Container[str] = ()) -> str:

@@ -200,7 +200,8 @@ def _heading(table: Table, asked: Asked, then: Decision | None) -> Iterator[str]
     if not flow:
         seen = asked.request
         is_foreign = not (seen.host and table.owns(seen.host))  # a host may be anything at all
-        where = f"{mask_host(seen.host or '')}{mask_target(seen, known_words(table))}"
+        known = known_words(table)
+        where = f"{mask_host(seen.host or '', known)}{mask_target(seen, known)}"
         yield printable(
             f"{mask_method(seen.method)} {'to a foreign host' if is_foreign else where}"
         )

@@ -76,13 +76,14 @@ def entry(started: float, flow: str, request: Request, decided: Decided) -> dict
     `started` is in seconds since the epoch. No credential is in it.
     """
     decision, table = decided.decision, decided.table
+    known = known_words(table) if table else ()
     return {
         "time": datetime.fromtimestamp(started, UTC).isoformat(timespec="milliseconds"),
         "flow": flow,
         "trace": trace_id(request),
-        "domain": request.host and mask_host(request.host),
+        "domain": request.host and mask_host(request.host, known),
         "method": mask_method(request.method),
-        "path": mask_path(request, known_words(table) if table else ()),
+        "path": mask_path(request, known),
         **decision.as_json(),
         **_identity(decided),
     }
