@@ -38,6 +38,7 @@ PIECES = {
     "Unicode escapes": "%u0025",
     "JSON escapes": "\\u005c",
     "octal escapes": "\\145",
+    "octal beside other escapes": "\\145%252F",
     "dots": "a.",
     "heads of tokens": "eyJ.",
     "suffixes": ".a/",
@@ -60,6 +61,7 @@ PIECES = {
     "objects": '{{"":0}},',
     "long numbers": "1e308,",
     "cookies": "a=b;",
+    "cookies with numbers": "a{}=b;",
     "equals signs": "=",
     "pluses": "+",
 }  # fmt: skip

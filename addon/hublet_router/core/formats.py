@@ -13,7 +13,7 @@ _ESCAPE = re.compile(rb"(%[0-9A-Fa-f]{2})")
 _ASCII = re.compile("[\0-\x7f]+")
 _BYTE = {f"%{a}{b}".encode(): bytes.fromhex(a + b) for a, b in product(hexdigits, repeat=2)}
 
-_CHARACTER = re.compile(rb"[%\\]u([0-9A-Fa-f]{4})|\\x([0-9A-Fa-f]{2})|\\[/bfnrt]")
+_CHARACTER = re.compile(rb"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|[bfnrt])")
 _OCTAL = re.compile(rb"\\([0-3][0-7]{2})")
 _OCTAL_BYTE = {b"%03o" % byte: bytes([byte]) for byte in range(256)}
 
@@ -43,13 +43,11 @@ def unquote_bytes(data: bytes) -> bytes:
 
 def unescape(data: bytes) -> bytes:
     """Decode `%u0065`, and the escapes of JSON and JavaScript; what is no byte becomes a blank."""
-    return _CHARACTER.sub(_character, data)
+    return _CHARACTER.sub(_character, data.replace(b"%u", b"\\u").replace(b"\\/", b"/"))
 
 
 def _character(escape: re.Match[bytes]) -> bytes:
     code = int(escape[1] or escape[2] or b"20", 16)
-    if escape[0] == b"\\/":
-        return b"/"
     return bytes([code]) if code < 256 else b" "
 
 

@@ -46,11 +46,12 @@ export function decodedStrictly(data) {
 export const unquoteBytes = (text) =>
   text.replace(/%([0-9A-Fa-f]{2})/g, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
 
-export const unescapeText = (text) => text.replace(CHARACTER, (it, u, x) => {
-  const code = parseInt(u ?? x ?? (it === "\\/" ? "2f" : "20"), 16);
-  return code < 256 ? String.fromCharCode(code) : " ";
-});
-const CHARACTER = /[%\\]u([0-9A-Fa-f]{4})|\\x([0-9A-Fa-f]{2})|\\[/bfnrt]/g;
+export const unescapeText = (text) =>
+  text.replaceAll("%u", "\\u").replaceAll("\\/", "/").replace(CHARACTER, (_, u, x) => {
+    const code = parseInt(u ?? x ?? "20", 16);
+    return code < 256 ? String.fromCharCode(code) : " ";
+  });
+const CHARACTER = /\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|[bfnrt])/g;
 
 export const unquotePairs = (text) => text.replace(
   /\\([0-3][0-7]{2})/g, (_, code) => String.fromCharCode(parseInt(code, 8)),
