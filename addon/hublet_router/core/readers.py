@@ -20,8 +20,8 @@ from .formats import (
 )
 from .json_documents import json_strings, lenient_strings
 
-SHORTEST = 12
-"""Characters of the shortest payload of a token that has a claim: `{"a":"b"}` in base64."""
+# The payload of each token behind a prefix: the shortest that has a claim is `{"a":"b"}` in base64.
+_PAYLOADS = re.compile(r"\.eyJ[^.]*+(?=\.([^.]{12,}+)\.)")
 
 
 class AccountReader(Protocol):
@@ -154,12 +154,11 @@ class Jwt:
         Many servers take what stands behind the first dot, without a signature too.
         """
         for text in texts:
-            parts = text.split(".")
-            for at, payload in enumerate(parts[1 : max(2, len(parts) - 1)]):
-                if at == 0 or (parts[at].startswith("eyJ") and len(payload) >= SHORTEST):
-                    data = decode_leniently(payload.encode("latin-1", "replace"))
-                    for name in lenient_strings(data, self.claim):
-                        yield text, name
+            first = text.split(".", 2)[1:2]
+            for payload in [*first, *_PAYLOADS.findall(text)]:
+                data = decode_leniently(payload.encode("latin-1", "replace"))
+                for name in lenient_strings(data, self.claim):
+                    yield text, name
 
 
 @dataclass(frozen=True, slots=True)

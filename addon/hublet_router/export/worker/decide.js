@@ -219,9 +219,9 @@ const READERS = {
     },
     recognises: (_, text) => text.startsWith("eyJ") && text.split(".").length === 3,
     sighted({ claim }, run, data) {
-      const parts = data === null ? run.split(".") : [];
-      const isPayload = (it, at) => at === 0 || (parts[at].startsWith("eyJ") && it.length >= 12);
-      return parts.slice(1, Math.max(2, parts.length - 1)).filter(isPayload)
+      const first = data === null ? run.split(".").slice(1, 2) : [];
+      const others = data === null ? run.matchAll(/\.eyJ[^.]*(?=\.([^.]{12,})\.)/g) : [];
+      return [...first, ...[...others].map(([, it]) => it)]
         .flatMap((it) => lenientStrings(decodeLeniently(it), claim));
     },
   },
