@@ -327,6 +327,23 @@ def test_a_foreign_host_that_leads_to_a_hublet_gets_no_byte(
     assert b"".join(na1.connections) == b""
 
 
+def test_law_1_a_connection_that_an_earlier_table_let_pass_is_lent_no_more(stage: Stage) -> None:
+    """By the table of now, it leads to a Hublet."""
+    eu1 = stage.upstream("eu1")
+    text = stage.table_text(more="policy: {foreign: pass}")
+    stage.table(text)
+    other = stage.upstream("other")
+    stage.proxy(mode="regular")
+    later = stage.folder / "later.yaml"
+    later.write_text(text.replace(eu1.url, other.url))
+    host = f"0.0.0.0:{other.port}"
+    with stage.client() as client:
+        assert client.get(f"http://{host}/", host=host).status == 200
+        stage.set_option(hublets=str(later))
+        assert client.get(f"http://{host}/", host=host).status == 502
+    assert len(other.requests) == 1
+
+
 @cases(
     ("peer", "here", "is_one"),
     {
