@@ -18,9 +18,20 @@ from hublet_router.proxy.routing.refusal import answer, send_refusal
         ("HTTP/2.0", {}, None, "waits"),
         ("HTTP/2.0", {}, b"", "answered"),
         ("HTTP/1.1", {"content-length": "5"}, b"whole", "answered"),
+        ("HTTP/1.1", {"content-length": "65536"}, b"x" * 65536, "answered"),
         ("HTTP/1.1", {"content-length": "99999"}, b"x" * 99999, "streamed"),
     ],
-    ids=["none", "short", "long", "chunked", "h2", "h2 at its end", "whole", "a long replay"],
+    ids=[
+        "none",
+        "short",
+        "long",
+        "chunked",
+        "h2",
+        "h2 at its end",
+        "whole",
+        "whole and just short enough",
+        "a long replay",
+    ],
 )
 def test_a_body_that_is_there_is_answered_and_one_that_is_long_is_streamed(
     version: str, fields: dict[str, str], body: bytes | None, outcome: str
