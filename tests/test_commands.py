@@ -1,6 +1,7 @@
 """The words after `hublet-router`."""
 
 import io
+import logging
 import os
 import platform
 import signal
@@ -22,10 +23,12 @@ HERE = Path(__file__).parent
 
 
 @pytest.fixture(autouse=True)
-def signals() -> Iterator[None]:
-    """`main` takes signals of the process, which is that of the tests."""
+def process() -> Iterator[None]:
+    """`main` takes signals of the process, mitmproxy's sets a level: the process is the tests'."""
+    level = logging.getLogger().level
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     yield
+    logging.getLogger().setLevel(level)
     for number, handler in before.items():
         signal.signal(number, handler)
 
