@@ -67,6 +67,20 @@ def test_an_upload_that_another_addon_answers_is_not_passed_on(
     assert stage.arrivals() == {"eu1": 0}
 
 
+class Edits:
+    """Another addon that edits a body once it is whole."""
+
+    def request(self, flow: HTTPFlow) -> None:
+        flow.request.content = b"edited"
+
+
+def test_an_upload_with_a_length_is_whole_where_another_addon_looks(stage: Stage) -> None:
+    (eu1,) = stage.regions("eu1")
+    stage.proxy(beside=[Edits()])
+    assert stage.send(request("PUT", "/", bearer("eu1"), body=b"as sent"), "PUT").hublet == "eu1"
+    assert eu1.only.endswith(b"\r\n\r\nedited")
+
+
 def test_alt_svc_arrives_as_it_was_sent(stage: Stage) -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
