@@ -242,3 +242,20 @@ def test_a_region_that_failed_is_tried_again(stage: Stage) -> None:
     down, other, up = talk(stage, conversation)
     assert down[0] == "502"
     assert (other, up) == (("200", b"na1"), ("200", b"eu1"))
+
+
+def test_a_region_that_does_not_accept_holds_up_no_other_stream(
+    stage: Stage, never_accepts: int
+) -> None:
+    stage.upstream("na1")
+    eu1 = stage.upstream("eu1")
+    stage.table(stage.table_text().replace(eu1.url, f"http://127.0.0.1:{never_accepts}"))
+    stage.proxy(hublet_connect_timeout=1000)
+
+    async def conversation(client: Http3Client) -> Answers:
+        client.start("GET", "/", token("eu1"), end=True)
+        while not stage.router.upstream_guard.deadlines:
+            await asyncio.sleep(0.01)
+        return [await client.get("/", token("na1"))]
+
+    assert talk(stage, conversation) == [("200", b"na1")]

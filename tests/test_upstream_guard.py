@@ -17,7 +17,12 @@ from harness import API, Client, Stage, Upstream, bearer, read_request, request,
 from http2_client import Http2Client
 from hublet_router.proxy.addon import HubletRouter
 from hublet_router.proxy.engine.connections import http_layers, layers_of, socket_of
-from hublet_router.proxy.engine.upstream_guard import UpstreamGuard, _can_be_verified, _is_hublet
+from hublet_router.proxy.engine.upstream_guard import (
+    NO_ROUTE,
+    UpstreamGuard,
+    _can_be_verified,
+    _is_hublet,
+)
 from hublet_router.proxy.routing.upstream import UpstreamHost
 from hublet_router.tablefile import loads
 
@@ -180,6 +185,13 @@ def test_an_upstream_connection_without_a_stamp_is_refused_for_plain_tcp_too(sta
 
 def data_for(host: str) -> ServerConnectionHookData:
     return ServerConnectionHookData(Server(address=(host, 443)), tflow.tclient_conn())
+
+
+@pytest.mark.parametrize("host", ["10.20.0.4", UpstreamHost("10.20.0.4", 444)])
+def test_what_bears_no_stamp_for_its_port_is_refused(host: str) -> None:
+    data = data_for(host)
+    UpstreamGuard().server_connect(data)
+    assert data.server.error == NO_ROUTE
 
 
 def test_an_error_that_another_addon_set_stays() -> None:
