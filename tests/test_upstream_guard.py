@@ -18,6 +18,7 @@ from http2_client import Http2Client
 from hublet_router.proxy.addon import HubletRouter
 from hublet_router.proxy.engine.connections import http_layers, layers_of, socket_of
 from hublet_router.proxy.engine.upstream_guard import (
+    NO_NAME,
     NO_ROUTE,
     UpstreamGuard,
     _can_be_verified,
@@ -210,6 +211,33 @@ def test_no_timer_outlives_the_addon() -> None:
             (deadline,) = guard.deadlines.values()
             guard.done()
             assert deadline.cancelled()
+
+    asyncio.run(main())
+
+
+@cases(
+    ("tls", "name", "error"),
+    {
+        "no certificate can be for it": (True, f"{'a' * 64}.test", NO_NAME),
+        "none is asked for": (False, f"{'a' * 64}.test", None),
+        "mitmproxy chooses the name": (True, None, None),
+    },
+)
+def test_a_name_has_to_be_one_that_a_certificate_can_have(
+    tls: bool, name: str | None, error: str | None
+) -> None:
+    """The stamp bears none, as that of a foreign host."""
+
+    async def main() -> None:
+        guard = UpstreamGuard()
+        with taddons.context(guard) as context:
+            context.options.add_option("hublet_connect_timeout", int, 5, "")
+            data = data_for(UpstreamHost("10.20.0.4", 443))
+            data.server.tls, data.server.sni = tls, name
+            guard.server_connect(data)
+            assert data.server.error == error
+            assert len(guard.deadlines) == (error is None)
+            guard.done()
 
     asyncio.run(main())
 
