@@ -390,7 +390,7 @@ def test_law_1_a_connection_that_an_earlier_table_let_pass_is_lent_no_more(stage
         "the address of an upstream": ("192.0.2.7", "192.0.2.1", True),
         "another one": ("192.0.2.8", "192.0.2.1", False),
         "this machine": ("192.0.2.8", "192.0.2.8", True),
-        "loopback": ("::1", "::1", True),
+        "loopback": ("127.0.0.2", "127.0.0.1", True),
     },
 )
 @pytest.mark.parametrize("port", [8443, 8444])
