@@ -11,7 +11,7 @@ from mitmproxy.test import tflow
 
 from harness import API, Stage, Upstream, bearer, read_request, request, token
 from http2_client import Http2Client
-from hublet_router.proxy.engine.http1 import framed
+from hublet_router.proxy.engine.http1 import MAX_SIZE, _is_countable, framed
 
 HEAD = f"Host: {API}\r\n{bearer('eu1')}\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s"
@@ -127,6 +127,20 @@ def test_a_request_gets_the_framing_that_it_lacks_and_its_flow_does_not(
     request.stream = stream
     assert dict(framed(request).headers) == {"x": "1", **fields, **added}
     assert dict(request.headers) == {"x": "1", **fields}
+
+
+@pytest.mark.parametrize(
+    ("digits", "is_countable"),
+    [
+        (str(MAX_SIZE), True),
+        (str(MAX_SIZE + 1), False),
+        ("1".zfill(19), True),
+        ("1".zfill(20), False),
+        ("9" * 5000, False),  # Python itself counts no more than 4300
+    ],
+)
+def test_which_lengths_every_server_can_count(digits: str, is_countable: bool) -> None:
+    assert _is_countable(digits.encode()) is is_countable
 
 
 def test_mitmproxy_still_needs_the_cures() -> None:

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 import pytest
 
 from cases import cases
-from harness import API, Stage, Upstream, bearer, read_request, token
+from harness import API, Stage, Upstream, bearer, read_request, token, wait_for
 from http2_client import Http2Client
+from hublet_router.proxy.engine.client_limits import unread
+from hublet_router.proxy.engine.connections import layers_of
 
 HEAD = f"Host: {API}\r\n{bearer('eu1')}\r\n"
 CHUNKED = f"POST / HTTP/1.1\r\n{HEAD}Transfer-Encoding: chunked\r\n\r\n"
@@ -95,6 +97,15 @@ def test_what_is_right_arrives(shared: Stage, eu1: Upstream, raw: str) -> None:
     with shared.client() as client:
         assert client.send(raw.encode("latin-1")).hublet == "eu1"
     assert eu1.only.partition(b"\r\n")[0] == raw.partition("\r\n")[0].encode("latin-1")
+
+
+def test_a_head_may_come_in_pieces(shared: Stage, eu1: Upstream) -> None:
+    raw = f"GET / HTTP/1.1\r\n{HEAD}\r\n".encode()
+    with shared.client() as client:
+        client.socket.sendall(raw[:-9])
+        wait_for(lambda: len(raw) - 9 in [unread(layers_of(it), it) for it in shared.clients])
+        assert client.send(raw[-9:]).hublet == "eu1"
+    assert eu1.only == raw
 
 
 def test_credentials_for_the_proxy_stay_here(shared: Stage, eu1: Upstream) -> None:
