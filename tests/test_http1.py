@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import socket
 
 import pytest
 from mitmproxy import http
@@ -175,17 +176,36 @@ def test_an_answer_that_has_begun_is_not_followed_by_another(stage: Stage) -> No
 class EditsPath:
     """Another addon that edits the path of a request."""
 
+    def __init__(self, path: str) -> None:
+        self.path = path
+
     def requestheaders(self, flow: http.HTTPFlow) -> None:
-        flow.request.path = "/edited"
+        flow.request.path = self.path
 
 
-def test_an_absolute_target_that_was_edited_arrives_as_edited(stage: Stage) -> None:
+@pytest.mark.parametrize(
+    ("sent", "edited", "arrives"),
+    [(f"http://{API}/a", "/edited", f"https://{API}/edited"), ("/a", "/", "/")],
+    ids=["absolute", "a path"],
+)
+def test_a_target_that_was_edited_arrives_as_edited(
+    stage: Stage, sent: str, edited: str, arrives: str
+) -> None:
     (eu1,) = stage.regions("eu1", certified=[API])
-    stage.proxy(beside=[EditsPath()])
+    stage.proxy(beside=[EditsPath(edited)])
     with stage.client() as client:
-        raw = f"GET http://{API}/a HTTP/1.1\r\n{HEAD}\r\n".encode()
-        assert client.send(raw).hublet == "eu1"
-    assert eu1.only.startswith(f"GET https://{API}/edited HTTP/1.1\r\n".encode())
+        assert client.send(f"GET {sent} HTTP/1.1\r\n{HEAD}\r\n".encode()).hublet == "eu1"
+    assert eu1.only.startswith(f"GET {arrives} HTTP/1.1\r\n".encode())
+
+
+def test_a_body_that_breaks_off_is_not_answered(stage: Stage) -> None:
+    stage.regions("eu1")
+    stage.proxy()
+    with stage.client() as client:
+        client.socket.sendall(f"PUT / HTTP/1.1\r\n{HEAD}Content-Length: 9\r\n\r\nhalf".encode())
+        client.socket.shutdown(socket.SHUT_WR)
+        assert client.receive_until(b"never") == b""
+    assert stage.arrivals() == {"eu1": 0}
 
 
 @pytest.mark.parametrize("front", ["HTTP/1", "HTTP/2"])
