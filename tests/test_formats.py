@@ -10,6 +10,7 @@ from hublet_router.core.formats import (
     decode_words,
     protobuf_fields,
     read_varint,
+    unescape,
     unquote,
     unquote_bytes,
     write_varint,
@@ -37,6 +38,21 @@ def test_escapes_are_decoded_as_urllib_does(text: str) -> None:
     assert unquote(text) == urllib.parse.unquote(text)
     data = text.encode("latin-1")
     assert unquote_bytes(data) == urllib.parse.unquote_to_bytes(data)
+
+
+@cases(
+    ("data", "plain"),
+    {
+        "as ASP.NET": (b"%u0065", b"e"),
+        "as JSON": (b"\\u0065\\/", b"e/"),
+        "as JavaScript": (b"\\x65", b"e"),
+        "a line break": (b"a\\r\\nb", b"a  b"),
+        "the last byte, and what is none": (b"%u00ff%u0100\\u20ac", b"\xff  "),
+        "no escape": (b"%65\\q", b"%65\\q"),
+    },
+)
+def test_escapes_of_json_and_javascript(data: bytes, plain: bytes) -> None:
+    assert unescape(data) == plain
 
 
 @pytest.mark.parametrize("data", [b"", b"a", b"ab", b"abc", bytes(range(256)), b"\xfb\xff\xfe"])
@@ -74,6 +90,8 @@ def test_a_varint_ends_within_ten_bytes() -> None:
         "overlong tag": (b"\xca\x00\x03eu1", [(9, 2, b"eu1")]),
         "32 bits": (b"\x0d1234", [(1, 5, b"1234")]),
         "64 bits": (b"\x0912345678", [(1, 1, b"12345678")]),
+        "the first number of two bytes": (b"\x80\x01\x07", [(16, 0, b"\7")]),
+        "the first length of two bytes": (b"\x4a\x80\x01" + b"x" * 128, [(9, 2, b"x" * 128)]),
         "two": (b"\x08\x01\x4a\x00", [(1, 0, b"\1"), (9, 2, b"")]),
         "one twice": (b"\x08\xac\x02\x08\x00", [(1, 0, b"\xac\x02"), (1, 0, b"\0")]),
         "groups, which are left out": (b"\x0b\x08\x01\x13\x14\x0c", []),
@@ -140,7 +158,7 @@ def test_a_broken_message_is_read_as_far_as_some_libraries_read_it(
         "base64url": (b"-_-_", b"\xfb\xff\xbf"),
         "base64": (b"+/+/", b"\xfb\xff\xbf"),
         "a line break": (b"ZX\r\nUx", b"eu1"),
-        "junk and padding inside": (b"Z.X=U~x\xff", b"eu1"),
+        "junk and padding inside": (b"Z.X=U\xff~x", b"eu1"),
         "no padding": (b"ZXUxOg", b"eu1:"),
         "too much padding": (b"ZXUxOng==", b"eu1:x"),
         "half a byte": (b"ZXUxO", b"eu1"),

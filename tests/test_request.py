@@ -43,11 +43,19 @@ def test_a_request_is_made_of_what_its_client_sends(
     assert Request.of("PUT", URL, headers, body) == expected
 
 
+def test_a_body_of_64_kib_is_read() -> None:
+    body = b"x" * 65536
+    assert Request.of("POST", URL, (), body).body == body
+    assert Request.of("POST", URL, (), body + b"x").body is None
+
+
 def test_a_url_without_a_path_is_the_root() -> None:
     assert Request.of("GET", "http://api.hubapi.com:80?a=b").target == "/?a=b"
 
 
-@pytest.mark.parametrize("url", [f"/x?hapikey={SECRET}", f"ftp://{SECRET}/", f"http://[{SECRET}/"])
+@pytest.mark.parametrize(
+    "url", [f"/x?hapikey={SECRET}", f"ftp://{SECRET}/", f"http://[{SECRET}/", f"https:///{SECRET}"]
+)
 def test_law_4_what_is_no_whole_url_is_not_repeated(url: str) -> None:
     with pytest.raises(ValueError, match="write it like https://") as raised:
         Request.of("GET", url)
@@ -85,6 +93,7 @@ def test_law_4_what_is_no_whole_url_is_not_repeated(url: str) -> None:
         ("::1", "::1"),
         ("[api.hubapi.com]", "[api.hubapi.com]"),
         ("127.0.0.1:80", "127.0.0.1"),
+        ("11.2.3.44", "11.2.3.44"),
         (":443", ":443"),
         (".", ""),
         ("", ""),
@@ -130,6 +139,7 @@ def test_the_path_ends_at_the_query(target: str, path: str) -> None:
         ("\r", True),
         ("\n", True),
         ("\0", True),
+        ("\x1f", True),
         ("\x7f", True),
     ],
 )
@@ -158,8 +168,10 @@ def test_what_is_no_form(fields: tuple[tuple[str, str], ...], body: bytes) -> No
     ("name", "value"),
     [
         ("content-type", f'{FORM};charset="UTF-8"'),
+        ("content-type", f"{FORM}; profile=x"),
         ("content-encoding", "identity"),
         ("transfer-encoding", "chunked"),
+        ("transfer-encoding", "identity, , chunked"),
         ("x-other", "gzip"),
     ],
 )
@@ -195,6 +207,7 @@ def test_the_query_is_read_where_a_name_may_be_in_it() -> None:
     assert seen.query == {"limit": ["1"], "hapi_key": ["a", "b"]}
     assert (seen.may_name("hapi"), seen.may_name("token")) == (True, False)
     assert request("/x?%61=b").may_name("token")
+    assert not request("/x?a+b=c").may_name("token")
 
 
 def test_headers_are_looked_up_in_order() -> None:

@@ -156,7 +156,7 @@ class RuleIndex:
     ) -> None:
         """`beside` are the rules for accounts, `accounts` what reads one in a credential."""
         self._accounts = [*accounts, Account()]
-        self._aliases = aliases or {}
+        self._aliases = aliases
         self._by_place: dict[tuple[Place, bool], list[int]] = {}
         self._rules = (*rules, *beside)
         for at, rule in enumerate(self._rules):

@@ -112,8 +112,7 @@ class Request:
 
     def may_name(self, piece: str) -> bool:
         """Return whether a parameter's name in the query may hold a piece, without reading it."""
-        target = self.target
-        return piece in target.lower() or "%" in target or "+" in target
+        return piece in self.target.lower() or "%" in self.target
 
     @cached_property
     def query(self) -> Parameters:
