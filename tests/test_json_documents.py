@@ -55,6 +55,11 @@ def test_brackets_in_strings_and_beside_each_other_are_no_nesting() -> None:
     assert [*json_strings(document, "a")] == ["x"]
 
 
+def test_as_many_levels_as_may_be_are_read() -> None:
+    levels = MAX_NESTING - 1
+    assert [*json_strings(b"[" * levels + b'{"a": "x"}' + b"]" * levels, "a")] == ["x"]
+
+
 # A string that does not end, and more brackets than may be nested: each `"` once was searched to
 # the end of the text.
 HOSTILE = b'"a\\' * 21000 + b"[" * 1001
@@ -92,7 +97,7 @@ def test_the_objects_of_a_document_are_those_in_no_other() -> None:
     tree = parse_json(b'[{"a": {"b": 1}}, 1, "x", [], [[{"c": 2}], {}], {"d": []}, null]')
     assert objects_in(tree) == [[("a", [("b", "1")])], [("c", "2")], [("d", [])]]
     assert objects_in(parse_json(b'{"a": 1}')) == [[("a", "1")]]
-    assert objects_in("x") == []
+    assert objects_in("x") == objects_in(parse_json(b"true")) == []
 
 
 @pytest.mark.parametrize(
@@ -136,6 +141,7 @@ def test_a_number_is_the_text_of_its_value(number: str, text: str) -> None:
         "a truth value": ('{"a": true, "b": null}', "a", []),
         "empty": ('{"a": ""}', "a", []),
         "another key": ('{"b": "x"}', "a", []),
+        "another key on the way": ('{"b": {"c": "x"}}', "a.c", []),
         "a string alone": ('"x"', "a", []),
     },
 )

@@ -114,11 +114,7 @@ def strings_at(tree: Any, path: str) -> Iterator[str]:
             todo.extend(reversed([*_below(node, rest)]))
         elif isinstance(node, list):
             items = node if rest is None else [it for it in node if isinstance(it, list)]
-            for item in reversed(items):
-                if isinstance(item, JsonObject):
-                    todo.extend(reversed([*_below(item, rest)]))
-                else:
-                    todo.append((item, rest))
+            todo.extend([(it, rest) for it in reversed(items)])
         elif isinstance(node, str) and rest is None and (text := node.strip()):
             yield text
 
@@ -145,12 +141,12 @@ def _below(node: JsonObject, path: str | None) -> Iterator[tuple[Any, str | None
     """Yield what a path leads to, with what is left of the path."""
     if path is None:
         return
-    head, dot, rest = path.partition(".")
+    head, _, rest = path.partition(".")
     for name, value in node:
         key = fold_key(name)
         if key == path:
             yield value, None
-        elif dot and key == head:
+        elif key == head:
             yield value, rest
 
 

@@ -51,7 +51,7 @@ class Header:
         values = [
             text for name, value in request.headers if name == key and (text := value.strip())
         ]
-        if not (values and scheme and pattern):
+        if not (scheme and pattern):
             return values
         found: list[str] = []
         for value in values:

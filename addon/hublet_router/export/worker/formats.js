@@ -166,7 +166,7 @@ export function stringsAt(tree, path) {
       for (const [name, value] of Object.entries(node ?? {})) {
         const key = foldKey(partition(name, ":")[1]);
         if (key === rest) walk(value, null);
-        else if (head !== rest && key === head) walk(value, tail);
+        else if (key === head) walk(value, tail);
       }
     }
   };
