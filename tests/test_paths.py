@@ -40,6 +40,7 @@ TOKEN_PATHS = {
     "a backslash in two": "/oauth%c1%9cv1/token",
     "a dot in two": "/x/%c0%ae%c0%ae/oauth/v1/token",
     "overlong bytes as they are": "/oauth\xc0\xafv1/token",
+    "three of them": "/oauth\xe0\x80\xafv1/token",
     "overlong, escaped twice": "/oauth%25c0%25afv1/token",
     "a slash of full width": "/oauth%ef%bc%8fv1/token",
     "its bytes as they are": "/oauth\xef\xbc\x8fv1/token",
@@ -87,7 +88,11 @@ def test_a_plain_path_has_one_reading(path: str) -> None:
         ("/a%252Fb", "/a%2Fb"),
         ("/a%zz", "/a%zz"),
         ("/%C3%A9", "/é"),
+        ("/%u00E9", "/é"),
+        ("/%u002541", "/%41"),
+        ("a%2Fb", "/a/b"),
         ("/%FF", "/\ufffd"),
+        ("/\xff", "/\ufffd"),
     ],
 )
 def test_what_normalises_most_comes_first(raw: str, path: str) -> None:
@@ -96,6 +101,11 @@ def test_what_normalises_most_comes_first(raw: str, path: str) -> None:
 
 def test_what_was_sent_stays() -> None:
     assert "/x/../%6Fauth;a=b/v1" in readings("/x/../%6Fauth;a=b/v1")
+
+
+@pytest.mark.parametrize(("times", "is_read"), [(3, True), (4, False)])
+def test_a_path_is_decoded_three_times_as_it_stands(times: int, is_read: bool) -> None:
+    assert ("/x;k" in readings("/x;%" + "25" * (times - 1) + "6b")) is is_read
 
 
 @given(path=st.text("/.a%2eEfF"))

@@ -65,6 +65,7 @@ TOKEN_PATH = Path(re.compile("^/oauth/v1/refresh-tokens/([^/]+)"))
         "json, too long to be read": (Json("key"), request(body=None), []),
         "path": (TOKEN_PATH, request("/oauth/v1/refresh-tokens/x?y"), ["x"]),
         "path, as a server may": (TOKEN_PATH, request("/%6Fauth/v1//refresh-tokens/x/y"), ["x"]),
+        "path, white space": (Path(re.compile("^/a/([^%/]+)")), request("/a/%20x%20"), ["x"]),
         "path without it": (TOKEN_PATH, request("/oauth/v1/refresh-tokens/"), []),
         "path, empty group": (Path(re.compile("^/a(b*)")), request("/a"), []),
         "path, group took no part": (Path(re.compile("^/a(b)?")), request("/a"), []),

@@ -45,6 +45,7 @@ def test_an_answer_is_a_problem_document_with_proxy_status(reason: Reason, statu
 )
 def test_what_cannot_be_read_of_a_body_is_a_media_type(rule: str | None, status: int) -> None:
     assert problem(refuse(Reason.UNREADABLE, rule), SHIPPED).status == status
+    assert problem(refuse(Reason.LEGACY, rule), SHIPPED).status == 401
 
 
 @pytest.mark.parametrize("error", [*FAILURES, "another", None])
@@ -54,7 +55,7 @@ def test_a_failure_names_its_hublet_and_its_error(hublet: str | None, error: str
     document = json.loads(answer.body)
     known = error if error in FAILURES else "destination_unavailable"
     hop = f'; next-hop="{hublet}"' if hublet else ""
-    assert answer.status == document["status"] >= 500
+    assert answer.status == document["status"] == (504 if error == "connection_timeout" else 502)
     assert (document["reason"], document.get("hublet")) == (known, hublet)
     assert document["detail"].startswith(f"Hublet {hublet} " if hublet else "The server ")
     assert answer.fields["Proxy-Status"] == f"hublet-router{hop}; error={known}"

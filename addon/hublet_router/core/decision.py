@@ -68,7 +68,7 @@ class Decision(NamedTuple):
         What matters most comes first: mitmweb's column is a few words wide.
         """
         rule, why = self.credential, self.reason.value
-        if self.action is Action.ROUTE and self.reason is Reason.CREDENTIAL:
+        if self.reason is Reason.CREDENTIAL:
             return f"{self.hublet} ← {rule}"
         if rule:
             why += f" ({rule})"

@@ -45,8 +45,7 @@ def _decoded(path: str) -> str:
 
 
 def _of_unicode(escape: re.Match[str]) -> str:
-    code = escape[1]
-    return f"%{code[2:]}" if code.startswith("00") else chr(int(code, 16))
+    return chr(int(escape[1], 16)).replace("%", "%25")  # which is decoded with the others
 
 
 def _of_overlong(escape: re.Match[str]) -> str:
@@ -70,6 +69,6 @@ def _resolved(path: str) -> str:
             del plain[-1:]
         elif last not in {"", "."}:
             plain.append(last)
-    if plain and last in {"", ".", ".."}:
+    if last in {"", ".", ".."}:
         plain.append("")
     return "/" + "/".join(plain)

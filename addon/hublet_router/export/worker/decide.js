@@ -69,10 +69,10 @@ export function paths(raw) {
   return [...new Set([...[...readings].map(resolved), ...readings])];
 }
 
-const BLANKS = /\/[\s\0\x1c-\x1f\x85]+/g, UNICODE = /%u(?!d[89a-f])([0-9a-f]{2})([0-9a-f]{2})/gi;
+const BLANKS = /\/[\s\0\x1c-\x1f\x85]+/g, UNICODE = /%u(?!d[89a-f])([0-9a-f]{4})/gi;
 const OVERLONG = /%(?:c|(?:e0|f0%80)%8)([01])%([89ab][0-9a-f])/gi, charOf = String.fromCharCode;
 const decodedPath = (path) => unquote(
-  path.replace(UNICODE, (_, high, low) => high === "00" ? `%${low}` : charOf(`0x${high}${low}`))
+  path.replace(UNICODE, (_, code) => charOf(`0x${code}`).replace("%", "%25"))
     .replace(OVERLONG, (_, high, low) => charOf((high << 6) | (`0x${low}` & 63))),
 ).replace(/[\uff01-\uff5e]/g, (it) => charOf(it.charCodeAt(0) - 0xfee0)).replaceAll("\\", "/");
 
@@ -87,7 +87,7 @@ function resolved(path) {
     if (segment === "..") plain.pop();
     else if (segment !== "" && segment !== ".") plain.push(segment);
   }
-  if (plain.length > 0 && ["", ".", ".."].includes(segments.at(-1))) plain.push("");
+  if (["", ".", ".."].includes(segments.at(-1))) plain.push("");
   return `/${plain.join("/")}`;
 }
 
