@@ -7,7 +7,7 @@ import pytest
 from hublet_router.redaction.documents import rewritten
 
 DOCUMENT = """
-{ "a": {"b": ["c", {"d": 12.5, "d": "e\\n\\"é"}], "f" : true},
+{ "a": {"b": ["c", {"d": 12.5, "d": "e\\n\\"é"}], "f" : true, "k": "l"},
   "g":null, "h": 1E9, "": -7, "i{": "}" }
 """
 
@@ -24,6 +24,7 @@ def test_each_value_is_seen_with_its_keys_and_the_rest_stays() -> None:
         ("a.b", "c"),
         ("a.b.d", "12.5"),
         ("a.b.d", 'e\n"é'),
+        ("a.k", "l"),
         ("h", "1E9"),
         ("", "-7"),
         ("i{", "}"),
@@ -33,14 +34,14 @@ def test_each_value_is_seen_with_its_keys_and_the_rest_stays() -> None:
 def test_values_and_names_are_replaced_in_place() -> None:
     new = rewritten(DOCUMENT, lambda _, text: "9" if text[-1].isdigit() else "x", str.upper)
     assert json.loads(new) == {
-        "A": {"B": ["x", {"D": "x"}], "F": True},
+        "A": {"B": ["x", {"D": "x"}], "F": True, "K": "x"},
         "G": None,
         "H": 0,
         "": 9,
         "I{": "x",
     }
     assert new.count('"D"') == 2
-    assert '"F" : true}' in new
+    assert '"F" : true, ' in new
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"a": }', "[" * 100_000, "a=b"])

@@ -29,6 +29,16 @@ def test_the_shape_stays_and_each_character_is_another(text: str, shape: str) ->
 
 
 @pytest.mark.parametrize(
+    ("char", "others"), [("é", range(0xE0, 0x100)), ("\x10", range(0x0E, 0x20))], ids=ascii
+)
+def test_what_is_no_ascii_or_not_printable_becomes_any_other_byte_of_its_kind(
+    char: str, others: range
+) -> None:
+    seen = other_text(char * 256, bytes(range(256)), ())
+    assert {*seen} == {*map(chr, others)} - {char}
+
+
+@pytest.mark.parametrize(
     ("pattern", "found"),
     [
         ("^pat-([a-z]{2})-", ["pat-", "-"]),

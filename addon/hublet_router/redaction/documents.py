@@ -30,7 +30,7 @@ def rewritten(
         if text in {"{", "["}:
             path.append("")
         elif text in {"}", "]"}:
-            del path[max(len(path) - 1, 1) :]
+            path.pop()
         elif string is None:
             new = value(tuple(path), text)
             return text if new == text else "0" if exponent else as_number(new)

@@ -51,7 +51,7 @@ def other_text(text: str, stream: bytes, kept: Container[str]) -> str:
         return "".join(it[stream[start + at] % len(it)] for at, it in enumerate(others))
 
     new = _WORD.sub(other, text)
-    for escape in _ESCAPE.finditer(text) if "%" in text else ():  # which must stay one
+    for escape in _ESCAPE.finditer(text):  # which must stay one
         at = escape.start()
         new = f"{new[:at]}%{ord('a') + stream[at] % 26:02x}{new[at + 3 :]}"
     return new
