@@ -3,7 +3,7 @@
 import base64
 import json
 import string
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -159,6 +159,9 @@ def test_another_key_replaces_by_another() -> None:
 def test_a_name_that_is_no_hublet_is_kept_when_it_is_short_and_else_replaced_by_one_name() -> None:
     (short,) = TABLE.rules[2].reader.names(PSEUDONYMS.secret("any:zz9:abcdef"))
     assert short == "zz9"
+    for name, is_kept in (("ab123", True), ("ab1234", False)):
+        (read,) = TABLE.rules[2].reader.names(PSEUDONYMS.secret(f"any:{name}:abcdef"))
+        assert (read == name) is is_kept
     long = [PSEUDONYMS.secret(f"any:s3cretsecret:{more}") for more in ("abcdef", "uvwxyz")]
     first, second = (TABLE.rules[2].reader.names(text) for text in long)
     assert first == second
@@ -196,12 +199,13 @@ def test_an_account_becomes_another_of_its_length_wherever_it_stands() -> None:
 
 
 def test_an_account_that_has_moved_stays() -> None:
+    assert with_moved(["acme"]).secret("acme") == "acme"
     assert PSEUDONYMS.account("062515") == PSEUDONYMS.secret("062515") == "062515"
     assert Protobuf(3).ids(PSEUDONYMS.secret(access_token("eu1"))) == ("62515",)
 
 
-def test_an_account_never_becomes_one_that_has_moved() -> None:
-    moved = ", ".join(f"{n}: na1" for n in range(1, 10) if n != 4)
+def with_moved(accounts: Iterable[object]) -> Pseudonymizer:
+    moved = ", ".join(f"{n}: na1" for n in accounts)
     text = f"""
 domains: [a]
 default: na1
@@ -209,10 +213,18 @@ hublets: {{na1: {{upstream: "https://127.0.0.1:1"}}}}
 credentials: [{{name: x, in: {{header: a}}, hublet: {{protobuf: 9}}}}]
 accounts: {{ids: [{{query: id}}], moved: {{{moved}}}}}
 """
-    pseudonyms = Pseudonymizer(loads(text.encode()), KEY)
+    return Pseudonymizer(loads(text.encode()), KEY)
+
+
+def test_an_account_never_becomes_one_that_has_moved() -> None:
+    pseudonyms = with_moved({*range(1, 10)} - {4})
     assert {pseudonyms.account(id_) for id_ in ("name", "10")} != {"name", "10"}
-    assert pseudonyms.account("0") != "0"
-    assert pseudonyms.account("4") != "4"  # no other is left; the check of the decision reports it
+    assert pseudonyms.account("0") == "4"
+    assert pseudonyms.account("4") == "0"
+
+
+def test_an_account_stays_where_all_others_of_its_length_have_moved() -> None:
+    assert with_moved({*range(10)} - {4}).account("4") == "4"
 
 
 def test_a_protobuf_token_keeps_its_fields() -> None:
