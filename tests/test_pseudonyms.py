@@ -264,6 +264,19 @@ def test_what_only_begins_like_a_json_web_token(old: str) -> None:
     assert Jwt("").recognises(new)
 
 
+@pytest.mark.parametrize(
+    ("before", "after"), [("user=", ""), ("", "=user"), ("0123456789abcdef,", "")]
+)
+def test_a_stray_credential_in_other_text_stays_one(before: str, after: str) -> None:
+    old = f"{before}pat-eu1-5ec2e75ec2e7{after}"
+    new = PSEUDONYMS.secret(old)
+    run = new[len(before) : len(new) - len(after)]
+
+    assert TABLE.rules[0].reader.names(run) == ("eu1",)
+    assert len(new) == len(old)
+    assert not runs(old) & runs(new)
+
+
 def test_a_reader_may_see_what_stands_before() -> None:
     alone, with_it = PSEUDONYMS.secret("weu1xabcdef"), PSEUDONYMS.secret("weu1xabcdef", "Bearer ")
     assert TABLE.rules[-1].reader.names(f"Bearer {with_it}") == ("eu1",)
