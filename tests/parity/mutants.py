@@ -35,7 +35,7 @@ MUTANTS: tuple[tuple[str, str], ...] = (
     ("json$|\\+json$/", "json$/"),
     ("x-www-form-urlencoded$/", "x-www-form-urlencoded/"),
     ("i < MAX_DECODED; i++) for", "i < 2; i++) for"),
-    ("([0-9a-f]{2})([0-9a-f]{2})/gi", "([0-9a-f]{2})([0-9a-f]{2})/g"),
+    ("([0-9a-f]{4})/gi", "([0-9a-f]{4})/g"),
     ('.replace("%", "%25")', ""),
     ("(high << 6) |", "(high << 5) |"),
     ("[\\uff01-\\uff5e]", "[\\uff02-\\uff5e]"),
