@@ -8,7 +8,7 @@ from cases import cases
 from hublet_router.core.findings import Finding
 from hublet_router.core.places import Host, Query
 from hublet_router.core.readers import Base64, Regex
-from hublet_router.core.request import Request
+from hublet_router.core.request import Request, host_name
 from hublet_router.core.stray import _texts, find_stray
 from shipped_table import SHIPPED as TABLE
 from synthetic import access_token, api_key, personal_access_key, private_app_token
@@ -266,6 +266,12 @@ def test_a_host_in_which_its_own_rule_reads_no_name_is_a_stray_in_other_fields_a
 
     assert find_stray(table, seen, "na1", found) is None
     assert find_stray(table, replace(seen, target="/?x=eu1-application-7"), "na1", found)
+
+
+def test_law_4_no_stray_credential_is_remembered() -> None:
+    host_name.cache_clear()
+    assert find_stray(TABLE, Request("GET", (), f"/{KEY}"), "na1", [])
+    assert host_name.cache_info().currsize == 0
 
 
 def test_a_stray_may_use_another_name_of_its_hublet() -> None:

@@ -18,6 +18,7 @@ from .request import Request, host_name
 from .runs import Runs, run_alone, runs_of
 from .table import Table
 
+_host_name = host_name.__wrapped__  # which remembers no run: it may be a credential
 _BASIC = re.compile(r"\s*basic", re.IGNORECASE)
 _NUMBERED = re.compile(r'[0-9][\s"]*+=')
 _BASE64 = re.compile(r"[0-9A-Za-z+/_-]*+=*")
@@ -66,7 +67,7 @@ def _elsewhere(
     are_clean = True
     for run, stray in _named(table, runs_of(" ".join(texts), judged)):
         if stray.hublet != hublet:
-            if not (run in own or host_name(run) == request.host):
+            if not (run in own or _host_name(run) == request.host):
                 return stray
             are_clean = False
     if are_clean:
