@@ -109,6 +109,18 @@ def test_one_of_several_formats_at_a_path_is_enough(
     assert found == [(rule, "eu1-a", ("eu1",), None)]
 
 
+def test_json_that_says_that_it_is_a_form_is_a_problem() -> None:
+    found = seen("/both", ("content-type", FORM), body=b'{"token": "eu1-a"}')
+    assert found == [("json", None, (), Unread.BODY)]
+    assert seen("/both", ("content-type", FORM), body=b'"token"') == []
+
+
+@pytest.mark.parametrize("body", [b"token=%2565u1-a", b"token=%FFeu1-a", b"token=eu1-a&token=%25"])
+def test_a_value_with_escapes_left_is_a_problem_whatever_else_is_read(body: bytes) -> None:
+    found = seen("/both", ("content-type", FORM), body=body)
+    assert found == [("form", None, (), Unread.VALUE)]
+
+
 def test_a_body_is_read_only_at_a_path_with_a_body_rule() -> None:
     assert seen("/", ("content-type", "text/plain"), body=b"token=eu1-a") == []
     assert seen("/", body=None) == []

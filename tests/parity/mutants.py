@@ -85,7 +85,10 @@ MUTANTS: tuple[tuple[str, str], ...] = (
     ("it.kind === kind ||", "false ||"),
     ("credential: isBeside ? null : credential", "credential"),
     ("[...text].length > MAX_CREDENTIAL", "[...text].length > MAX_CREDENTIAL + 1"),
-    ("if (unread && !isRead)", "if (unread)"),
+    ("unread && (!isRead || request.isMistyped)", "unread"),
+    ("unread && (!isRead || request.isMistyped)", "unread && !isRead"),
+    (" && this._tree !== null;", ";"),
+    (' && !(place.kind === "form" && request.form !== null)', ""),
     # judge
     ("[\\0-\\x08\\n-\\x1f\\x7f]/.test(request.head)", "[\\0-\\x08\\n-\\x1f]/.test(request.head)"),
     ("[0].length > MAX_PATH", "[0].length >= MAX_PATH"),

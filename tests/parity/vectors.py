@@ -192,6 +192,9 @@ def _bodies() -> Iterator[Request]:
                 "null",
             ):
                 yield Request("POST", (API,), target, (("content-type", kind),), body)
+    for data in (b"null", b"{}", b"code=x&token=%2565u1-1", b'["x"]', b"1"):
+        for kind in ("application/x-www-form-urlencoded", "application/json"):
+            yield Request("POST", (API,), "/oauth/v1/token", (("content-type", kind),), data)
     for data in (b"null", b'"x"', b"\xef\xbb\xbf{}", b'{"tokenKey": "%s"}' % EU.encode(), b"{}{}"):
         target = "/oauth/v2/private-apps/get/access-token-info"
         yield Request("POST", (API,), target, (), data)

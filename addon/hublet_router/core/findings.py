@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from .lookup import Lookup, Rule
-from .places import Place
+from .places import Form, Place
 from .readers import Account
 from .request import Request
 from .table import Table
@@ -58,7 +58,7 @@ def findings(table: Table, request: Request) -> list[Finding]:
             if request.body is None:
                 found.append(_unread(lookup, Unread.LONG_BODY))
                 continue
-            if values is None:
+            if values is None and not (isinstance(lookup.place, Form) and request.form is not None):
                 unfit = unfit or lookup
                 continue
             is_read = True
@@ -70,7 +70,8 @@ def findings(table: Table, request: Request) -> list[Finding]:
                 found.append(_unread(lookup, Unread.MANY))
             else:
                 found += [_read(lookup, text) for text in texts]
-    if unfit and not is_read:  # a path may take several formats: one of them must be it
+    # A path may take several formats: one of them must be it, and no other one.
+    if unfit and (not is_read or request.is_mistyped):
         found.append(_unread(unfit, Unread.BODY))
     return found
 

@@ -130,15 +130,24 @@ class Request:
     @cached_property
     def json(self) -> Any:
         """The document of a JSON body, an empty one if there is no body; None for anything else."""
-        if not self.body:
-            return JsonObject()
-        try:
-            document = parse_json(self.body)
-        except ValueError:
-            return None
         if not self._has_body_of(_JSON_TYPES, "+json"):
             return None
-        return JsonObject() if document is None else document
+        is_empty = not self.body or self._document is False
+        return JsonObject() if is_empty else self._document
+
+    @cached_property
+    def is_mistyped(self) -> bool:
+        """Whether the body is JSON and says that it is something else: a server may not ask."""
+        return isinstance(self._document, list) and self.json is None
+
+    @cached_property
+    def _document(self) -> Any:
+        """The document that a body is, of whatever type; None if it is none."""
+        try:
+            document = parse_json(self.body or b"")
+        except ValueError:
+            return None
+        return False if document is None else document  # `null` and `false` hold nothing
 
     @cached_property
     def json_objects(self) -> list[JsonObject] | None:

@@ -43,6 +43,8 @@ export class Request {
     return (this._json ??= isRead() && this.#hasBodyOf(JSON_TYPE) ? this._tree ?? {} : null);
   }
 
+  get isMistyped() { return this.json === null && typeof this._tree === "object" && this._tree !== null; }
+
   #hasBodyOf(type) {
     return !this.body || this.headers.every(([name, value]) => {
       if (name === "content-type") {
@@ -344,7 +346,7 @@ function findings(table, request) {
       continue;
     }
     const values = valuesAt(place, request);
-    if (values === null && place.inBody) {
+    if (values === null && place.inBody && !(place.kind === "form" && request.form !== null)) {
       unread ??= lookup;
     } else if (values === null) {
       add(lookup, "unreadable");
@@ -358,7 +360,7 @@ function findings(table, request) {
       }
     }
   }
-  if (unread && !isRead) add(unread, "unreadable");
+  if (unread && (!isRead || request.isMistyped)) add(unread, "unreadable");
   return found;
 }
 
