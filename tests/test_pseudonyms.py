@@ -40,6 +40,7 @@ credentials:
   - {name: only, in: {header: g}, hublet: {regex: "^only-(secretname|na1)-"}}
   - {name: part, in: {header: h}, hublet: {base64: "^<(...)>", of: "^v1[.]([^.]+)[.]"}}
   - {name: either, in: {header: i}, hublet: {regex: "^k[xy]_([a-z]{2}[1-9])_[0-9]{4}(?i:z)"}}
+  - {name: some, in: {header: j}, hublet: {regex: "^s([a-z]{2}[0-9])-[1-5]$"}}
   - {name: whole, in: {header: f}, hublet: {regex: "^Bearer w([a-z]{2}[0-9])x"}}
 accounts: {ids: [{protobuf: 3}, {query: id}], moved: {62515: eu1}}
 """
@@ -238,7 +239,7 @@ def test_a_protobuf_token_keeps_its_fields() -> None:
 
 
 def test_a_json_web_token_keeps_its_keys_its_claim_and_its_algorithm() -> None:
-    head = base64url(b'{"alg":"HS256","typ":"JWT","kid":"a-key-of-us"}')
+    head = base64url(b'{"alg":"HS256","typ":"JWT","kid":"a-key-of-us","cty":"1234"}')
     payload = base64url(
         b'{"iss": "https://id.example", "region": "eu1", "n": [10, 1.5e3], "on": true}'
     )
@@ -247,6 +248,11 @@ def test_a_json_web_token_keeps_its_keys_its_claim_and_its_algorithm() -> None:
     read = json.loads(decode_base64(one))
     assert (read["alg"], read["typ"]) == ("HS256", "JWT")
     assert read["kid"] != "a-key-of-us"
+    assert read["cty"] != "1234"
+    odd = PSEUDONYMS.secret(f"{base64url(b'{"alg":"NineChars","typ":"EightChr"}')}.{payload}.x")
+    read = json.loads(decode_base64(odd.split(".")[0]))
+    assert read["alg"] != "NineChars"
+    assert read["typ"] == "EightChr"
     claims = json.loads(decode_base64(two))
     assert claims["region"] == "eu1"
     assert claims["on"] is True
@@ -275,6 +281,13 @@ def test_a_stray_credential_in_other_text_stays_one(before: str, after: str) -> 
     assert TABLE.rules[0].reader.names(run) == ("eu1",)
     assert len(new) == len(old)
     assert not runs(old) & runs(new)
+
+
+def test_another_draft_is_taken_where_the_first_one_is_read_differently() -> None:
+    for digit in "12345":
+        new = PSEUDONYMS.secret(f"seu1-{digit}")
+        assert TABLE.rules[-2].reader.names(new) == ("eu1",)
+        assert new[-1] != digit
 
 
 def test_a_reader_may_see_what_stands_before() -> None:

@@ -220,12 +220,15 @@ def test_the_state_of_a_flow_has_no_unknown_part() -> None:
 def test_what_is_kept() -> None:
     it = flow("/crm/v3?limit=10", ("Accept", "*/*"), ("authorization", private_app_token("eu1")))
     it.comment, it.marked = "refused: conflict (private-app-token)", ":no_entry:"
-    it.metadata = {"hublet": "eu1", "hublet_table": "0123456789ab"}
+    ours = {"hublet": "eu1", "hublet_table": "0123456789ab"}
+    it.metadata = {**ours, "note": "eu1"}
     it.is_replay = "request"
+    it.request.trailers = http.Headers([(b"Server-Timing", b"")])
     new = redacted(it)
     assert (new.id, new.comment, new.marked, new.metadata) == (
-        it.id, it.comment, it.marked, it.metadata,
+        it.id, it.comment, it.marked, ours,
     )  # fmt: skip
+    assert new.request.trailers == it.request.trailers
     assert new.is_replay == "request"
     assert new.request.path == "/crm/v3?limit=10"
     assert new.request.headers.fields[:2] == it.request.headers.fields[:2]
@@ -235,6 +238,8 @@ def test_what_is_kept() -> None:
     assert new.response
     assert new.response.status_code == 200
     assert new.client_conn.proxy_mode.full_spec == "regular"
+    it.client_conn.proxy_mode = ProxyMode.parse("reverse:https://10.0.0.1")
+    assert redacted(it).client_conn.proxy_mode.full_spec == "reverse:https://unrouted.invalid"
     assert str(new.client_conn.sni).endswith(".example")
 
 
@@ -256,7 +261,7 @@ def test_bodies_are_emptied_and_their_length_is_right() -> None:
     assert (new.request.raw_content, new.request.headers["content-length"]) == (b"", "0")
     assert new.response
     assert (new.response.raw_content, new.response.headers["content-length"]) == (b"", "0")
-    missing = flow(body=None, answer=(("content-length", "7"),))
+    missing = flow("/oauth/v1/token", body=None, answer=(("content-length", "7"),))
     new = redacted(missing, bodies=True)
     assert new.request.raw_content is None
     assert new.response
@@ -304,6 +309,30 @@ def test_a_document_in_another_encoding(bodies: bool, coding: str) -> None:
     assert new.request.raw_content
     text = new.request.raw_content.decode(coding)
     assert not runs(text) & runs(personal_access_key("ap1")[:40])
+
+
+def test_of_a_form_that_a_rule_reads_no_value_stays_that_is_not_known_to_be_harmless() -> None:
+    """Blanks make it none to others, and a NUL all of it unknown."""
+    it = flow("/oauth/v1/token", body=FORM + b"0000&client_secret=the key&limit=name")
+    content = redacted(it, bodies=True).request.raw_content
+    assert content
+    assert b"the key" not in content
+    assert b"limit=name" in content
+    it.request.raw_content = FORM + b"0000&limit=name\0"
+    assert b"limit=name" not in (redacted(it, bodies=True).request.raw_content or b"")
+
+
+def test_messages_of_a_websocket_are_kept_with_bodies_alone() -> None:
+    it = flow()
+    it.websocket = tflow.twebsocketflow().websocket
+    assert it.websocket
+    it.websocket.messages = [WebSocketMessage(1, True, b"the key")]
+    it.websocket.close_reason = "the end"
+    for bodies, kept in ((True, b"the key"), (False, b"")):
+        new = redacted(it, bodies=bodies).websocket
+        assert new
+        assert [message.content for message in new.messages] == [kept]
+        assert new.close_reason == "the end"
 
 
 def test_text_of_websocket_messages_that_mitmproxy_7_recorded_as_str() -> None:

@@ -85,7 +85,7 @@ class TextRedactor:
     def url(self, text: str) -> str:
         """Replace the secrets of a URL, whole or relative."""
         scheme, slashes, rest = text.partition("//")
-        if not slashes or scheme.lower() not in _SCHEMES:
+        if scheme.lower() not in _SCHEMES:
             return self.target(text)
         host = re.split("[/?#]", rest, maxsplit=1)[0]
         return scheme + slashes + self.host(host) + self.target(rest[len(host) :])
@@ -98,11 +98,8 @@ class TextRedactor:
 
     def host(self, text: str) -> str:
         """Replace what stands before an @, and a host that is not the table's."""
-        if not text or text in self._table.domains:
-            return text
         user, at, rest = text.rpartition("@")
-        if at:
-            user = ":".join(map(self.secret, user.split(":")))
+        user = ":".join(map(self.secret, user.split(":")))
         name = host_name(rest)
         is_reserved = _RESERVED.fullmatch(name) and is_harmless(name, self._known)
         if name not in self._table.domains and not is_reserved:
