@@ -289,7 +289,7 @@ def test_what_waits_for_a_stream_of_a_restarting_upstream_is_a_502_at_once(stage
 def test_an_upstream_that_fails_ends_its_streams_and_is_asked_again(stage: Stage) -> None:
     async def answer(exchange: Exchange) -> None:
         if exchange.path == "/bad":
-            exchange.connection.go_away(0, h2.errors.ErrorCodes.INTERNAL_ERROR)
+            exchange.connection.go_away(exchange.stream, h2.errors.ErrorCodes.INTERNAL_ERROR)
         else:
             await say_path(exchange)
 
