@@ -784,12 +784,11 @@ def test_a_recorded_flow_is_annotated_once_and_left_where_it_is(tmp_path: Path) 
     assert flow.metadata["hublet"] == "eu1"
 
 
-def test_a_recorded_flow_stays_as_it_is_without_a_table_or_with_an_error() -> None:
-    router = HubletRouter()
-    flow = recorded(b"")
-    router.decider.decide_head(flow)
+def test_a_recorded_flow_stays_as_it_is_without_a_table_or_with_an_error(tmp_path: Path) -> None:
+    flow = recorded(b"refresh_token=eu1-0")
+    HubletRouter().decider.decide_head(flow)
     flow.error = Error("it failed then")
-    router.decider.decide_head(flow)
+    configured(hublets=table_in(tmp_path)).decider.decide_head(flow)
     assert flow.metadata == {}
 
 
