@@ -38,6 +38,7 @@ from harness import (
 from http2_client import Http2Client
 from hublet_router.analysis.fingerprint import fingerprint
 from hublet_router.core.decision import Reason
+from hublet_router.proxy import decider
 from hublet_router.proxy.addon import HubletRouter
 from hublet_router.tablefile import loads
 
@@ -275,6 +276,34 @@ def test_a_body_that_may_hold_the_credential_is_waited_for(stage: Stage) -> None
         key = '{"encodedOAuthRefreshToken": "CgF4SgNldTE"}'
         path = "/localdevauth/v1/auth/refresh"
         assert client.send(request("POST", path, body=key.encode())).hublet == "eu1"
+
+
+@pytest.mark.parametrize("size", [100, 65536])
+def test_a_body_that_is_read_may_take_its_time(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """Only a request that is refused by its head has a second for the rest."""
+    monkeypatch.setattr(decider, "BODY_SECONDS", 0)
+    stage.regions("na1", "eu1")
+    stage.proxy()
+    body = b"refresh_token=eu1-0&x=".ljust(size, b"x")
+    raw = request("POST", "/oauth/v1/token", body=body)
+    with stage.client() as client:
+        client.socket.sendall(raw.removesuffix(body))
+        wait_for(lambda: stage.seen.open)
+        stage.call(asyncio.sleep(0.1))
+        assert client.send(body).hublet == "eu1"
+
+
+def test_an_answer_of_another_addon_stands(stage: Stage) -> None:
+    class Answers:
+        def request(self, flow: http.HTTPFlow) -> None:
+            flow.response = http.Response.make(204)
+
+    stage.regions("na1", "eu1")
+    stage.proxy(beside=[Answers()])
+    refused = request("POST", "/oauth/v1/token", body=b"refresh_token=zz9-0")
+    assert stage.send(refused, "POST").status == 204
 
 
 def test_a_body_is_read_up_to_64_kib(stage: Stage) -> None:
@@ -772,6 +801,7 @@ def recorded(body: bytes) -> http.HTTPFlow:
 def test_a_recorded_flow_is_annotated_once_and_left_where_it_is(tmp_path: Path) -> None:
     router = configured(hublets=table_in(tmp_path))
     flow = recorded(b"refresh_token=eu1-0")
+    flow.response = None
     before = flow.request.copy()
     router.decider.decide_head(flow)
     router.decider.decide_whole(flow)
