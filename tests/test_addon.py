@@ -33,6 +33,7 @@ from harness import (
     free_port,
     read_request,
     request,
+    token,
     wait_for,
 )
 from http2_client import Http2Client
@@ -304,6 +305,20 @@ def test_an_answer_of_another_addon_stands(stage: Stage) -> None:
     stage.proxy(beside=[Answers()])
     refused = request("POST", "/oauth/v1/token", body=b"refresh_token=zz9-0")
     assert stage.send(refused, "POST").status == 204
+
+
+def test_an_edit_of_what_has_left_decides_nothing(stage: Stage) -> None:
+    """It is in no byte of the request, and so in no log."""
+
+    class Edits:
+        def request(self, flow: http.HTTPFlow) -> None:
+            flow.request.headers["authorization"] = token("na1")[1]
+
+    stage.regions("na1", "eu1")
+    stage.proxy(beside=[Edits()])
+    head = f"PUT / HTTP/1.1\r\nHost: {API}\r\n{bearer('eu1')}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert stage.send(head.encode() + b"1\r\nx\r\n0\r\n\r\n", "PUT").hublet == "eu1"
+    assert stage.seen.flows[0].metadata["hublet"] == "eu1"
 
 
 def test_a_body_is_read_up_to_64_kib(stage: Stage) -> None:

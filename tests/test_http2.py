@@ -8,6 +8,7 @@ import h2.connection
 import h2.events
 import pytest
 from hyperframe.frame import HeadersFrame
+from mitmproxy import http
 
 from harness import API, Stage, token, wait_for
 from http2_client import Http2Client
@@ -163,6 +164,26 @@ def test_trailers_are_left_out(stage: Stage) -> None:
         assert client.answer(stream) == ("200", b"eu1")
         assert client.get("/b", token("na1")) == ("200", b"na1")
     assert stage.upstreams["eu1"].only.endswith(b"chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n")
+
+
+def test_trailers_of_what_is_not_routed_are_no_fault(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Answers:
+        def request(self, flow: http.HTTPFlow) -> None:
+            flow.response = http.Response.make(204)
+
+    stage.regions("eu1")
+    stage.proxy(beside=[Answers()])
+    with Http2Client(stage.port) as client:
+        for table in (stage.router.live.table, None):
+            stage.router.live.table = table
+            stream = client.start("POST", "/oauth/v1/token")
+            client.data(stream, b"refresh_token=eu1-0")
+            client.http.send_headers(stream, [("x-t", "1")], end_stream=True)
+            client.flush()
+            assert client.answer(stream)[0] == "204"
+    assert "error" not in caplog.text.lower()
 
 
 def test_a_refusal_is_answered_and_the_connection_goes_on(stage: Stage) -> None:
