@@ -266,6 +266,13 @@ def test_a_stray_credential_has_a_row_with_its_place(more: dict[str, Any], place
     assert row.as_json()["found"] is False
 
 
+def test_a_stray_credential_in_several_fields_has_a_row() -> None:
+    cookies = ("cookie", f"s.0={NA1[:9]}"), ("cookie", f"s.1={NA1[9:]}")
+    seen = seen_with(EU1)
+    *_, row = explain(GUARDED, replace(seen, headers=(*seen.headers, *cookies))).tried
+    assert (row.place, row.named) == ("header cookie", "na1")
+
+
 def test_law_4_the_name_of_a_field_may_be_a_credential() -> None:
     seen = seen_with(EU1)
     for name, shown in ((NA1, "***"), ("x-correlation-id", "x-correlation-id")):

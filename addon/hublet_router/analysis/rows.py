@@ -213,9 +213,12 @@ def _parts(request: Request, known: Container[str]) -> Iterator[tuple[str, Reque
     bare = replace(request, headers=(), body=b"")
     yield "path", replace(bare, target=path)
     yield "query", replace(bare, target=f"/?{query}")
-    for name, value in request.headers:
+    fields: dict[str, list[tuple[str, str]]] = {}
+    for field in request.headers:  # servers join some that have one name
+        fields.setdefault(field[0], []).append(field)
+    for name, same in fields.items():
         shown = name if len(name) < MIN_RUN else mask(name, known)
-        yield f"header {shown}", replace(bare, target="/", headers=((name, value),))
+        yield f"header {shown}", replace(bare, target="/", headers=tuple(same))
     yield "body", replace(request, headers=())
 
 
