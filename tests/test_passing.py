@@ -67,6 +67,13 @@ def test_an_upload_that_another_addon_answers_is_not_passed_on(
     assert stage.arrivals() == {"eu1": 0}
 
 
+def test_a_grpc_call_that_another_addon_answers_keeps_its_answer(stage: Stage) -> None:
+    stage.regions("eu1")
+    stage.proxy(beside=[Answers()])
+    call = request("POST", "/", bearer("eu1"), "Content-Type: application/grpc")
+    assert stage.send(call, "POST").status == 204
+
+
 class Edits:
     """Another addon that edits a body once it is whole."""
 
