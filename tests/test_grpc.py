@@ -12,7 +12,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from harness import API, SECONDS, Stage, authority, bearer, certificates
+from harness import API, SECONDS, Stage, authority, bearer, certificates, request
 from hublet_router.proxy.routing.grpc_status import FAILED
 
 
@@ -57,8 +57,8 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]
             yield b"%d" % number
 
     def talk(self, requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
-        for request in requests:
-            yield self.name + b":" + request
+        for part in requests:
+            yield self.name + b":" + part
 
     def fail(self, request: bytes, context: grpc.ServicerContext) -> bytes:
         context.set_trailing_metadata([("x-why", "it failed")])
@@ -196,6 +196,18 @@ def test_a_failure_arrives_with_its_status_and_trailers(running: Running) -> Non
     assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
     assert caught.value.details() == "not today: \u00e9"
     assert ("x-why", "it failed") in caught.value.trailing_metadata()
+
+
+def test_a_refused_call_of_a_long_body_gets_its_status(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With an answer while it streams the body, mitmproxy would crash (its issue 1115)."""
+    stage.regions("eu1")
+    stage.proxy()
+    fields = bearer("zz9"), "Content-Type: application/grpc"
+    answer = stage.send(request("POST", "/", *fields, body=b"x" * 70_000), "POST")
+    assert answer.headers["grpc-status"] == "5"
+    assert "crashed" not in caplog.text
 
 
 def test_a_method_that_is_not_there(running: Running) -> None:
