@@ -11,6 +11,7 @@ from hublet_router.proxy.routing.annotate import (
     annotate,
     is_annotated,
     remark,
+    written,
 )
 
 EU1 = Upstream("https", "10.20.0.4", 8443)
@@ -30,6 +31,14 @@ def test_filters_find_a_flow_by_what_was_decided() -> None:
     assert match("~meta '^hublet_credential: api-key$'", flow)
     assert not match("~meta '^hublet: na1$'", flow)
     assert not match("~marked", flow)
+
+
+def test_a_comment_of_a_person_is_no_decisions() -> None:
+    flow = tflow.tflow()
+    annotate(flow, routed())
+    assert written(flow) == flow.comment == routed().summary
+    flow.comment = "a slow one"
+    assert written(flow) == ""
 
 
 def test_a_later_decision_replaces_the_earlier_one_whole() -> None:

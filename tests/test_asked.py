@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from cases import cases
-from hublet_router.agent.asked import actions, body_of, has_long_body, head_of
+from hublet_router.agent.asked import _START, actions, body_of, has_long_body, head_of
 from hublet_router.agent.spop import Value, set_variable
 from hublet_router.core.request import MAX_BODY, Request
 
@@ -61,6 +61,10 @@ def test_a_server_name_that_is_no_text_is_an_error() -> None:
         head_of(asked(sni=b"x"))
 
 
+def test_a_server_name_may_be_missing() -> None:
+    assert [head_of(asked(sni=it)).sni for it in ("", None, "a")] == [None, None, "a"]
+
+
 def test_a_field_without_a_colon_is_an_error_and_is_not_shown() -> None:
     with pytest.raises(ValueError, match=r"a field without a colon$"):
         head_of(asked(fields="host: a\r\nsecret\r\n\r\n"))
@@ -79,6 +83,8 @@ MANY = replace(SHORT, headers=(("x", ""),) * 100)
         "chunked": (SHORT, b"12345", ROOM, True),
         "nearly full": (SHORT, b"x" * 14000, ROOM, True),
         "full": (SHORT, b"x" * 15000, ROOM, False),
+        "just full": (SHORT, b"x" * (ROOM - _START - len("/")), ROOM, False),
+        "not just full": (SHORT, b"x" * (ROOM - _START - len("/") - 1), ROOM, True),
         "full of fields": (MANY, b"x" * 14000, ROOM, False),
         "full of its target": (replace(SHORT, target="/" + "x" * 1000), b"x" * 14000, ROOM, False),
         "no room given": (SHORT, b"x" * 5, None, False),

@@ -46,6 +46,7 @@ def test_an_integer_is_written_as_the_table_of_section_3_1_has_it(value: int, wr
 def test_the_arguments_of_a_message_have_their_types() -> None:
     arguments: dict[str, Value] = {
         "text": "\xe9" * 300, "bytes": b"\0\xff", "none": None, "yes": True, "no": False, "n": 4711,
+        "name" * 60: "240", "name" * 75: "300",
     }  # fmt: skip
     payload = message("decide", arguments) + message("empty", {})
     assert list(spop.messages(payload)) == [("decide", arguments), ("empty", {})]

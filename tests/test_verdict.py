@@ -57,6 +57,7 @@ REFUSED = refuse(Reason.CONFLICT, "api-key", TABLE.version)
         (ROUTED, Said("eu1", None, 200), None, False),
         (ROUTED, Said("eu1", None, 200), "x", True),
         (ROUTED, Said("na1", None, 200), "x", False),
+        (ROUTED, Said("eu1", "moved", 200), "x", False),
         (REFUSED, Said(None, "conflict", 400), None, True),
         (REFUSED, Said(None, "stray", 400), None, False),
         (REFUSED, Said(None, "conflict", 500), None, False),
