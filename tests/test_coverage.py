@@ -116,6 +116,10 @@ FORM = ("content-type", "application/x-www-form-urlencoded")
             get("/", ("cookie", f'lang=en; session="{LONG}"; csrf_token=x; {LONG}=1')),
             [f"cookie session: {SHAPE}"],
         ),
+        "a parameter with the name of a field": (
+            get(f"/?authorization={LONG}"),
+            [f"query authorization: {SHAPE}"],
+        ),
         "parameters": (
             get(f"/?user_token={LONG}&limit=10&key=&action=subscription-properties"),
             [f"query user_token: {SHAPE}"],

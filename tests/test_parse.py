@@ -448,6 +448,7 @@ def test_faults_of_domains(text: str, sentences: list[str]) -> None:
                 "HTTPS://eu1.test",
                 "https:eu1.test",
                 "https:///",
+                "https://:8443",
                 "https://",
                 "https://eu1.test/",
                 "https://eu1.test/api",

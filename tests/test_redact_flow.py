@@ -243,6 +243,15 @@ def test_what_is_kept() -> None:
     assert str(new.client_conn.sni).endswith(".example")
 
 
+def test_a_flow_without_a_host_has_another_one_than_its_upstream() -> None:
+    it = flow()
+    del it.request.headers["host"]
+    it.request.data.host = "eu1.internal.invalid.acme"
+    new = redacted(it)
+    assert new.request.data.host.endswith(".example")
+    assert "acme" not in new.request.data.host
+
+
 def test_a_flow_without_an_answer() -> None:
     it = tflow.tflow(err=True)
     it.live = False
@@ -456,6 +465,6 @@ def test_a_decision_that_would_change() -> None:
 def test_the_credentials_of_each_rule_are_counted() -> None:
     redaction = FlowRedactor(TABLE, KEY)
     bearer = ("authorization", f"Bearer {private_app_token('eu1')}")
-    assert redaction.redacted(flow("/x?hapikey=eu1-0", bearer))
+    assert redaction.redacted(flow("/x?hapikey=eu1-0&portalId=7", bearer))
     assert redaction.redacted(flow("/x", bearer))
     assert redaction.count == {"private-app-token": 2, "api-key": 1}

@@ -56,6 +56,7 @@ def replaced(text: str) -> str:
         "the basic authentication failed",
         "/crm/v3/objects/contacts/batch/read-2026-09",
         "2026-01-01 12:00",
+        "12, 34",
         "Tue, 15 Nov 1994 08:12:31 GMT",
         "from api.example.org",
         "eu1, not na1",
@@ -253,6 +254,8 @@ def test_accounts_stay_accounts(redact: TextRedactor) -> None:
         ('["name"]', ["name"], []),
         (f"limit=10&password={WORD}", [WORD], ["limit=10&password="]),
         (f"it is token={WORD}", [WORD], ["it is"]),
+        ("limit=10&password=key", ["=key"], ["limit=10"]),
+        ("the key = key", [], ["the key = key"]),
     ],
 )
 def test_bodies(redact: TextRedactor, text: str, secrets: list[str], kept: list[str]) -> None:
@@ -267,6 +270,7 @@ def test_bodies(redact: TextRedactor, text: str, secrets: list[str], kept: list[
         ('{"a": {"lever": "wonder"}, "limit": "name", "c": 1234}', ["wonder", '"name', "1234"]),
         ("limit=name&password=wonder", ["=name", "wonder"]),
         ("plain", ["plain"]),
+        ("the key=other", ["the key", "other"]),
         ("--plain form\r\n\r\nwonder=other&x=y", ["plain", "wonder", "other"]),
     ],
 )

@@ -73,6 +73,20 @@ def test_a_target_that_an_earlier_decision_wrote_is_no_name(recorded: bool) -> N
     assert request_head(flow).hosts == (API,)
 
 
+@pytest.mark.parametrize(
+    ("is_live", "is_replay", "sni"),
+    [(True, None, "x.example"), (True, "request", None), (False, None, None)],
+    ids=["live", "replayed", "from a file"],
+)
+def test_the_name_asked_for_in_tls_counts_for_a_live_client(
+    is_live: bool, is_replay: str | None, sni: str | None
+) -> None:
+    flow = flow_of("regular", API, [b"api.hubapi.com"])
+    flow.client_conn.sni = "x.example"
+    flow.live, flow.is_replay = is_live, is_replay
+    assert request_head(flow).sni == sni
+
+
 def test_nor_is_one_that_bears_the_stamp_of_this_very_decision() -> None:
     """Else the decision log would see two hosts in what was routed, and say neither."""
     flow = flow_of("regular", API, [b"api.hubapi.com"])

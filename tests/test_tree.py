@@ -63,6 +63,7 @@ EVERYTHING = "".join(map(chr, range(sys.maxunicode + 1)))
             "\u212a",
             "\u017f",
             "\u0131",
+            "\u0100",
             "[ÿ-\u0130]",
             "[^\u0130]",
         ],

@@ -139,7 +139,7 @@ def _address(url: str, default: int) -> tuple[str, int] | None:
     # The last label of a name is never a number (RFC 3696 section 2): 10.20.0 is a slip, and what
     # begins with 0x is an address to inet_aton.
     is_name = not _NUMBER.fullmatch(host.rpartition(".")[2])
-    return (host, port) if host and port and (is_name or ip_address(host)) else None
+    return (host, port) if port and (is_name or ip_address(host)) else None
 
 
 def _known(
