@@ -50,6 +50,12 @@ def test_a_request_is_written_with_its_own_framing(
     assert written(request_, in_chunks=in_chunks) == raw + b"connection: close\r\n\r\n" + end
 
 
+def test_its_hosts_are_those_of_its_fields() -> None:
+    whole = sendable(replace(GET, hosts=("b", "a")))
+    assert whole
+    assert whole.hosts == ("a",)
+
+
 def test_an_empty_body_in_chunks_has_only_its_end() -> None:
     assert written(replace(GET, headers=()), in_chunks=True).endswith(b"\r\n\r\n0\r\n\r\n")
 
@@ -65,6 +71,7 @@ def test_an_empty_body_in_chunks_has_only_its_end() -> None:
         "a pseudo field": replace(GET, headers=((":path", "/"),)),
         "a host of two lines": replace(GET, headers=(), hosts=("a\r\nx: b",)),
         "a line feed": replace(GET, headers=(), hosts=("a\nx",)),
+        "a carriage return": replace(GET, headers=(), hosts=("a\rx",)),
     },
 )
 def test_what_http_1_cannot_carry_is_not_sent(request_: Request) -> None:
