@@ -47,7 +47,7 @@ class Connection(asyncio.Protocol):
         answers = []
         at = 0
         try:
-            while len(data) - at >= 4 and not self._transport.is_closing():
+            while len(data) - at >= 4:
                 end = at + 4 + int.from_bytes(data[at : at + 4])
                 if end - at - 4 > (self._size or spop.MAX_FRAME):
                     raise FrameError(spop.TOO_BIG)
