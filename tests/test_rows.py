@@ -15,8 +15,9 @@ from hublet_router.analysis.rows import NOT_LISTED
 from hublet_router.core.decision import Reason
 from hublet_router.core.findings import findings
 from hublet_router.core.judge import decide
+from hublet_router.core.readers import Account
 from hublet_router.core.request import Request
-from hublet_router.core.table import Table
+from hublet_router.core.table import Accounts, Move, Table
 from hublet_router.tablefile import loads
 from synthetic import (
     api_key,
@@ -303,6 +304,14 @@ def test_accounts_in_other_places() -> None:
         ("json account", "moved to eu1: decided"),
         ("jwt account, regex in header authorization bearer", "moved to eu1 too"),
     ]
+
+
+def test_an_account_is_no_credential_of_a_rule_that_reads_the_same_place() -> None:
+    key = next(rule for rule in TABLE.rules if rule.name == "api-key")
+    accounts = Accounts((replace(key, name="accounts", reader=Account()),), (), {"7": Move("eu1")})
+    seen = Request("GET", ("api.hubapi.com",), "/?hapikey=eu1-7")
+    tried = explain(replace(TABLE, accounts=accounts), seen).tried
+    assert [row.named for row in tried if row.rule == "api-key"] == ["eu1"]
 
 
 def test_an_account_that_cannot_be_read_decides() -> None:

@@ -296,6 +296,17 @@ def test_a_credential_that_names_the_hublet_decided_may_hold_another_one(
     assert names("/", f"Basic {basic}", known=basic) == "eu1"
 
 
+def test_no_part_of_a_judged_credential_is_a_stray() -> None:
+    whole = f"0123456789abcdef.{KEY}"
+    seen = Request("GET", ("api.hubapi.com",), f"/?x={whole}")
+
+    assert find_stray(TABLE, seen, "na1", []) is not None
+    assert (
+        find_stray(TABLE, seen, "na1", [Finding(PAT_RULE.places[0], PAT_RULE, whole, ("eu1",))])
+        is None
+    )
+
+
 def test_a_credential_that_names_another_hublet_was_judged() -> None:
     rule = PAT_RULE
     seen = Request("GET", ("api.hubapi.com",), f"/?x={KEY}")
