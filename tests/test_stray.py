@@ -33,6 +33,7 @@ def names(target: str, field: str = "", body: str = "", known: str = "") -> str 
     rule = PAT_RULE
     found = [Finding(rule.places[0], rule, known, ("na1",))] if known else []
     stray = find_stray(TABLE, seen, "na1", found)
+    assert stray is None or stray.hublet in TABLE.hublets
     return stray.hublet if stray else None
 
 
