@@ -39,6 +39,7 @@ from harness import (
 from http2_client import Http2Client
 from hublet_router.analysis.fingerprint import fingerprint
 from hublet_router.core.decision import Reason
+from hublet_router.core.findings import Unread
 from hublet_router.proxy import decider
 from hublet_router.proxy.addon import HubletRouter
 from hublet_router.tablefile import loads
@@ -305,6 +306,19 @@ def test_an_answer_of_another_addon_stands(stage: Stage) -> None:
     stage.proxy(beside=[Answers()])
     refused = request("POST", "/oauth/v1/token", body=b"refresh_token=zz9-0")
     assert stage.send(refused, "POST").status == 204
+
+
+def test_a_body_that_turns_out_too_long_is_decided_by_its_head(stage: Stage) -> None:
+    stage.regions("na1", "eu1")
+    stage.proxy()
+    head = f"POST /oauth/v1/token HTTP/1.1\r\nHost: {API}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    body = b"11170\r\n" + b"x" * 70_000 + b"\r\n0\r\n\r\n"
+    assert stage.send(head.encode() + body, "POST").problem["reason"] == "too-large"
+    decided = stage.router.ledger[stage.seen.flows[0]]
+    assert decided.table is stage.router.live.table
+    assert decided.table
+    assert decided.decision.table == decided.table.version
+    assert {it.unread for it in decided.found} == {Unread.LONG_BODY}
 
 
 def test_an_edit_of_what_has_left_decides_nothing(stage: Stage) -> None:
