@@ -67,6 +67,12 @@ def test_a_hublet_is_a_server_whose_name_is_verified(hublet: str, words: str) ->
     assert server(hublet) == words
 
 
+def test_names_are_looked_up_only_where_there_are_some() -> None:
+    for upstream, is_name in (("https://10.0.0.1", False), ("https://a.example", True)):
+        text = made(f'upstream: "{upstream}"')["haproxy.cfg"].decode()
+        assert ("\nresolvers system\n" in text) is is_name
+
+
 def test_a_ca_of_ones_own_comes_along(tmp_path: Path) -> None:
     setting = SETTING._replace(authority=authority())
     files = made('upstream: "https://10.0.0.1"', setting)

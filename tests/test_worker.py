@@ -109,6 +109,7 @@ def test_two_exports_give_the_same_bytes() -> None:
 
 def test_every_file_that_a_configuration_names_is_there() -> None:
     for files in (bundle(SHIPPED), bundle(table(), b"PEM")):
+        assert all(files.values())
         named = set(re.findall(r'embed "([^"]+)"', text_of(files, "config.capnp")))
         assert named <= files.keys()
 
