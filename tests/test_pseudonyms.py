@@ -336,7 +336,7 @@ domains: [api.example.com]
 default: na1
 hublets:
   na1: {upstream: "https://127.0.0.1:1"}
-  eu1: {upstream: "https://127.0.0.1:2", aliases: [europe]}
+  eu1: {upstream: "https://127.0.0.1:2", aliases: [europe, eu-central-1]}
 credentials:
   - {name: host, in: {host: "^(.+)$"}, hublet: {regex: "^(.+)$"}}
   - {name: key, in: {header: a}, hublet: {regex: "^k_([a-z0-9]+)_"}}
@@ -364,6 +364,11 @@ def test_accounts_in_tokens_and_keys_stay_if_they_have_moved(account: str, huble
         assert id_.isdecimal()
         assert rule.reader.names(new) == (hublet,)
         assert "5ec2e7" not in new
+
+
+def test_a_long_name_of_a_hublet_stays() -> None:
+    token = Pseudonymizer(OTHER, b"key").secret(jwt({"region": "eu-central-1"}))
+    assert OTHER.rules[2].reader.names(token) == ("eu-central-1",)
 
 
 def test_what_reads_hosts_reads_no_other_text() -> None:

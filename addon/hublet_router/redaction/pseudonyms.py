@@ -144,7 +144,7 @@ class Pseudonymizer:
             start, end = literal.span()
             other = other[:start] + literal[0] + other[end:]
         start, end = found.span(1)
-        return other[:start] + group(text[start:end]) + other[end:] if start < end else other
+        return other[:start] + group(text[start:end]) + other[end:]
 
     def _with_accounts(self, new: str, text: str) -> str:
         """Replace what patterns read as accounts in a text, where its like now stands."""
