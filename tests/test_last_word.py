@@ -9,6 +9,7 @@ from mitmproxy import http
 from cases import cases
 from harness import Answer, Stage, bearer, request, token, wait_for
 from hublet_router.core.request import Request
+from hublet_router.proxy.engine.last_word import LastWord
 
 NA1, EU1 = (token(it)[1] for it in ("na1", "eu1"))
 
@@ -161,14 +162,21 @@ def test_a_request_that_is_not_edited_is_decided_once(
     assert len(decisions) == 3
 
 
+class LaterAddon:
+    """One that came to the chain after the router."""
+
+
 def test_the_place_is_given_up_with_the_addon(stage: Stage) -> None:
     stage.regions("na1", "eu1")
     stage.proxy()
     addons, word = stage.master.addons, stage.router.last_word
-    assert addons.chain[-1] is word
+    addons.add(LaterAddon())
+    assert addons.chain[-1] is not word
     stage.loop.call_soon_threadsafe(stage.router.running)  # as after a reload
     wait_for(lambda: addons.chain[-1] is word)
     assert addons.chain.count(word) == 1
+    LastWord(remove, remove).remove()  # of a router that was never there
+    assert word in addons.chain
     word.remove()
     word.remove()
     assert word not in addons.chain
