@@ -113,9 +113,12 @@ class RecordingRouter:
         body: bytes | str = b"",
     ) -> Answer:
         """Send a request for a URL to the router as a reverse proxy, and return its answer."""
-        request = Request.of(method, url, headers, body)
+        pairs = [*(headers.items() if isinstance(headers, Mapping) else headers)]
+        request = Request.of(method, url, pairs, body)
         sent = body.encode() if isinstance(body, str) else body
-        fields = [(name, value) for name, value in request.headers if name != "host"]
+        given = [name for name, _ in pairs]  # as they are sent: a request folds them
+        values = [value for _, value in request.headers]
+        fields = [it for it in zip(given, values, strict=True) if it[0].lower() != "host"]
         connection = HTTPConnection("127.0.0.1", self._port, timeout=SECONDS)
         connection.putrequest(method, request.target, skip_host=True, skip_accept_encoding=True)
         for name, value in (("Host", request.hosts[0]), *fields):
