@@ -41,8 +41,8 @@ def test_an_upstream_is_shown_where_nothing_else_would_show_the_change() -> None
         "eu1 ← api-key at https://10.20.0.4:8443 (sni: client)",
         "eu1 ← api-key at https://10.20.0.5:8443 (sni: upstream, http2: false)",
     )
-    told = LIVE._replace(reason=Reason.MOVED)
-    assert described(LIVE, told) == ("eu1 ← api-key", "eu1 ← moved (api-key)")
+    by_account = LIVE._replace(reason=Reason.MOVED)
+    assert described(LIVE, by_account) == ("eu1 ← api-key", "eu1 ← moved (api-key)")
     elsewhere = moved._replace(hublet="na1")
     assert described(LIVE, elsewhere) == ("eu1 ← api-key", "na1 ← api-key")
 
