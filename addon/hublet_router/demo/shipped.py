@@ -2,9 +2,11 @@
 
 import re
 import socket
+from contextlib import suppress
 from pathlib import Path
-from random import randrange
+from random import sample
 
+_PORTS = range(10_000, 32_768)
 _DEMO_UPSTREAM = re.compile(r"https://127\.0\.0\.1:[0-9]+")
 
 
@@ -26,22 +28,18 @@ def write_demo_table(folder: Path) -> Path:
 
 
 def free_port(usual: int = 0) -> int:
-    """Return a port that nothing listens on, the usual one if it is free.
+    """Return a port that nothing listens on, the usual one if it is free; raise OSError.
 
     It is for a process that cannot report which port it took. Linux, macOS and Windows give no port
     below 32768 to an outgoing connection, so it is still free when that process takes it.
     """
+    ports = [usual] if usual else []
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        port = usual or _any_port()
-        while True:
-            try:
+        for port in (*ports, *sample(_PORTS, 20)):
+            with suppress(OSError):
                 listener.bind(("127.0.0.1", port))
-            except OSError:
-                port = _any_port()
-            else:
                 return port
-
-
-def _any_port() -> int:
-    return randrange(10_000, 32_768)  # noqa: S311  # it is no secret
+        listener.bind(("127.0.0.1", 0))
+        any_port: int = listener.getsockname()[1]
+    return any_port
