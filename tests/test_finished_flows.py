@@ -69,6 +69,18 @@ def test_batch_is_handed_on_after_a_while(
     assert one.seen == flows
 
 
+def test_batch_is_handed_on_when_it_is_full(
+    ledger: Ledger, flows: list[HTTPFlow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finished_flows, "MAX_BATCH", 2)
+    recorder = Recorder()
+    finished = FinishedFlows(ledger, recorder.consume)
+    end(finished, *flows)
+    assert recorder.seen == flows[:2]
+    finished.flush()
+    assert recorder.seen == flows
+
+
 @pytest.mark.parametrize("moment", ["an option changes", "the proxy ends"])
 def test_nothing_waits_beyond(moment: str, ledger: Ledger, flows: list[HTTPFlow]) -> None:
     recorder = Recorder()

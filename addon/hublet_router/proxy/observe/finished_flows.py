@@ -15,6 +15,9 @@ from ..routing.annotate import Decided, Ledger
 INTERVAL = 0.05
 """Seconds that the first request of a batch waits."""
 
+MAX_BATCH = 100
+"""Requests of a batch: a few milliseconds in which no client is served."""
+
 type Consumer = Callable[[http.HTTPFlow, Decided], None]
 
 
@@ -40,6 +43,8 @@ class FinishedFlows:
             if not self._finished:
                 asyncio.get_running_loop().call_later(INTERVAL, self.flush)
             self._finished.append((flow, decided))
+            if len(self._finished) >= MAX_BATCH:
+                self.flush()
 
     error = response
 
