@@ -3,16 +3,13 @@
 mitmproxy takes half a second to import, so what the command line needs at once does without.
 """
 
-from string import ascii_lowercase, ascii_uppercase
 from typing import TYPE_CHECKING
 
-from ..core.request import MAX_BODY, Request, ip_address
+from ..core.request import MAX_BODY, Request, fold_field, ip_address
 
 if TYPE_CHECKING:
     from mitmproxy.http import Headers, HTTPFlow
     from mitmproxy.http import Request as HTTPRequest
-
-_FOLDED = bytes.maketrans(f"{ascii_uppercase}_".encode(), f"{ascii_lowercase}-".encode())
 
 
 def request_head(flow: "HTTPFlow", body: bytes | None = b"") -> Request:
@@ -28,7 +25,7 @@ def request_head(flow: "HTTPFlow", body: bytes | None = b"") -> Request:
 def fields_of(headers: "Headers") -> list[tuple[str, str]]:
     """Return the fields of a head, or of trailers, as a decision sees them."""
     return [
-        (name.translate(_FOLDED).decode("latin-1"), value.decode("latin-1"))
+        (fold_field(name.decode("latin-1")), value.decode("latin-1"))
         for name, value in headers.fields
     ]
 
