@@ -3,7 +3,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
@@ -21,6 +21,7 @@ from hublet_router.core.lookup import (
 )
 from hublet_router.core.places import Form, Header, Path, Place, Query
 from hublet_router.core.readers import Account, Base64, Coded, Jwt, Protobuf, Reader, Regex
+from hublet_router.core.request import Request
 from hublet_router.core.runs import MIN_RUN
 from synthetic import access_token, base64url, jwt, varint_field
 
@@ -235,6 +236,23 @@ def test_looks(rules: tuple[Rule, ...], path: str, looks: list[list[str]]) -> No
 
     for _ in range(2):
         assert [[rule.name for rule in look.rules] for look in it.lookups_for((path,))] == looks
+
+
+@pytest.mark.parametrize(
+    "rules", [(), (KEY,), (REFRESH,), (IN_PATH, KEY), (REFRESH, IN_PATH), (ANYWHERE,)]
+)
+@pytest.mark.parametrize(
+    "target",
+    ["", "*", "/", "/crm", "/crm/", "/crm?/oauth/", "/crm#", "/c%72m", "//oauth/x", "/oauth", "?",
+     "/oauth/x", "/OAuth/x?y", "/x/oauth/y", "/%6Fauth/x", "/crm.json", "oauth/x", "/KEYS/x?y"],
+)  # fmt: skip
+def test_for_a_normal_path_the_usual_lookups_are_found_without_its_readings(
+    rules: tuple[Rule, ...], target: str
+) -> None:
+    any_case = [replace(it, paths=it.paths and re.compile(it.paths.pattern, re.I)) for it in rules]
+    index, seen = RuleIndex(any_case), Request("GET", (), target)
+
+    assert [*index.lookups_in(seen)] == [*index.lookups_for(seen.paths)]
 
 
 def test_a_plan_keeps_its_looks_and_what_they_remember() -> None:

@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 
 from cases import cases
-from hublet_router.core.findings import Finding
+from hublet_router.core.decision import Reason
+from hublet_router.core.findings import Finding, findings
+from hublet_router.core.judge import decide, examine
 from hublet_router.core.places import Host, Query
 from hublet_router.core.readers import Base64, Regex
 from hublet_router.core.request import Request, host_name
@@ -152,7 +154,7 @@ def test_a_credential_may_be_cut_over_several_cookies(cookies: str, cut: int, ap
 
 def test_fields_are_joined_once() -> None:
     fields = tuple(("cookie", f"s{at}={at}") for at in range(9))
-    assert _texts(TABLE, Request("GET", (), "/", fields)).count(("", "012345678")) == 1
+    assert _texts(TABLE, Request("GET", (), "/", fields), fields).count(("", "012345678")) == 1
 
 
 @pytest.mark.parametrize("cookies", ["s1={}; t2={}", "s={}; s={}", "s1={1}; s2={0}"])
@@ -316,3 +318,92 @@ def test_a_credential_that_names_another_hublet_was_judged() -> None:
     assert find_stray(TABLE, seen, "na1", [moved]) is None
     assert find_stray(TABLE, seen, "na1", [])
     assert find_stray(TABLE, replace(seen, target=f"/?x={KEY}&y={PAT}"), "na1", [moved])
+
+
+def _sent(target: str, *fields: tuple[str, str]) -> Request:
+    return Request("GET", ("api.hubapi.com",), target, (*fields, ("user-agent", "a client 1.0.0")))
+
+
+def test_fields_that_are_known_are_not_looked_through_again() -> None:
+    table = replace(TABLE)
+    for number in range(3):
+        decide(table, _sent(f"/crm/{number}", ("authorization", f"Bearer {PAT}")))
+    seen = _sent("/crm/v3/objects/contacts", ("authorization", f"Bearer {PAT}"))
+
+    known = table.index.head_of(seen)
+    table.index.clean._known.clear()
+    assert decide(table, seen) == decide(replace(table), seen)
+    assert len(table.index.clean._known) == 1, "the target alone"
+    assert decide(table, seen) == decide(table, seen)
+    assert table.index.head_of(seen) is known
+
+
+def test_the_same_fields_may_be_clean_for_several_hublets() -> None:
+    table = replace(TABLE)
+    for hublet in ["na1", "eu1"] * 3:
+        find_stray(table, _sent("/"), hublet, [])
+
+    known = table.index.head_of(_sent("/"))
+    assert known
+    assert known.clean == {"na1", "eu1"}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        [("authorization", f"Bearer {PAT}")],
+        [("authorization", f"Bearer {PAT}"), ("x-any", PAT)],
+        [("x-any", PAT)],
+        [("authorization", 'Bearer "x"')],
+        [("private-app", "pat-na1-00000000-0000-0000-0000-000000000000"), ("cookie", "a=b")],
+        [],
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("target", ["/", "/crm/v3?limit=1", f"/?hapikey={KEY}", f"/?x={PAT}"])
+@pytest.mark.parametrize("policy", ["refuse", "ignore"])
+def test_fields_that_are_known_change_no_decision(
+    fields: list[tuple[str, str]], target: str, policy: str
+) -> None:
+    """Whatever the rest of a request holds, and for whichever Hublet they are clean."""
+    words = dict.fromkeys(["unreadable", "stray"], policy)
+    table, fresh = TABLE.with_policy(**words), TABLE.with_policy(**words)
+    first = _sent("/?hapikey=", *fields)
+    for hublet in [*TABLE.hublets] * 3:
+        find_stray(table, first, hublet, findings(table, first))
+    for path in ("/", target, "/oauth/v1/token", target):
+        seen = _sent(path, *fields)
+        decision, found = examine(table, seen)
+
+        assert (decision, found) == examine(fresh.with_policy(), seen)
+        stray = find_stray(table, seen, "na1", [])
+        assert stray == find_stray(fresh.with_policy(), seen, "na1", [])
+
+
+def test_fields_with_a_control_character_are_never_known() -> None:
+    table = replace(TABLE)
+    seen = _sent("/", ("x-any", "a\rb"))
+    for _ in range(3):
+        assert find_stray(table, seen, "na1", []) is None
+
+    assert table.index.head_of(seen) is None
+    assert decide(table, seen).reason is Reason.UNREADABLE
+
+
+def test_a_control_character_in_the_target_is_seen_beside_fields_that_are_known() -> None:
+    table = replace(TABLE)
+    for _ in range(3):
+        assert decide(table, _sent("/")).reason is Reason.ANONYMOUS
+
+    assert table.index.head_of(_sent("/"))
+    assert decide(table, _sent("/\r")).reason is Reason.UNREADABLE
+
+
+def test_what_stands_beside_a_credential_that_lost_is_no_known_text() -> None:
+    """Its own runs are left out there, and not where it was not judged."""
+    table = replace(TABLE)
+    lost = Finding(PAT_RULE.places[0], PAT_RULE, PAT, ("eu1",))
+    for _ in range(3):
+        assert find_stray(table, _sent("/", ("x-any", PAT)), "na1", [lost]) is None
+
+    assert find_stray(table, _sent("/", ("x-any", PAT)), "na1", [])

@@ -52,7 +52,7 @@ def findings(table: Table, request: Request) -> list[Finding]:
     found: list[Finding] = []
     unfit: Lookup | None = None  # the first place in a body that is of another format
     is_read = not request.body
-    for lookup in table.index.lookups_for(request.paths):
+    for lookup in table.index.lookups_in(request):
         values = lookup.values(request)
         if lookup.in_body:
             if request.body is None:
@@ -65,11 +65,10 @@ def findings(table: Table, request: Request) -> list[Finding]:
         if values is None:
             found.append(_unread(lookup, Unread.VALUE))
         elif values:
-            texts = [*values]
-            if len(texts) > MAX_VALUES:
+            if len(values) > MAX_VALUES:
                 found.append(_unread(lookup, Unread.MANY))
             else:
-                found += [_read(lookup, text) for text in texts]
+                found += [_read(lookup, text) for text in values]
     # A path may take several formats: one of them must be it, and no other one.
     if unfit and (not is_read or request.is_mistyped):
         found.append(_unread(unfit, Unread.BODY))

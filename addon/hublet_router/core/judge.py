@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from .decision import Action, Decision, Reason, refuse, route
 from .findings import Finding, Unread, findings
 from .paths import MAX_PATH
-from .request import Request, host_name
+from .request import Request, has_control_characters, host_name
 from .stray import find_stray
 from .table import Move, Table
 
@@ -54,7 +54,8 @@ def check_request(table: Table, request: Request) -> Decision | None:
     """
     if len(request.target) > MAX_PATH and len(request.target.partition("?")[0]) > MAX_PATH:
         return refuse(Reason.TOO_LARGE, None, table.version)
-    if request.has_control_characters:
+    is_known = table.index.head_of(request) is not None
+    if has_control_characters(request.target) if is_known else request.has_control_characters:
         return refuse(Reason.UNREADABLE, None, table.version)
     host, sni = request.host, request.sni
     if host is not None and table.owns(host) and (sni is None or table.owns(host_name(sni))):

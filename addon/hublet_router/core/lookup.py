@@ -4,9 +4,12 @@ import os
 import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
-from .places import Host, Path, Place
+from .paths import NORMAL
+from .places import Cookie, Header, Host, Path, Place
 from .readers import Account, AccountReader, Protobuf, Reader, Regex
+from .request import Request
 from .runs import MIN_RUN
 
 MAX_REMEMBERED = 1024
@@ -109,6 +112,7 @@ class Lookup:
         self.place = place
         self.rules = tuple(rules)
         self.in_body = place.in_body
+        self.in_head = isinstance(place, Header | Cookie)
         self.values = place.values
         self._accounts = accounts
         self._aliases = aliases or {}
@@ -144,6 +148,17 @@ class Lookup:
         return rule, hublets, tuple([one for ids in accounts for one in ids])
 
 
+class Head(NamedTuple):
+    """What is known of the fields of a head, which most clients send with each request.
+
+    They hold no control character, and no run in them names a Hublet but those in `clean`.
+    `lookups` are the usual ones without those that find nothing in these fields.
+    """
+
+    lookups: tuple[Lookup, ...]
+    clean: frozenset[str]
+
+
 class RuleIndex:
     """Finds the lookups for a path; most paths need few, and no pattern is tried on them."""
 
@@ -173,10 +188,32 @@ class RuleIndex:
         prefixes = {rule.prefix for _, rule in self._limited}
         prefixes |= {place.prefix for place in self.places if isinstance(place, Path)}
         self._prefixes = tuple(prefixes)
+        unusual = "|".join(map(re.escape, self._prefixes)) if self._prefixes else "(?!)"
+        self._is_usual = re.compile(rf"(?!(?i:{unusual})){NORMAL}(?:\?|\Z)").match
         self._unlimited = frozenset(at for at, rule in enumerate(self._rules) if not rule.paths)
         unlimited = self._lookups(self._unlimited)
         self._usual = tuple(it for it in unlimited if not isinstance(it.place, Path))
+        self._heads: Memory[Head] = Memory()
         self._by_rules: dict[frozenset[int], tuple[Lookup, ...]] = {}
+
+    def head_of(self, request: Request) -> Head | None:
+        """Return what is known of the fields of a request."""
+        return self._heads.get(hash(request.headers))
+
+    def remember_head(self, request: Request, hublet: str) -> None:
+        """Remember the fields of a request, all of which name no Hublet but that one."""
+        if not request.has_control_characters:
+            known = self.head_of(request)
+            lookups = tuple(it for it in self._usual if not it.in_head or it.values(request) != [])
+            clean = frozenset({hublet, *(known.clean if known else ())})
+            self._heads[hash(request.headers)] = Head(lookups, clean)
+
+    def lookups_in(self, request: Request) -> tuple[Lookup, ...]:
+        """Return where to look in a request, in the order of the table."""
+        if not self._is_usual(request.target):
+            return self.lookups_for(request.paths)
+        head = self.head_of(request)
+        return head.lookups if head else self._usual
 
     def lookups_for(self, paths: tuple[str, ...]) -> tuple[Lookup, ...]:
         """Return where to look in a request for that path, in the order of the table.

@@ -10,7 +10,10 @@ MAX_DECODED = 3
 MAX_PATH = 20 * 1024
 """Characters of a path that are read; a request with a longer one is refused."""
 
-_NORMAL = re.compile("/?(?:[A-Za-z0-9_-]++(?:/[A-Za-z0-9_-]++)*+)?")
+NORMAL = "/?(?:[A-Za-z0-9_-]++(?:/[A-Za-z0-9_-]++)*+)?"
+"""Pattern of a path that is the same to all servers."""
+
+_NORMAL = re.compile(NORMAL)
 _PARAMETERS = re.compile(";[^/]*")
 _TAIL = re.compile(r"[^/\w.-][^/]*")
 _BLANKS = re.compile("/[\\s\0\ufeff]+")

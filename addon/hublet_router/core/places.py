@@ -1,7 +1,7 @@
 """Places: where in a request a credential can be."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
@@ -20,7 +20,7 @@ class Place(Protocol):
 
     in_body: ClassVar[bool]
 
-    def values(self, request: Request) -> Iterable[str] | None:
+    def values(self, request: Request) -> Collection[str] | None:
         """Return each credential that stands there, in order, none of them empty.
 
         None if something stands there that cannot be read: that is not "no credential".
@@ -42,7 +42,7 @@ class Header:
             pattern = rf"(?i:{re.escape(self.scheme)})(?:[ \t]\s*({_UNDIVIDED}))?"
             object.__setattr__(self, "_pattern", re.compile(pattern))
 
-    def values(self, request: Request) -> Iterable[str] | None:
+    def values(self, request: Request) -> Collection[str] | None:
         """Return the value of each such field, in order; like many servers, part at white space.
 
         With a scheme, it must be one undivided text: some servers read `"…"` or `token=…`.
@@ -56,8 +56,8 @@ class Header:
         found: list[str] = []
         for value in values:
             if match := pattern.fullmatch(value):
-                if match[1]:
-                    found.append(match[1])
+                if text := match[1]:
+                    found.append(text)
             elif value[: len(scheme)].lower() == scheme:
                 return None  # some servers read `Bearer: …` and `Bearerpat-…`, too
         return found
@@ -75,7 +75,7 @@ class Query:
         """Keep the longest piece of the name that is in each of its spellings."""
         object.__setattr__(self, "_piece", max(fold_name(self.name).split("_"), key=len))
 
-    def values(self, request: Request) -> Iterable[str] | None:
+    def values(self, request: Request) -> Collection[str] | None:
         """Return each value of that parameter, decoded, in order; None if escapes are left."""
         if "?" not in request.target or not request.may_name(self._piece):
             return ()  # the usual answer, for much less work
@@ -89,7 +89,7 @@ class Cookie:
     name: str
     in_body: ClassVar[bool] = False
 
-    def values(self, request: Request) -> Iterable[str] | None:
+    def values(self, request: Request) -> Collection[str] | None:
         """Return each value of that cookie, without its quotes, in order.
 
         None if it holds an escape, which some servers decode and others do not.
@@ -113,7 +113,7 @@ class Form:
     name: str
     in_body: ClassVar[bool] = True
 
-    def values(self, request: Request) -> Iterable[str] | None:
+    def values(self, request: Request) -> Collection[str] | None:
         """Return each value of that parameter, decoded, in order.
 
         None for another kind of body, or if escapes are left.
@@ -128,7 +128,7 @@ class Json:
     path: str
     in_body: ClassVar[bool] = True
 
-    def values(self, request: Request) -> Iterable[str] | None:
+    def values(self, request: Request) -> Collection[str] | None:
         """Return what stands at that path, several for a duplicate key; None if it is not JSON."""
         objects = request.json_objects
         if objects is None:
@@ -136,7 +136,7 @@ class Json:
         path = fold_key(self.path)
         if request.json_keys.isdisjoint({path, path.partition(".")[0]}):
             return ()  # the usual answer for all but one rule, for much less work
-        return strings_at(objects, path)
+        return [*strings_at(objects, path)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,7 @@ class Path:
     prefix: str = field(default="", compare=False)
     in_body: ClassVar[bool] = False
 
-    def values(self, request: Request) -> Iterable[str]:
+    def values(self, request: Request) -> Collection[str]:
         """Return the group's text, wherever the pattern matches a reading of the path."""
         return dict.fromkeys(
             text
@@ -171,7 +171,7 @@ class Host:
     pattern: re.Pattern[str]
     in_body: ClassVar[bool] = False
 
-    def values(self, request: Request) -> Iterable[str]:
+    def values(self, request: Request) -> Collection[str]:
         """Return the group's text, if the pattern matches."""
         found = self.pattern.search(request.host or "")
         return (found[1],) if found and found[1] else ()

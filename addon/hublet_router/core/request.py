@@ -91,9 +91,7 @@ class Request:
 
         Some servers end a line at a bare CR, and read a field, or a second request, behind it.
         """
-        values = "".join([value for _, value in self.headers])
-        head = (self.target + values).encode("latin-1", "replace")
-        return len(head.translate(None, _CONTROLS)) < len(head)
+        return has_control_characters("".join([self.target, *[value for _, value in self.headers]]))
 
     @cached_property
     def paths(self) -> tuple[str, ...]:
@@ -183,6 +181,12 @@ class Request:
     def header(self, name: str) -> list[str]:
         """Return the value of each field with that name."""
         return [value for field, value in self.headers if field == name]
+
+
+def has_control_characters(text: str) -> bool:
+    """Return whether text of the wire holds one other than a tab."""
+    data = text.encode("latin-1", "replace")
+    return len(data.translate(None, _CONTROLS)) < len(data)
 
 
 def fold_field(name: str) -> str:

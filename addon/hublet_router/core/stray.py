@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from .findings import Finding
 from .formats import decode_leniently
-from .lookup import Clean, Rule
+from .lookup import Rule
 from .request import Request, host_name
 from .runs import Runs, run_alone, runs_of
 from .table import Table
@@ -57,28 +57,34 @@ def _elsewhere(
 ) -> Stray | None:
     """Return what stands in any run of the request; texts that were clean before are not read.
 
-    Beside a credential that was judged to lose, all are: its own runs are left out of them.
+    The runs of a credential that was judged to lose are left out.
     """
-    judged = [it.credential for it in found if it.credential and {*it.hublets} - {hublet}]
-    clean = Clean() if judged else table.index.clean
-    if not (texts := clean.without(_texts(table, request), hublet)):
+    index = table.index
+    head = index.head_of(request)
+    fields = () if head and hublet in head.clean else request.headers
+    if not (texts := index.clean.without(_texts(table, request, fields), hublet)):
+        if fields:
+            index.remember_head(request, hublet)
         return None
+    judged = [it.credential for it in found if it.credential and {*it.hublets} - {hublet}]
     own = _spellings(found)
-    are_clean = True
+    are_clean = not judged
     for run, stray in _named(table, runs_of(" ".join(texts), judged)):
         if stray.hublet != hublet:
             if not (run in own or _host_name(run) == request.host):
                 return stray
             are_clean = False
     if are_clean:
-        clean.add(texts, hublet)
+        index.clean.add(texts, hublet)
     return None
 
 
-def _texts(table: Table, request: Request) -> list[tuple[str, str]]:
-    """Return the fields of the head, and as pairs like those what else is looked through."""
-    pairs = [(request.method, request.target), *request.headers]
-    if joined := [it for it, text in request.headers if it in _JOINED and _MAY_JOIN[it](text)]:
+def _texts(
+    table: Table, request: Request, fields: Sequence[tuple[str, str]]
+) -> list[tuple[str, str]]:
+    """Return those fields, and as pairs like them what else of the request is looked through."""
+    pairs = [(request.method, request.target), *fields]
+    if joined := [it for it, text in fields if it in _JOINED and _MAY_JOIN[it](text)]:
         for name in dict.fromkeys(joined):
             pairs += [("", it) for it in _JOINED[name](request.header(name))]
     if request.body and table.reads_body(request):

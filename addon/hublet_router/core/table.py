@@ -197,4 +197,4 @@ class Table:
 
     def reads_body(self, request: Request) -> bool:
         """Return whether a rule has to read the body of a request."""
-        return True in [it.in_body for it in self.index.lookups_for(request.paths)]
+        return True in [it.in_body for it in self.index.lookups_in(request)]
