@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import logging
 import signal
 import socket
@@ -156,3 +157,45 @@ def test_a_socket_that_a_dead_agent_left_is_taken_over(table: Path, tmp_path: Pa
             assert address == str(path)
 
     asyncio.run(run())
+
+
+def test_a_socket_on_which_something_listens_stays_its_own(table: Path, tmp_path: Path) -> None:
+    path = tmp_path / "s"
+
+    async def run() -> None:
+        async with serving(Setting(table, str(path))):
+            with pytest.raises(OptionsError, match=f"{path}: Address already in use; stop what"):
+                await module._listen(str(path), lambda: Connection(Agent().answer, set()))
+            _, writer = await asyncio.open_unix_connection(path)
+            writer.close()
+
+    asyncio.run(run())
+
+
+def test_a_socket_whose_queue_is_full_is_one_on_which_something_listens(tmp_path: Path) -> None:
+    path = str(tmp_path / "s")
+    with socket.socket(socket.AF_UNIX) as busy, contextlib.ExitStack() as waiting:
+        busy.bind(path)
+        busy.listen(0)
+        for _ in range(2):
+            client = waiting.enter_context(socket.socket(socket.AF_UNIX))
+            client.setblocking(False)
+            client.connect_ex(path)
+        with pytest.raises(OSError, match=str(errno.EADDRINUSE)):
+            module._refuse_what_is_held(path)
+
+
+def test_a_socket_for_datagrams_stays_its_own(tmp_path: Path) -> None:
+    path = str(tmp_path / "s")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
+        log.bind(path)
+        with pytest.raises(OSError, match=str(errno.EADDRINUSE)):
+            module._refuse_what_is_held(path)
+
+
+@pytest.mark.parametrize(("name", "why"), [("file", "File exists"), ("file/s", "Not a directory")])
+def test_a_file_stays_as_it_is(tmp_path: Path, name: str, why: str) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(OptionsError, match=f"{tmp_path / name}: {why}; stop what holds it"):
+        asyncio.run(module._listen(str(tmp_path / name), lambda: Connection(Agent().answer, set())))
+    assert (tmp_path / "file").read_text() == "mine"

@@ -1,10 +1,12 @@
 """The agent as a process: where it listens, what it watches, and how it ends."""
 
 import asyncio
+import errno
 import logging
 import os
 import re
 import signal
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -91,6 +93,7 @@ async def _listen(address: str, protocol: Callable[[], Connection]) -> asyncio.S
         if match:
             host = match[1].strip("[]") or "127.0.0.1"
             return await loop.create_server(protocol, host, int(match[2]))
+        _refuse_what_is_held(address)
         return await loop.create_unix_server(protocol, address)
     except (OSError, OverflowError) as error:
         number = getattr(error, "errno", None) or 0  # asyncio writes a sentence of its own
@@ -99,6 +102,21 @@ async def _listen(address: str, protocol: Callable[[], Connection]) -> asyncio.S
             f"the agent cannot listen at {address}: {reason}; stop what holds it, or name another"
             " [host]:port, or the path of a socket in a folder that is there"
         ) from error
+
+
+def _refuse_what_is_held(path: str) -> None:
+    """Raise OSError where there is a file, or a socket on which anything listens.
+
+    asyncio puts its own in the place of each socket. What a dead agent left refuses a connection.
+    """
+    if Path(path).exists() and not Path(path).is_socket():
+        raise OSError(errno.EEXIST, "")
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.setblocking(False)  # for a listener that is too busy to accept it
+        number = probe.connect_ex(path)
+    if number not in {errno.ECONNREFUSED, errno.ENOENT}:
+        is_held = number in {0, errno.EAGAIN, errno.EPROTOTYPE}
+        raise OSError(errno.EADDRINUSE if is_held else number, "")
 
 
 def _shown(server: asyncio.Server) -> str:
