@@ -181,8 +181,9 @@ def test_a_file_of_accounts_that_is_written_anew_is_read(stage: Stage) -> None:
     [
         ("8,eu1\n9,zz9\n", ":2:3: 'zz9' is not listed in 'hublets'; add it or fix the name"),
         (None, ":1:1: cannot be read: No such file or directory; write lines of account,hublet"),
+        ("", ":1:1: is empty; if no account has moved, write the headings account,from,to"),
     ],
-    ids=["bad", "gone"],
+    ids=["bad", "gone", "empty"],
 )
 def test_a_bad_file_of_accounts_is_reported_once_and_the_last_good_one_goes_on(
     stage: Stage, caplog: pytest.LogCaptureFixture, damage: str | None, sentence: str
@@ -190,10 +191,10 @@ def test_a_bad_file_of_accounts_is_reported_once_and_the_last_good_one_goes_on(
     table, rows = with_accounts(stage)
     live = stage.router.live
     first = decided_by(stage)
-    if damage:
-        rows.write_text(damage)
-    else:
+    if damage is None:
         rows.unlink()
+    else:
+        rows.write_text(damage)
     goes_on = f"{table} is not used; the last good table goes on"
     wait_for(lambda: goes_on in caplog.text)
     assert caplog.text.count(f"{rows}{sentence}") == 1

@@ -21,7 +21,7 @@ def read(rows: bytes) -> Moved:
 @cases(
     ("rows", "moved"),
     {
-        "empty": ("", {}),
+        "headings alone": ("account,from,to\n", {}),
         "a line": ("2,na1\n", {"2": "na1"}),
         "no newline at the end": ("2,na1", {"2": "na1"}),
         "CRLF, an empty line": ("2,na1\r\n\r\n3,eu1\r\n", {"2": "na1", "3": "eu1"}),
@@ -55,6 +55,10 @@ def test_a_hublet_is_kept_once() -> None:
 
 
 COLUMNS = "the columns are account,to or account,from,to"
+EMPTY = (
+    "is empty; if no account has moved, write the headings account,from,to, or remove 'file' from"
+    " 'accounts'"
+)
 NO_ROW = f"{COLUMNS}; fix the line"
 HEADS = f"headings in another order; {COLUMNS}, so put them in that order"
 LOST = "its digits are lost; format the column as text, and export again"
@@ -118,6 +122,8 @@ def test_what_a_spreadsheet_makes_of_a_number(cell: str, sentence: str) -> None:
 @cases(
     ("rows", "sentences"),
     {
+        "empty": ("", [f"1:1: {EMPTY}"]),
+        "blanks": ("\ufeff\r\n,\r\n", [f"1:1: {EMPTY}"]),
         "one column": ("2\n", [f"1:1: {NO_ROW}"]),
         "semicolons": ("2;na1\n3;na1\n", [f"1:1: {between('semicolons')}"]),
         "tabs": ("2\tna1\n3\tna1\n", [f"1:1: {between('tabs')}"]),

@@ -35,7 +35,8 @@ def parse_accounts(
     moved = _moved(faults, section.section("moved"), names)
     if file := section.get("file"):
         rows = files.read(faults, file, _NO_FILE)
-        read_moved(faults, files.path(file), rows or b"", moved, names)
+        if rows is not None:
+            read_moved(faults, files.path(file), rows, moved, names)
     return Accounts(tuple(beside), tuple(inside), moved)
 
 

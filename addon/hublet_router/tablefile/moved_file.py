@@ -11,6 +11,10 @@ from .errors import Faults
 type Moved = dict[str, Move]
 """An account's id, in the one spelling of `account_id` -> where it lives now, and lived before."""
 
+_EMPTY = (
+    "is empty; if no account has moved, write the headings account,from,to, or remove 'file' from"
+    " 'accounts'"
+)
 _COLUMNS = "the columns are account,to or account,from,to"
 _HEADS = {("hublet",), ("to",), ("from", "to"), ("from", "hublet")}
 _HEAD_WORDS = {word for head in _HEADS for word in head}
@@ -42,7 +46,8 @@ def read_moved(
     """Add the lines `account,to` or `account,from,to` of a file to what has moved.
 
     `names` gives the Hublet for each name. Blank lines and a first line of headings are skipped.
-    The first faults of the file are reported. A million lines take about a second.
+    A file without any line is a fault: an export that failed would say that none has moved. The
+    first faults of the file are reported. A million lines take about a second.
     """
     same: dict[tuple[str, ...], Move] = {}  # one value for all lines that say the same
     wrong: list[tuple[int, list[str], bool]] = []
@@ -66,6 +71,8 @@ def read_moved(
                 if len(wrong) == _MAX_FAULTS or _separator(row):
                     break
             is_first = False
+        if is_first and not wrong:
+            faults.add((1, 1), _EMPTY, path)
     except UnicodeDecodeError as error:
         at = text.count(b"\n", 0, error.start) + 1, error.start - text.rfind(b"\n", 0, error.start)
         faults.add(at, "not UTF-8; save the file as CSV in UTF-8", path)
