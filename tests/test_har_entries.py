@@ -90,6 +90,25 @@ def test_memory_does_not_grow_with_the_file() -> None:
     assert peak < 4_000_000
 
 
+@cases(
+    "text",
+    {
+        "a value": '{"data": [' + "0," * 10_000,
+        "a value of the log": '{"log": {"data": [' + "0," * 10_000,
+        "a key": '{"' + "x" * 20_000,
+    },
+)
+def test_a_file_that_is_no_har_is_not_read_whole(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(har_entries, "CHUNK", 100)
+    monkeypatch.setattr(har_entries, "MAX_OTHER", 1_000)
+    file = io.BytesIO(text.encode())
+    with pytest.raises(HarError, match=r"^not a HAR file: over \d+ MB are no log\.entries$"):
+        list(read_entries(file))
+    assert file.tell() < 4_000
+
+
 def test_the_work_grows_as_the_file_where_an_entry_is_larger_than_what_is_read_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

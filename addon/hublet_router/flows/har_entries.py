@@ -4,6 +4,7 @@ import codecs
 import json
 import re
 from collections.abc import Iterator
+from math import inf
 from typing import Any, BinaryIO
 
 ENTRY = "har_entry"
@@ -11,6 +12,9 @@ ENTRY = "har_entry"
 
 CHUNK = 256 * 1024
 """Characters that are read at once, unless a larger entry has begun."""
+
+MAX_OTHER = 16 * 1024 * 1024
+"""Characters of a value that is no entry: a large file of JSON that is no HAR is not read whole."""
 
 _DECODER = json.JSONDecoder(strict=False)  # some producers write control characters as they are
 _BLANKS = re.compile(r"[ \t\r\n]*")
@@ -26,7 +30,7 @@ def read_entries(file: BinaryIO, encoding: str = "utf-8-sig") -> Iterator[Any]:
     if not text.take("{"):
         raise HarError("not a HAR file: it is no JSON object")
     while not text.take("}"):
-        key = text.value("the file")
+        key = text.value("the file", MAX_OTHER)
         if not text.take(":"):
             raise HarError("not a HAR file: it is no JSON")
         if key == "entries" and text.take("["):
@@ -37,7 +41,7 @@ def read_entries(file: BinaryIO, encoding: str = "utf-8-sig") -> Iterator[Any]:
                 text.take(",")
             return
         if not (key == "log" and text.take("{")):
-            text.value("the file")
+            text.value("the file", MAX_OTHER)
         text.take(",")
     raise HarError("not a HAR file: it has no log.entries")
 
@@ -60,13 +64,19 @@ class _Text:
         self._at += len(mark) if found else 0
         return found
 
-    def value(self, what: str) -> Any:
-        """Return the value that comes next; raise HarError if `what` is cut off or no JSON."""
+    def value(self, what: str, most: float = inf) -> Any:
+        """Return the value that comes next, of so many characters.
+
+        Raise HarError if it is longer, or if `what` is cut off or no JSON.
+        """
         self.take("")
         while True:
             try:
                 value, end = _DECODER.raw_decode(self._held, self._at)
             except (ValueError, RecursionError):
+                if len(self._held) - self._at > most:
+                    large = f"over {MAX_OTHER >> 20} MB are no log.entries"
+                    raise HarError(f"not a HAR file: {large}") from None
                 if self._read_on():
                     continue
                 raise HarError(f"{what} is cut off, or no JSON; save the recording again") from None
