@@ -1,7 +1,7 @@
 import base64
 
 from cases import cases
-from hublet_router.core.runs import Runs, _words, run_alone, runs_of
+from hublet_router.core.runs import Runs, _behind_escapes, _words, run_alone, runs_of
 
 KEY = "eu1-0123456789ab"
 JSON = f'{{"a": "{KEY}"}}'.encode()
@@ -90,6 +90,14 @@ def test_what_was_judged_is_left_out_with_its_parts() -> None:
     assert texts_of("a=" + judged.replace(".", "%2E"), judged).isdisjoint({KEY, judged})
     assert KEY in texts_of(f"a={judged} {KEY}", judged)
     assert KEY in texts_of(f"a={judged}")
+
+
+def test_no_word_is_decoded_in_two_layers() -> None:
+    percent, octal = b"%2541" * 6, b"\\145" * 16
+    decoded: set[bytes] = set()
+
+    assert _behind_escapes(percent + b" " + octal, decoded) == {b"%41" * 6, b"e" * 16}
+    assert decoded == {percent, octal}
 
 
 def test_words_that_are_too_short_for_a_run_are_not_decoded_again() -> None:

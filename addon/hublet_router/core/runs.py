@@ -55,6 +55,7 @@ def runs_of(text: str, judged: Iterable[str] = ()) -> Iterator[Runs]:
     Those that were `judged` are left out, with their parts.
     """
     seen = {it.rstrip("=").encode("latin-1", "replace") for it in judged}
+    decoded: set[bytes] = set()
     data = text.encode("latin-1", "replace")
     for _ in range(MAX_DECODED + 1):
         layers: list[bytes] = []
@@ -65,7 +66,7 @@ def runs_of(text: str, judged: Iterable[str] = ()) -> Iterator[Runs]:
             layers = decode_words(joined)
             yield Runs(_in_both_cases(runs), [*zip(joined.decode().split(), layers, strict=True)])
         if _PERCENT in data or _BACKSLASH in data:
-            layers += _behind_escapes(data)
+            layers += _behind_escapes(data, decoded)
         if not layers:
             return
         data = b" ".join(layers)
@@ -90,12 +91,16 @@ def _blanked(data: bytes) -> bytes:
     return data.translate(_BLANKED, b"\0")  # without its NULs, UTF-16 is ASCII
 
 
-def _behind_escapes(data: bytes) -> Iterable[bytes]:
-    """Return what the words that hold an escape become behind one layer of them."""
-    words = [it for it in _words(data) if _PERCENT in it or _BACKSLASH in it]
+def _behind_escapes(data: bytes, decoded: set[bytes]) -> set[bytes]:
+    """Return what the words that hold an escape become behind one layer of them.
+
+    Those that were `decoded` in an earlier layer, which the new ones join, are not decoded again.
+    """
+    words = {it for it in _words(data) if _PERCENT in it or _BACKSLASH in it}
+    decoded |= words
     escaped = b" ".join(words)
     ways = [_words(way) for way in _unescaped(escaped) if way != escaped]
-    return dict.fromkeys(chain.from_iterable(ways))  # most words are in each way
+    return {*chain.from_iterable(ways)} - decoded  # most words are in each way
 
 
 def _words(data: bytes) -> list[bytes]:
