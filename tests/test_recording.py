@@ -1,7 +1,10 @@
 """The router of the fixtures, with Hublets that record."""
 
+import asyncio
+import gc
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -94,6 +97,27 @@ def test_what_does_not_start_says_why(tmp_path: Path, taken: int) -> None:
     router._port = taken
     with pytest.raises(RuntimeError, match=r"(?s)does not listen:.*address already in use"):
         router.__enter__()
+
+
+def test_a_hublet_that_does_not_start_is_said_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where another one listens already: its socket is closed."""
+    start, count = asyncio.start_server, 0
+
+    async def start_once(*arguments: Any) -> asyncio.Server:
+        nonlocal count
+        count += 1
+        if count == 2:
+            raise OSError("no descriptor")  # as asyncio does, without a number
+        return await start(*arguments)
+
+    monkeypatch.setattr(asyncio, "start_server", start_once)
+    router = RecordingRouter(ROOT / "hublets.yaml", tmp_path)
+    with pytest.raises(RuntimeError, match=r"^the recording Hublets do not listen: no descriptor$"):
+        router.__enter__()
+    gc.collect()
+    assert count == 2
 
 
 def test_a_process_that_does_not_end_is_killed(

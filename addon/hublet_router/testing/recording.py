@@ -73,7 +73,7 @@ class RecordingRouter:
         self.authority = folder / "mitmproxy-ca-cert.pem"
 
     def __enter__(self) -> Self:
-        """Start the process; raise RuntimeError with what it said if it does not listen."""
+        """Start the Hublets and the process; raise RuntimeError with why one does not listen."""
         ports = self._running.enter_context(_hublets(self._names, self.requests))
         table, log = self._folder / "hublets.yaml", self._folder / "log"
         table.write_text(yaml.safe_dump(_with_upstreams(self._table, ports)), "utf-8")
@@ -144,19 +144,27 @@ def _hublets(names: Iterable[str], requests: list[Received]) -> Iterator[dict[st
     started: Future[tuple[dict[str, int], Callable[[], object]]] = Future()
 
     async def main() -> None:
-        servers: dict[str, asyncio.Server] = {}
-        for name in names:
-            respond = partial(_record, name, requests)
-            servers[name] = await asyncio.start_server(partial(serve, respond), "127.0.0.1", 0)
-        ports = {name: server.sockets[0].getsockname()[1] for name, server in servers.items()}
-        is_over = asyncio.Event()
-        end = partial(asyncio.get_running_loop().call_soon_threadsafe, is_over.set)
-        started.set_result((ports, end))
-        await is_over.wait()
-        for server in servers.values():
-            server.close()
+        ports: dict[str, int] = {}
+        with ExitStack() as listening:
+            for name in names:
+                respond = partial(_record, name, requests)
+                server = await asyncio.start_server(partial(serve, respond), "127.0.0.1", 0)
+                listening.callback(server.close)
+                ports[name] = server.sockets[0].getsockname()[1]
+            is_over = asyncio.Event()
+            end = partial(asyncio.get_running_loop().call_soon_threadsafe, is_over.set)
+            started.set_result((ports, end))
+            await is_over.wait()
 
-    thread = threading.Thread(target=asyncio.run, args=[main()], daemon=True)
+    def run() -> None:
+        try:
+            with asyncio.Runner() as loop:
+                loop.run(main())
+        except OSError as error:
+            said = f"the recording Hublets do not listen: {error.strerror or error}"
+            started.set_exception(RuntimeError(said))
+
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
     ports, end = started.result(SECONDS)
     yield ports
