@@ -1,7 +1,4 @@
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import FrozenInstanceError, replace
 
@@ -12,17 +9,14 @@ from hublet_router.core import lookup
 from hublet_router.core.lookup import (
     MAX_INDEXED,
     MAX_NAMES,
-    MAX_REMEMBERED,
-    Clean,
     Lookup,
-    Memory,
     Rule,
     RuleIndex,
 )
+from hublet_router.core.memory import MAX_REMEMBERED
 from hublet_router.core.places import Form, Header, Path, Place, Query
 from hublet_router.core.readers import Account, Base64, Coded, Jwt, Protobuf, Reader, Regex
 from hublet_router.core.request import Request
-from hublet_router.core.runs import MIN_RUN
 from synthetic import access_token, base64url, jwt, varint_field
 
 BEARER = Header("authorization", "bearer")
@@ -281,50 +275,3 @@ def test_no_path_makes_a_plan_grow_without_bound() -> None:
 )
 def test_a_look_knows_whether_it_needs_the_body(place: Place, in_body: bool) -> None:
     assert Lookup(place, (KEY,), ()).in_body is in_body
-
-
-def test_a_memory_keeps_no_text_and_not_too_many() -> None:
-    memory: Memory[int] = Memory()
-    for number in range(MAX_REMEMBERED):
-        memory[hash(f"{number}")] = number
-    assert len(memory) == MAX_REMEMBERED
-    assert hash("0") in memory
-    memory[hash("one more")] = 1
-    assert memory == {hash("one more"): 1}
-
-
-@pytest.mark.parametrize(("seed", "is_known"), [("random", True), ("7", False)])
-def test_nothing_is_remembered_where_anyone_can_work_out_the_hashes(
-    seed: str, is_known: bool
-) -> None:
-    """Else a text with the hash of one that is clean would pass unread."""
-    code = """if True:
-        from hublet_router.core.lookup import Clean, Memory
-        memory, clean = Memory(), Clean()
-        memory[hash("a")] = ()
-        clean.add(["a text of some length"], "na1")
-        print(len(memory), clean.without([("", "a text of some length")], "na1"))
-    """
-    ended = subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed},
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert ended.stdout == ("1 []\n" if is_known else "0 ['a text of some length']\n")
-
-
-def test_what_is_clean_is_so_for_one_hublet_and_keeps_no_text() -> None:
-    clean = Clean()
-    known, also, new = "a text that is known", "another text that is", "a text that is not"
-    clean.add([known, also], "na1")
-
-    assert clean.without([(known, new), (new, also)], "na1") == [new, new]
-    assert clean.without([("short", known), (known, "short")], "eu1") == [known] * 2
-    assert clean.without([("x" * MIN_RUN, "y" * MIN_RUN)], "na1") == ["y" * MIN_RUN, "x" * MIN_RUN]
-    assert not any("text" in str(key) for key in clean._known)
-
-
-def test_no_stranger_fills_the_memory_of_what_is_clean() -> None:
-    clean = Clean()
-    for number in range(3):
-        clean.add([f"{number} {at}" for at in range(MAX_REMEMBERED - 1)], "na1")
-        assert len(clean._known) <= MAX_REMEMBERED

@@ -1,27 +1,21 @@
 """The rules of a table, indexed: which places to look at for a path, and how to read them."""
 
-import os
 import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from .memory import Clean, Memory
 from .paths import NORMAL
 from .places import Cookie, Header, Host, Path, Place
 from .readers import Account, AccountReader, Protobuf, Reader, Regex
 from .request import Request
-from .runs import MIN_RUN
-
-MAX_REMEMBERED = 1024
-"""Credentials that a lookup remembers; one more, and it forgets them all."""
 
 MAX_NAMES = 64
 """Characters of what a remembered credential names, so that no stranger can fill the memory."""
 
 MAX_INDEXED = 64
 """Sets of rules that an index remembers, since a path may choose among many."""
-
-_HASHES_ARE_KNOWN = os.environ.get("PYTHONHASHSEED", "random") != "random"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,45 +45,6 @@ class Rule:
 
 type Reading = tuple[Rule, tuple[str, ...], tuple[str, ...]]
 """The rule that read a credential, the names that it found, and the accounts."""
-
-
-class Memory[T](dict[int, T]):
-    """What texts hold, each by its hash, which keeps no credential; one too many, and all go.
-
-    Each process hashes with a key of its own. If the environment sets it (`PYTHONHASHSEED`), anyone
-    could find two texts with one hash: then nothing is remembered.
-    """
-
-    def __setitem__(self, key: int, held: T) -> None:
-        """Remember what a text holds."""
-        if len(self) >= MAX_REMEMBERED:
-            self.clear()
-        if not _HASHES_ARE_KNOWN:
-            super().__setitem__(key, held)
-
-
-class Clean:
-    """The texts that name no Hublet but one: they need not be read again."""
-
-    def __init__(self) -> None:
-        self._known: Memory[None] = Memory()
-
-    def without(self, pairs: Iterable[tuple[str, str]], hublet: str) -> list[str]:
-        """Return the texts of which that is not known, and that are long enough for a run."""
-        own, known, shortest = hash((hublet,)), self._known, MIN_RUN
-        texts = []
-        for name, value in pairs:  # each written out: this takes half the time
-            if len(value) >= shortest and hash(value) ^ own not in known:
-                texts.append(value)
-            if len(name) >= shortest and hash(name) ^ own not in known:
-                texts.append(name)
-        return texts
-
-    def add(self, texts: Iterable[str], hublet: str) -> None:
-        """Remember texts that name no Hublet but that one."""
-        own = hash((hublet,))
-        for text in texts:
-            self._known[hash(text) ^ own] = None
 
 
 class Lookup:
