@@ -61,8 +61,10 @@ class FinishedFlows:
 
         Where a consumer fails, that is logged, and those after it lose this one request.
         """
-        finished, self._finished = self._finished, []
-        for flow, decided in finished:
-            with safecall():
-                for consume in self._consumers:
-                    consume(flow, decided)
+        finished, self._finished = iter(self._finished), []
+        while True:
+            with safecall():  # one for all, and another for those behind a failure
+                for flow, decided in finished:
+                    for consume in self._consumers:
+                        consume(flow, decided)
+                return
