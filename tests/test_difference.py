@@ -5,15 +5,17 @@ from dataclasses import replace
 import pytest
 
 from hublet_router.core.request import Request
+from hublet_router.core.spelled import SpelledRequest
 from hublet_router.prove.difference import difference
 from hublet_router.prove.upstreams import Arrival
 from hublet_router.verify.exchange import Answer
 from synthetic import api_key
 from test_judge import TABLE
 
+API = "api.hubapi.com"
 ASKED = Request(
     "GET",
-    ("api.hubapi.com",),
+    (API,),
     f"/x?hapikey={api_key('eu1')}",
     (("host", "api.hubapi.com"), ("x", "y"), ("connection", "close")),
 )
@@ -21,6 +23,8 @@ GOT = replace(ASKED, headers=ASKED.headers[:2])
 EU1, NA1 = "https://127.0.0.1:9442", "https://127.0.0.1:9441"
 OK = Answer(200, {}, b"")
 FOR_THE_PROXY = replace(ASKED, headers=(*GOT.headers, ("proxy-authorization", "Basic YTpi")))
+SPELLED = SpelledRequest.with_fields(ASKED, [("Host", API), ("X_Y", "1")])
+LOWERED = SpelledRequest.with_fields(GOT, [("host", API), ("x_y", "1")])
 CONFLICT = replace(ASKED, headers=(("authorization", "Bearer pat-na1-0"), *ASKED.headers))
 
 
@@ -45,6 +49,10 @@ def arrived(request: Request = GOT, at: str = EU1, name: str | None = "api.hubap
          "arrived with another target"),
         (ASKED, OK, [arrived(replace(GOT, headers=(*GOT.headers, ("a", "b"))))],
          "arrived with another fields"),
+        (SPELLED, OK, [arrived(SPELLED)], None),
+        (SPELLED, OK, [arrived(LOWERED)], None),
+        (SPELLED, OK, [arrived(SpelledRequest.with_fields(GOT, SPELLED.headers))],
+         "arrived with another fields"),
         (FOR_THE_PROXY, OK, [arrived()], None),
         (FOR_THE_PROXY, OK, [arrived(FOR_THE_PROXY)], "arrived with another fields"),
         (ASKED, OK, [arrived(replace(GOT, hosts=("api.hubspot.com",)))],
@@ -53,8 +61,8 @@ def arrived(request: Request = GOT, at: str = EU1, name: str | None = "api.hubap
          f"arrived at {EU1}, but it is eu1 ← api-key"),
     ],
     ids=["right", "refused", "astray", "not refused", "twice", "not sent", "another status", "SNI",
-         "method", "body", "target", "fields", "for the proxy", "passed on", "host",
-         "without its credential"],
+         "method", "body", "target", "fields", "spelled", "lower case", "another name",
+         "for the proxy", "passed on", "host", "without its credential"],
 )  # fmt: skip
 def test_what_differs_is_named(
     asked: Request, answer: Answer, arrivals: list[Arrival], text: str | None

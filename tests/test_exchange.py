@@ -8,6 +8,7 @@ import pytest
 from cases import cases
 from harness import Stage
 from hublet_router.core.request import Request
+from hublet_router.core.spelled import SpelledRequest
 from hublet_router.verify.exchange import as_bytes, exchange, sendable
 
 GET = Request("GET", ("a",), "/x?y", (("host", "a"), ("x", "1: \xe9"), ("te", "trailers")))
@@ -48,6 +49,22 @@ def test_a_request_is_written_with_its_own_framing(
     body = request_.body or b""
     end = b"2\r\nbc\r\n0\r\n\r\n" if in_chunks else body
     assert written(request_, in_chunks=in_chunks) == raw + b"connection: close\r\n\r\n" + end
+
+
+def test_its_fields_keep_their_names_and_order() -> None:
+    """A field that only a decision takes for one of the framing is none."""
+    fields = (
+        ("X_A", "1"),
+        ("HOST", "a"),
+        ("Content_Length", "9"),
+        ("Transfer_Encoding", "chunked"),
+    )
+    own = (("CONTENT-LENGTH", "8"), ("X-A", "2"))
+    request = SpelledRequest.of("POST", "http://a/", [*fields, *own], b"b")
+    assert written(request) == (
+        b"POST / HTTP/1.1\r\nX_A: 1\r\nHOST: a\r\nContent_Length: 9\r\n"
+        b"Transfer_Encoding: chunked\r\nX-A: 2\r\ncontent-length: 1\r\nconnection: close\r\n\r\nb"
+    )
 
 
 def test_its_hosts_are_those_of_its_fields() -> None:

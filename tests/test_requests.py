@@ -5,7 +5,14 @@ from mitmproxy import http
 from mitmproxy.proxy.mode_specs import ProxyMode
 from mitmproxy.test import tflow
 
-from hublet_router.flows.requests import body_size, is_framed, request_head, request_with_body
+from hublet_router.core.spelled import spelled_fields
+from hublet_router.flows.requests import (
+    body_size,
+    is_framed,
+    request_head,
+    request_with_body,
+    spelled_request,
+)
 from hublet_router.proxy.routing.upstream import UpstreamHost
 
 API = "api.hubapi.com"
@@ -42,6 +49,14 @@ def test_every_name_that_a_request_gives_for_its_host(
     mode: str, target: str, hosts: list[bytes], authority: bytes, expected: tuple[str, ...]
 ) -> None:
     assert request_head(flow_of(mode, target, hosts, authority)).hosts == expected
+
+
+def test_names_of_fields_are_kept_beside_those_of_a_decision() -> None:
+    flow = flow_of("regular", API, [])
+    flow.request.headers = http.Headers([(b"X_A\xc9", b"\xe9"), (b"HoSt", b"a")])
+    request = spelled_request(flow)
+    assert request.headers == request_with_body(flow).headers == (("x-aé", "é"), ("host", "a"))
+    assert spelled_fields(request) == [("X_AÉ", "é"), ("HoSt", "a")]
 
 
 @pytest.mark.parametrize(

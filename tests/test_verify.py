@@ -1,6 +1,7 @@
 """`hublet-router verify`: against the router itself, and against HAProxy with the agent."""
 
 import json
+import re
 import socket
 import ssl
 import time
@@ -166,7 +167,7 @@ def recording(folder: Path, *requests: Recorded) -> Path:
 
 REAL = "pat-eu1-12345678-1234-4abc-9def-123456789abc"
 FLOWS: tuple[Recorded, ...] = (
-    ("GET", "https://api.hubapi.com/crm", {"authorization": f"Bearer {REAL}"}),
+    ("GET", "https://api.hubapi.com/crm", {"Authorization": f"Bearer {REAL}", "Api_Version": "v3"}),
     ("DELETE", "https://api.hubapi.com/crm", {"authorization": f"Bearer {REAL}"}),
     ("POST", "https://api.hubapi.com/anonymous", {}),
 )
@@ -183,6 +184,7 @@ def test_recorded_requests_are_sent_with_other_credentials(
     assert b"DELETE /crm" in arrived
     assert b"/anonymous" not in arrived
     assert arrived.count(b"Bearer pat-eu1-") == 3
+    assert re.search(rb"\nAuthorization: Bearer \S+\r\nApi_Version: ", arrived)
     assert REAL.encode() not in arrived
 
 
@@ -194,7 +196,7 @@ def test_real_credentials_are_sent_on_demand_where_they_change_nothing(
     assert code == 0
     assert "6 requests: 6 as the table says, 3 not sent" in said
     arrived = b"".join(raw for it in stage.upstreams.values() for raw in it.requests)
-    assert REAL.encode() in arrived
+    assert f"\nAuthorization: Bearer {REAL}\r\nApi_Version: v3\r\n".encode() in arrived
     assert b"DELETE" not in arrived
 
 

@@ -13,9 +13,10 @@ from ..core.table import Table
 from ..export import haproxy, worker
 from ..export.bundle import Bundle, ExportError, differences, write
 from ..flows.files import called
+from ..flows.requests import spelled_request
 from ..tablefile.authority import fault_of_authority
 from .agent import LISTEN
-from .progress import watched_requests
+from .progress import watched_flows
 from .report import CommandError
 from .shared_options import Commands, add_command, add_table, load_table
 
@@ -178,5 +179,5 @@ def _asked(table: Table, options: argparse.Namespace) -> Iterator[tuple[str, Req
     """Yield the examples and the recorded requests, each with its name."""
     for example in table.examples:
         yield "example at {}:{}".format(*example.at), example.request
-    for flow, request in watched_requests(options.prove) if options.prove else ():
-        yield called(flow), request
+    for flow in watched_flows(options.prove) if options.prove else ():
+        yield called(flow), spelled_request(flow)

@@ -16,7 +16,7 @@ from ..core.judge import decide
 from ..core.request import Request
 from ..core.table import Table
 from ..flows.files import called
-from ..flows.requests import request_with_body
+from ..flows.requests import spelled_request
 from ..tablefile.authority import fault_of_authority
 from ..verify.exchange import exchange, sendable
 from ..verify.verdict import Said, agrees, said_by
@@ -192,9 +192,9 @@ def _asked(table: Table, options: argparse.Namespace) -> Iterator[Asked]:
     for flow in watched_flows(options.flows, options.filter):
         origin = called(flow)
         if options.as_recorded:
-            yield Asked(request_with_body(flow), origin, is_synthetic=False)
+            yield Asked(spelled_request(flow), origin, is_synthetic=False)
         elif new := redactor.redacted(flow):
-            yield Asked(request_with_body(new), origin)
+            yield Asked(spelled_request(new), origin)
         else:
             print(f"{origin} would be decided differently once redacted", file=sys.stderr)
 

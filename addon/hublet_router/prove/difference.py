@@ -6,6 +6,7 @@ from ..core.decision import Decision
 from ..core.judge import decide
 from ..core.problem import problem
 from ..core.request import Request
+from ..core.spelled import spelled_fields
 from ..core.table import Table
 from ..verify.exchange import Answer
 from .upstreams import Arrival
@@ -53,7 +54,8 @@ def _unsent(table: Table, decision: Decision, answer: Answer) -> str | None:
 
 def _fields(request: Request) -> list[tuple[str, str]]:
     # RFC 9110 section 5.3: order counts among those of one name. workerd sorts them.
-    return sorted(it for it in request.headers if it[0] not in {*_OF_THE_CONNECTION, "host"})
+    fields = [(name.lower(), value) for name, value in spelled_fields(request)]
+    return sorted(it for it in fields if it[0] not in {*_OF_THE_CONNECTION, "host"})
 
 
 def _server_name(decision: Decision, request: Request) -> str | None:

@@ -10,6 +10,7 @@ import h11
 from mitmproxy.certs import CertStore
 
 from ..core.request import Request
+from ..core.spelled import SpelledRequest
 from ..core.table import Table
 from ..demo.http_server import Content, serve
 from ..demo.hublets import context_of
@@ -62,9 +63,7 @@ class Upstreams:
 
 
 def _request(head: h11.Request, body: bytes) -> Request:
-    headers = tuple(
-        (name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers
-    )
-    hosts = tuple(value for name, value in headers if name == "host")
+    fields = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers]
+    hosts = tuple(value for name, value in fields if name == "host")
     method, target = head.method.decode("latin-1"), head.target.decode("latin-1")
-    return Request(method, hosts, target, headers, body)
+    return SpelledRequest.with_fields(Request(method, hosts, target, (), body), fields)

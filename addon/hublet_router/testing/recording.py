@@ -20,7 +20,7 @@ import h11
 import yaml
 
 from ..cli.run import UNROUTED
-from ..core.request import Request
+from ..core.spelled import SpelledRequest, spelled_fields
 from ..demo.http_server import Content, serve
 from ..demo.shipped import free_port
 from ..tablefile import load
@@ -113,12 +113,9 @@ class RecordingRouter:
         body: bytes | str = b"",
     ) -> Answer:
         """Send a request for a URL to the router as a reverse proxy, and return its answer."""
-        pairs = [*(headers.items() if isinstance(headers, Mapping) else headers)]
-        request = Request.of(method, url, pairs, body)
+        request = SpelledRequest.of(method, url, headers, body)
         sent = body.encode() if isinstance(body, str) else body
-        given = [name for name, _ in pairs]  # as they are sent: a request folds them
-        values = [value for _, value in request.headers]
-        fields = [it for it in zip(given, values, strict=True) if it[0].lower() != "host"]
+        fields = [it for it in spelled_fields(request) if it[0].lower() != "host"]
         connection = HTTPConnection("127.0.0.1", self._port, timeout=SECONDS)
         connection.putrequest(method, request.target, skip_host=True, skip_accept_encoding=True)
         for name, value in (("Host", request.hosts[0]), *fields):

@@ -9,6 +9,7 @@ from http.client import HTTPException, HTTPResponse
 from typing import NamedTuple
 
 from ..core.request import Request
+from ..core.spelled import SpelledRequest, spelled_fields
 
 SECONDS = 20
 """That one exchange may take."""
@@ -32,17 +33,16 @@ class Answer(NamedTuple):
     body: bytes
 
 
-def sendable(request: Request, *, in_chunks: bool = False) -> Request | None:
+def sendable(request: Request, *, in_chunks: bool = False) -> SpelledRequest | None:
     """Return a request as HTTP/1.1 can carry it on a connection of its own, None if it cannot.
 
-    Its fields are those of the request in their order, with a Host where it has none, but for what
-    belongs to a connection: the body is framed by its length, or as one chunk.
+    Its fields are those of the request in their order and spelling, with a Host where it has none,
+    but for what belongs to a connection: the body is framed by its length, or as one chunk.
     """
-    fields = [it for it in request.headers if it[0] not in _OF_THE_CONNECTION]
-    names = [name for name, _ in fields]
-    if "host" not in names:
+    fields = [it for it in spelled_fields(request) if it[0].lower() not in _OF_THE_CONNECTION]
+    if not request.header("host"):
         fields = [("host", host) for host in request.hosts] + fields
-    words = [request.method, *names]
+    words = [request.method, *[name for name, _ in fields]]
     if (
         request.body is None
         or request.has_control_characters
@@ -55,18 +55,17 @@ def sendable(request: Request, *, in_chunks: bool = False) -> Request | None:
         fields.append(("transfer-encoding", "chunked"))
     elif request.body or request.method not in _WITHOUT_BODY:
         fields.append(("content-length", str(len(request.body))))
-    hosts = tuple(value for name, value in fields if name == "host")
-    headers = (*fields, ("connection", "close"))
-    return replace(request, headers=headers, hosts=hosts)
+    whole = SpelledRequest.with_fields(request, [*fields, ("connection", "close")])
+    return replace(whole, hosts=tuple(whole.header("host")))
 
 
 def as_bytes(request: Request) -> bytes:
     """Write a request that is sendable."""
-    body = request.body or b""
-    if ("transfer-encoding", "chunked") in request.headers:
+    body, fields = request.body or b"", spelled_fields(request)
+    if ("transfer-encoding", "chunked") in fields:
         body = (b"%x\r\n%s\r\n" % (len(body), body) if body else b"") + b"0\r\n\r\n"
     lines = [f"{request.method} {request.target} HTTP/1.1"]
-    lines += [f"{name}: {value}" for name, value in request.headers]
+    lines += [f"{name}: {value}" for name, value in fields]
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
 
 
