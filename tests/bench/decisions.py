@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from itertools import product
+from itertools import count, islice, product
 from pathlib import Path
 from random import Random
 from string import ascii_lowercase
@@ -31,6 +31,8 @@ TURNS = 6
 MOVED = 1_000_000
 OAUTH_LENGTH = 588
 PADDING = 375  # bytes of scopes that make it so long
+
+_NUMBERS = count(1)
 
 HEADERS: tuple[tuple[str, str], ...] = (
     ("host", "api.hubapi.com"),
@@ -67,9 +69,9 @@ def oauth_token(number: int) -> str:
 
 
 def requests(kind: str) -> Iterator[Request]:
-    """Yield fresh requests of one kind, as many as are measured."""
+    """Yield fresh requests of one kind, as many as are measured; no number comes twice."""
     shared = oauth_token(0)
-    for number in range(COUNT):
+    for number in islice(_NUMBERS, COUNT):
         target, token, fields = "/crm/v3/objects/contacts?limit=100", None, HEADERS
         match kind:
             case "private-app token":
@@ -81,7 +83,9 @@ def requests(kind: str) -> Iterator[Request]:
             case "API key in the query":
                 target += "&hapikey=eu1-0000-0000-0000-000000000000"
             case "OAuth token, another each time":
-                token = oauth_token(number + 1)
+                token = oauth_token(number)
+            case "OAuth token, one of 2,000":
+                token = oauth_token(number % 2000)
             case "OAuth token, the same again":
                 token = shared
         if token:
@@ -94,6 +98,7 @@ TARGETS = {
     "private-app token, other IDs each time": 20.0,
     "API key in the query": 10.0,
     "OAuth token, another each time": 20.0,
+    "OAuth token, one of 2,000": 12.0,
     "OAuth token, the same again": 8.0,
     "no credential": 7.0,
 }

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from .runs import MIN_RUN
 
-MAX_REMEMBERED = 1024
+MAX_REMEMBERED = 16 * 1024
 """Texts that a memory holds; one more, and it forgets them all."""
 
 _HASHES_ARE_KNOWN = os.environ.get("PYTHONHASHSEED", "random") != "random"
