@@ -11,9 +11,13 @@ import grpc
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from mitmproxy import http
+from mitmproxy.test import tflow, tutils
 
 from harness import API, SECONDS, Stage, authority, bearer, certificates, request
-from hublet_router.proxy.routing.grpc_status import FAILED
+from hublet_router.core.problem import PROXY_NAME
+from hublet_router.proxy.routing.grpc_status import FAILED, grpc_answer, is_grpc
+from hublet_router.proxy.routing.upstream import UpstreamHost
 
 
 def token(hublet: str) -> list[tuple[str, str]]:
@@ -270,3 +274,49 @@ def test_a_refused_call_has_a_status_that_its_client_can_read(running: Running, 
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND
     assert caught.value.details().startswith("The credential names a region that is not served")
     assert all(it.service.metadata == [] for it in running.hublets.values())
+
+
+@pytest.mark.parametrize(
+    ("reason", "host", "status"),
+    [
+        ("legacy", "", 'UNAUTHENTICATED; error=http_request_denied; details="legacy"'),
+        ("anonymous", "", 'UNAUTHENTICATED; error=http_request_denied; details="anonymous"'),
+        ("unknown-hublet", "", 'NOT_FOUND; error=destination_not_found; details="unknown-hublet"'),
+        ("foreign-host", "", 'NOT_FOUND; error=destination_not_found; details="foreign-host"'),
+        ("conflict", "", 'INVALID_ARGUMENT; error=http_request_error; details="conflict"'),
+        ("stray", "", 'INVALID_ARGUMENT; error=http_request_error; details="stray"'),
+        ("unreadable", "", 'INVALID_ARGUMENT; error=http_request_error; details="unreadable"'),
+        ("too-large", "", 'RESOURCE_EXHAUSTED; error=http_request_error; details="too-large"'),
+        ("no-table", "", 'UNAVAILABLE; error=proxy_configuration_error; details="no-table"'),
+        ("internal-error", "", 'UNAVAILABLE; error=proxy_internal_error; details="internal-error"'),
+        ("legacy", UpstreamHost("na1.test"), "UNAVAILABLE"),
+        ("credential", UpstreamHost("na1.test"), "UNAVAILABLE"),
+        ("credential", "", "UNAVAILABLE"),
+    ],
+)
+def test_each_reason_has_its_status(reason: str, host: str, status: str) -> None:
+    flow = tflow.tflow()
+    flow.metadata["hublet_reason"] = reason
+    flow.request.data.host = host
+    answer = grpc_answer(flow)
+    code, _, details = status.partition(";")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/grpc"
+    assert int(answer.headers["grpc-status"]) == getattr(grpc.StatusCode, code).value[0]
+    assert (answer.headers["grpc-message"] == FAILED) is (details == "")
+    assert answer.headers["proxy-status"] == status.replace(code, PROXY_NAME)
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("application/grpc", True),
+        ("Application/gRPC ; charset=utf-8", True),
+        ("application/grpc+proto", True),
+        ("application/grpc-web", False),
+        ("application/json", False),
+    ],
+)
+def test_a_call_is_known_by_its_type(kind: str, expected: bool) -> None:
+    fields = http.Headers(content_type=kind)
+    assert is_grpc(tutils.treq(headers=fields)) is expected
