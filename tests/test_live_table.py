@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -226,7 +227,7 @@ def test_rows_that_came_while_the_table_was_read_are_not_missed(tmp_path: Path) 
     for age, is_reread in ((-hour, True), (hour, False)):
         now = time.time_ns() - age
         os.utime(rows, ns=(now, now))
-        reading = live_table.LiveTable(accept)._read(table, ())
+        reading = live_table.LiveTable(accept)._read(table)
         assert (reading.states[rows] == live_table._CHANGED) is is_reread
 
 
@@ -235,15 +236,22 @@ def accept(table: Table, _: Path) -> Table:
     return table
 
 
-def test_close_ends_the_watch() -> None:
+@pytest.mark.parametrize("end", [LiveTable.close, LiveTable.reload])
+def test_close_ends_the_watch_and_a_new_table_begins_it_anew(
+    tmp_path: Path, end: Callable[[LiveTable], object]
+) -> None:
+    path = tmp_path / "hublets.yaml"
+    path.write_text(MINIMAL)
+
     async def run() -> bool:
         live = LiveTable(accept)
         live.close()
-        live.reload_soon()
+        live.use(path)
         live.start_watching()
         (watcher,) = asyncio.all_tasks() - {asyncio.current_task()}
+        end(live)
+        await asyncio.wait_for(asyncio.wait([watcher]), SECONDS)
         live.close()
-        await asyncio.wait([watcher])
         return watcher.cancelled()
 
     assert asyncio.run(run())
@@ -306,6 +314,7 @@ def test_watch_without_a_table_waits_for_one(tmp_path: Path) -> None:
     async def run() -> None:
         live = LiveTable(accept)
         live.start_watching()
+        live.reload_soon()
         await asyncio.sleep(live_table.INTERVAL * 1.5)
         live.reload_soon(tmp_path / "hublets.yaml")
         while not live.bad:

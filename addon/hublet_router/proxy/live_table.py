@@ -56,7 +56,7 @@ class LiveTable:
 
         Raises TableError or OptionsError; then the table in use stays.
         """
-        reading = self._read(path, self._states if path == self.path else ())
+        reading = self._read(path)
         self._take(path, reading)
         self.path, self._states = path, reading.states
         if self._watcher:
@@ -137,7 +137,7 @@ class LiveTable:
                     self._report(error)
             before = now
 
-    def _read(self, path: Path, known: Iterable[Path]) -> "_Reading":
+    def _read(self, path: Path, known: Iterable[Path] = ()) -> "_Reading":
         """Read a table and the other files that it names; `known` are those that it named before.
 
         Only what was as it is now before the read began counts as read.
