@@ -1,11 +1,15 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
+from random import Random
 
 import pytest
 
+from hublet_router.core.judge import decide
 from hublet_router.core.memory import MAX_REMEMBERED, Clean, Memory
 from hublet_router.core.runs import MIN_RUN
+from parity.cases import request, scene
 
 
 def test_a_memory_keeps_no_text_and_not_too_many() -> None:
@@ -53,3 +57,15 @@ def test_no_stranger_fills_the_memory_of_what_is_clean() -> None:
     for number in range(3):
         clean.add([f"{number} {at}" for at in range(MAX_REMEMBERED - 1)], "na1")
         assert len(clean._known) <= MAX_REMEMBERED
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_what_is_remembered_changes_no_decision(seed: int) -> None:
+    random = Random(seed)
+    made = scene(random)
+    requests = [request(random, made) for _ in range(40)]
+    for _ in range(150):
+        headers = random.choice(requests[:8]).headers
+        seen = replace(random.choice(requests), headers=headers)
+
+        assert decide(made.table, seen) == decide(made.table.with_policy(), seen)
