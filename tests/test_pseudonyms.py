@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cases import cases
 from hublet_router.core.formats import LEN, decode_base64, protobuf_fields
 from hublet_router.core.readers import Jwt, Protobuf
 from hublet_router.redaction.pseudonyms import Pseudonymizer
@@ -281,6 +282,41 @@ def test_a_stray_credential_in_other_text_stays_one(before: str, after: str) -> 
     assert TABLE.rules[0].reader.names(run) == ("eu1",)
     assert len(new) == len(old)
     assert not runs(old) & runs(new)
+
+
+DECODING = Pseudonymizer(TABLE, KEY, decodes=True)
+
+
+@cases(
+    ("old", "names"),
+    {
+        "base64": (base64url(b"x:pat-eu1-5ec2e75ec2e7"), [("eu1",)]),
+        "base64 of it": (base64url(base64url(b"x:pat-eu1-5ec2e75ec2e7").encode()), [("eu1",)]),
+        "escapes": ("%22pat%2Deu1%2D5ec2e75ec2e7%22", [("eu1",)]),
+        "two Hublets": (
+            base64url(b"pat-eu1-5ec2e75ec2e7 pat-na1-5ec2e7c0ffee"),
+            [("eu1",), ("na1",)],
+        ),
+        "twice": (base64url(b"pat-eu1-5ec2e75ec2e7 pat-eu1-5ec2e7c0ffee"), [("eu1",)]),
+    },
+)
+def test_a_credential_in_a_coding_stands_decoded_behind_a_comma(
+    old: str, names: list[tuple[str]]
+) -> None:
+    """A comma, so that a rule that read none there reads none afterwards."""
+    new = DECODING.secret(old)
+    empty, *decoded = new.split(",")
+    assert empty == ""
+    assert sorted(TABLE.rules[0].reader.names(it) for it in decoded) == names
+    assert not runs("pat-eu1-5ec2e75ec2e7 pat-na1-5ec2e7c0ffee" + old) & runs(new)
+    assert "," not in PSEUDONYMS.secret(old)
+
+
+@pytest.mark.parametrize(
+    "old", [base64url(b"x:pat-zz9-5ec2e75ec2e7"), "bearer." + jwt({"region": "eu1"})]
+)
+def test_what_names_no_hublet_or_is_in_no_coding_gets_another_draft(old: str) -> None:
+    assert DECODING.secret(old) == PSEUDONYMS.secret(old) != old
 
 
 def test_another_draft_is_taken_where_the_first_one_is_read_differently() -> None:

@@ -83,7 +83,7 @@ def test_har_and_bodies(tmp_path: Path) -> None:
 def test_a_decision_that_would_change_is_reported_and_nothing_is_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bad = flow("/x", ("authorization", "Bearer secretname-1"))
+    bad = flow("/crm?q=5ec2e75ec2e7", ("authorization", "Bearer secretname-1"))
     recorded, out = save([flow(), bad, flow()], tmp_path / "recorded"), tmp_path / "out"
     out.write_text("before")
     table = tmp_path / "table.yaml"
@@ -91,8 +91,15 @@ def test_a_decision_that_would_change_is_reported_and_nothing_is_written(
     assert redact(recorded, out, "--force", "--table", table) == 1
     assert out.read_text() == "before"
     said = capsys.readouterr().err
-    assert said.startswith(f"flow {bad.id} would be decided differently\n3 flows in ")
-    assert said.endswith(f" a second\n1 of 3 flows; {out} is not written\n")
+    assert said.startswith(
+        f"flow {bad.id} would be decided differently: GET http://api.hubapi.com/crm?q=***;"
+        " refused: unknown-hublet (x); x in header authorization bearer: names one that is not"
+        " listed\n3 flows in "
+    )
+    assert said.endswith(
+        f" a second\n1 of 3 flows; {out} is not written; to leave such flows out, give --filter"
+        " '!~u PATH', with the path of their URL\n"
+    )
     assert set(tmp_path.iterdir()) == {recorded, out, table}
 
 
@@ -175,4 +182,4 @@ def test_an_entry_of_a_har_file_is_named_by_its_number(
     har.write_text(json.dumps({"log": {"entries": [{"request": request}]}}))
     table.write_text(REFUSED)
     assert redact(har, tmp_path / "out", "--table", table) == 1
-    assert capsys.readouterr().err.startswith("entry 1 would be decided differently\n")
+    assert capsys.readouterr().err.startswith("entry 1 would be decided differently: GET ")

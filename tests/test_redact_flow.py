@@ -20,6 +20,7 @@ from mitmproxy.proxy.mode_specs import ProxyMode
 from mitmproxy.test import tflow
 from mitmproxy.websocket import WebSocketMessage
 
+from cases import cases
 from hublet_router.core.decision import Reason
 from hublet_router.core.findings import findings
 from hublet_router.core.judge import decide
@@ -460,6 +461,35 @@ def test_a_decision_that_would_change() -> None:
     redaction = FlowRedactor(replace(TABLE, rules=(old,)), KEY)
     assert redaction.redacted(flow("/x", ("authorization", "Bearer secretname-1"))) is None
     assert not redaction.count
+
+
+@cases(
+    "field",
+    {
+        "Basic": ("Authorization", "Basic {base64}"),
+        "a cookie of JSON": ("Cookie", "a=b; session={json}; c=d"),
+        "two Hublets": ("X-Session", "{both}"),
+        "escapes": ("X-Session", "{escaped}"),
+    },
+)
+def test_a_stray_credential_in_a_coding_stays_one(field: tuple[str, str]) -> None:
+    secret, other = private_app_token("eu1"), private_app_token("na1")
+    texts = {
+        "base64": base64.b64encode(f"{secret}:x".encode()).decode(),
+        "json": base64.b64encode(json.dumps({"token": secret}).encode()).decode(),
+        "both": base64.b64encode(f"{other} {secret}".encode()).decode(),
+        "escaped": quote(quote(json.dumps([secret]))),
+    }
+    name, value = field
+    bearer = ("Authorization", f"Bearer {other}")
+    it = flow("/x", bearer, (name, value.format(**texts)))
+    assert decide(TABLE, request_with_body(it)).reason == Reason.STRAY
+    redaction = FlowRedactor(TABLE, KEY)
+    new = redaction.redacted(it)
+    assert new
+    assert decide(TABLE, request_with_body(new)) == decide(TABLE, request_with_body(it))
+    assert not runs(" ".join([secret, *texts.values()])) & runs(str(new.request.headers.fields))
+    assert redaction.count == {"private-app-token": 1}
 
 
 def test_the_credentials_of_each_rule_are_counted() -> None:

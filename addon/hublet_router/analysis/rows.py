@@ -39,7 +39,8 @@ class Outcome(Enum):
     NOT_MOVED = "not among those that moved"
 
 
-_DECIDED = ": decided"
+DECIDED = ": decided"
+"""How a row ends whose credential or account the decision came from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ class Rows:
             outcome = self._outcome(rule, it, name)
             why = outcome.value.format(name=name, by=it.rule.name, unread=it.unread)
             if decides:
-                why, decides = why + _DECIDED, False  # the first name counts
+                why, decides = why + DECIDED, False  # the first name counts
             elif name:
                 why += self._aside(name, it)
             shown = NOT_LISTED if outcome is Outcome.NAMES_ANYTHING else name
@@ -131,13 +132,13 @@ class Rows:
             for it in found:
                 if it.unread:
                     why = Outcome.UNREAD.value.format(unread=it.unread)
-                    why += _DECIDED if it is self.settled else ""
+                    why += DECIDED if it is self.settled else ""
                     yield Tried("accounts", place, Outcome.UNREAD, None, None, why)
                 for one, owner in self._owners(it):
                     outcome = Outcome.MOVED if owner else Outcome.NOT_MOVED
                     why = outcome.value.format(name=owner)
                     if decides and owner == self.decision.hublet:
-                        why, decides = why + _DECIDED, False
+                        why, decides = why + DECIDED, False
                     elif owner:
                         why += self._aside(owner, None)
                     shape = describe_shape(one, self.table)
@@ -179,7 +180,7 @@ class Rows:
         parts = [(place, part, known) for place, part in _parts(self.request, words)]
         for place, part, found in [*alone, *parts]:
             if it := find_stray(self.table, part, hublet, found):
-                why = Outcome.STRAY.value.format(name=it.hublet) + _DECIDED
+                why = Outcome.STRAY.value.format(name=it.hublet) + DECIDED
                 yield Tried(it.rule.name, place, Outcome.STRAY, None, it.hublet, why)
                 return
 

@@ -5,11 +5,19 @@ import os
 import sys
 from pathlib import Path
 from secrets import token_bytes
+from typing import TYPE_CHECKING
 
-from ..analysis.masking import counted
+from ..analysis.masking import counted, mask_request
+from ..analysis.rows import DECIDED
+from ..core.table import Table
 from ..flows.files import FlowFileError, called
+from ..flows.recorded import explain_flow
+from ..flows.requests import request_with_body
 from .progress import watched_flows
 from .shared_options import Commands, add_command, add_filter, add_table, load_table
+
+if TYPE_CHECKING:
+    from mitmproxy.http import HTTPFlow
 
 DESCRIPTION = """\
 Copy recorded traffic (a flow file of mitmproxy, or HAR) with synthetic credentials in place of the
@@ -75,7 +83,7 @@ def redact(options: argparse.Namespace) -> int:
                     FlowWriter(file).add(new)
                 else:
                     changed += 1
-                    print(f"{called(flow)} would be decided differently", file=sys.stderr)
+                    print(_difference(table, flow), file=sys.stderr)
         if not changed:
             draft.replace(final)
     except OSError as error:
@@ -83,7 +91,11 @@ def redact(options: argparse.Namespace) -> int:
     finally:
         draft.unlink(missing_ok=True)
     if changed:
-        print(f"{changed:,} of {counted(flows, 'flow')}; {target} is not written", file=sys.stderr)
+        fix = "to leave such flows out, give --filter '!~u PATH', with the path of their URL"
+        print(
+            f"{changed:,} of {counted(flows, 'flow')}; {target} is not written; {fix}",
+            file=sys.stderr,
+        )
         return 1
     replaced = redaction.count.most_common()
     said = "credentials replaced:" if replaced else "no credential to replace"
@@ -91,3 +103,13 @@ def redact(options: argparse.Namespace) -> int:
     for rule, count in replaced:
         print(f"{count:7} {rule}", file=sys.stderr)
     return 0
+
+
+def _difference(table: Table, flow: "HTTPFlow") -> str:
+    """Return which flow cannot be redacted, how it is decided, and what in it decides."""
+    explanation = explain_flow(table, flow)
+    shown = mask_request(table, request_with_body(flow), flow.request.scheme)
+    deciding = [it for it in explanation.tried if it.why.endswith(DECIDED)]
+    why = [f"{it.rule} in {it.place}: {it.why.removesuffix(DECIDED)}" for it in deciding]
+    parts = [shown, explanation.decision.summary, *why]
+    return f"{called(flow)} would be decided differently: {'; '.join(parts)}"

@@ -14,7 +14,7 @@ from hashlib import shake_256
 from ..core.findings import MAX_CREDENTIAL
 from ..core.formats import LEN, VARINT, decode_base64, protobuf_fields, read_varint, write_varint
 from ..core.readers import Base64, Jwt, Protobuf, Reader, Regex
-from ..core.runs import MIN_RUN
+from ..core.runs import MIN_RUN, runs_of
 from ..core.table import Table, account_id
 from .documents import as_number, rewritten
 from .other_text import literals, other_text
@@ -36,11 +36,13 @@ class Pseudonymizer:
     """Replaces secrets; with one key, the same by the same wherever it stands.
 
     Each letter becomes another letter and each digit another digit. What replaces a short secret
-    can be that of another one, too.
+    can be that of another one, too. If it `decodes`, a credential that a text spells in some coding
+    stands in it as it is afterwards.
     """
 
-    def __init__(self, table: Table, key: bytes) -> None:
+    def __init__(self, table: Table, key: bytes, *, decodes: bool = False) -> None:
         self._key = key
+        self._decodes = decodes
         self._hublets = {*table.hublets, *table.aliases}
         rules = [rule for rule in table.rules if not rule.reads_hosts]
         self._readers = tuple(dict.fromkeys(rule.reader for rule in rules))
@@ -80,6 +82,9 @@ class Pseudonymizer:
                 [self._secret(it) if at % 2 else self.like(it) for at, it in enumerate(parts)]
             )
         seen, ids = self._read(text, before)
+        is_unnamed = self._decodes and not any(names for _, _, names in seen)
+        if is_unnamed and (strays := self._behind_codings(text)):
+            return "".join([f",{self._secret(it)}" for it in strays])
         wanted = (
             [(reader, start, [*map(self._name, names)]) for reader, start, names in seen],
             [[*map(self.account, it)] for it in ids],
@@ -88,6 +93,16 @@ class Pseudonymizer:
             if self._read(draft, before) == wanted:
                 return draft
         return self.like(text)
+
+    def _behind_codings(self, text: str) -> list[str]:
+        """Return a credential of each Hublet that a text names only once it is decoded."""
+        found: dict[str, str] = {}
+        for runs in runs_of(text):
+            for reader in self._readers:
+                for run, name in reader.sightings(runs.texts, runs.plains):
+                    if name in self._hublets and run != text:
+                        found.setdefault(name, run)
+        return [*found.values()]
 
     def _read(self, text: str, before: str) -> tuple[list[Sighting], list[list[str]]]:
         """Return what each reader that knows a text reads in it, and the accounts in it."""

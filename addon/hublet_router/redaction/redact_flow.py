@@ -64,13 +64,20 @@ _VERSION = re.compile("[0-9a-f]{12}")
 
 
 class FlowRedactor:
-    """Redacts flows with one key, and counts the credentials of each rule."""
+    """Redacts flows with one key, and counts the credentials of each rule.
 
-    def __init__(self, table: Table, key: bytes, *, bodies: bool = False) -> None:
+    A stray credential in some coding, such as base64, would be lost. It is decoded where the flow
+    would be decided differently without it.
+    """
+
+    def __init__(
+        self, table: Table, key: bytes, *, bodies: bool = False, decodes: bool = False
+    ) -> None:
         self.table = table
         self.bodies = bodies
         self.count: Counter[str] = Counter()
-        self._redact = TextRedactor(table, Pseudonymizer(table, key))
+        self._redact = TextRedactor(table, Pseudonymizer(table, key, decodes=decodes))
+        self._again = None if decodes else FlowRedactor(table, key, bodies=bodies, decodes=True)
         self._field = lru_cache(maxsize=MAX_CACHED)(self._redacted_field)
         rules = (rule.name for rule in table.rules)
         self._ours = {*table.hublets, *rules, *Reason, "←", "refused", "passed"}
@@ -92,7 +99,10 @@ class FlowRedactor:
         new.metadata = {key: value for key, value in ours.items() if self._is_ours(value)}
         before = check_request(self.table, seen) or judge(self.table, seen, found)[0]
         if decide(self.table, request_with_body(new)) != before:
-            return None
+            decoding = self._again.redacted(flow) if self._again else None
+            if decoding is None:
+                return None
+            new = decoding
         self.count.update(it.rule.name for it in found if it.credential)
         return new
 
