@@ -71,7 +71,9 @@ def test_an_option_that_names_no_key_is_a_sentence(
 
 
 def typed(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    monkeypatch.setattr(
+        "sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode(errors="surrogateescape")))
+    )
 
 
 def test_the_command_prints_what_the_log_shows_after_any_start(
@@ -86,7 +88,7 @@ def test_the_command_prints_what_the_log_shows_after_any_start(
     stage.proxy(hublet_log=str(log), hublet_fingerprint_key=str(key))
     stage.get("/", bearer("eu1"))
     wait_for(log.read_text)
-    typed(bearer("eu1").rpartition(" ")[2] + "\n", monkeypatch)
+    typed("\ufeff" + bearer("eu1").rpartition(" ")[2] + "\r\n", monkeypatch)  # as Windows has it
     assert command_line(["fingerprint", "--key", str(key)]) == 0
     assert f'"fingerprint": "{capsys.readouterr().out.strip()}"' in log.read_text()
     assert key.read_text().strip() not in log.read_text()
@@ -97,6 +99,7 @@ def test_the_command_prints_what_the_log_shows_after_any_start(
     ("text", "secret", "sentence"),
     [
         ("\n", "0123456789abcdef", "standard input is empty; give it one credential"),
+        ("pat-eu1-\udcff\n", "0123456789abcdef", "input is not UTF-8; give it one credential"),
         (private_app_token("eu1"), "short", "holds 5 bytes, too few for a key"),
         (
             private_app_token("eu1"),
@@ -104,7 +107,7 @@ def test_the_command_prints_what_the_log_shows_after_any_start(
             "key cannot be read: No such file or directory; write one with: openssl",
         ),
     ],
-    ids=["no credential", "a short key", "no key"],
+    ids=["no credential", "no text", "a short key", "no key"],
 )
 def test_the_command_says_what_is_missing(
     tmp_path: Path,
@@ -133,3 +136,15 @@ def test_on_a_terminal_it_asks_and_does_not_show(
     it = Fingerprints()
     it.use(key)
     assert capsys.readouterr().out == it("x") + "\n"
+
+
+def test_control_d_gives_no_credential(
+    key: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(_: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    monkeypatch.setattr("getpass.getpass", end)
+    assert command_line(["fingerprint", "--key", str(key)]) == 2
+    assert "standard input is empty" in capsys.readouterr().err

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from ..analysis.fingerprint import Fingerprints, KeyFileError
+from .report import CommandError
 from .shared_options import Commands, add_command
 
 SUMMARY = "print the fingerprint of a credential, to find its requests in the decision log"
@@ -34,10 +35,21 @@ def print_fingerprint(options: argparse.Namespace) -> int:
     except KeyFileError as error:
         print(error, file=sys.stderr)
         return 2
-    is_asked = sys.stdin.isatty()
-    credential = getpass.getpass("credential: ") if is_asked else sys.stdin.buffer.read().decode()
-    if not (credential := credential.strip()):
+    credential = _given()
+    if not credential:
         print("standard input is empty; give it one credential", file=sys.stderr)
         return 2
     print(fingerprints(credential))
     return 0
+
+
+def _given() -> str:
+    try:
+        if sys.stdin.isatty():
+            return getpass.getpass("credential: ").strip()
+        text = sys.stdin.buffer.read().decode("utf-8-sig")  # Windows may begin it with a mark
+    except EOFError:  # a person pressed Control-D
+        return ""
+    except UnicodeDecodeError:
+        raise CommandError("standard input is not UTF-8; give it one credential") from None
+    return text.strip()
