@@ -177,7 +177,10 @@ def test_it_is_read_again_when_it_changes_and_its_differences_are_news(
 
 @pytest.mark.parametrize("text", [None, "domains: []\n", "\0"], ids=["missing", "bad", "no YAML"])
 def test_a_candidate_that_cannot_be_loaded_disturbs_nothing(
-    stage: Stage, caplog: pytest.LogCaptureFixture, text: str | None
+    stage: Stage,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    text: str | None,
 ) -> None:
     """Not even the start, which a logged error would end."""
     stage.upstream("na1")
@@ -186,7 +189,8 @@ def test_a_candidate_that_cannot_be_loaded_disturbs_nothing(
     path = stage.folder / "candidate.yaml"
     if text is not None:
         path.write_text(text)
-    stage.proxy(hublet_shadow=str(path))
+    monkeypatch.setenv("HOME", str(stage.folder))
+    stage.proxy(hublet_shadow="~/candidate.yaml")
     wait_for(lambda: f"{path} is not used" in caplog.text)
     assert "goes on" not in caplog.text
     assert f"{path}:1:" in caplog.text
@@ -216,9 +220,15 @@ def test_a_candidate_that_fails_disturbs_nothing_and_law_4_its_error_is_not_show
     assert {flow.marked for flow in stage.seen.flows} == {""}
 
 
-def test_it_can_be_switched_off_and_then_does_nothing(stage: Stage) -> None:
+def test_it_can_be_switched_off_and_then_does_nothing(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
     start(stage, *ONLY_NA1)
+    candidate = stage.router.shadow.candidate
+    stage.set_option(hublet_connect_timeout=6)
+    assert stage.router.shadow.candidate is candidate
     stage.set_option(hublet_shadow=None)
     stage.get("/", bearer("eu1"))
     assert not stage.router.shadow.counts
     assert stage.seen.flows[0].marked == ""
+    assert "Addon error" not in caplog.text
