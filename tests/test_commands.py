@@ -81,10 +81,25 @@ def test_the_command_ends_with_the_code_of_its_command(monkeypatch: pytest.Monke
     assert ended.value.code == 1
 
 
-def test_a_missing_requirement_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_requirement_is_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setitem(sys.modules, "yaml", None)
-    with pytest.raises(SystemExit, match="hublet-router needs PyYAML"):
+    with pytest.raises(SystemExit) as ended:
         hublet_router.__main__.main()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("hublet-router needs PyYAML")
+
+
+def test_a_fault_of_its_own_is_no_finding(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Python ends with 1, as `check` does where a table has a fault."""
+    monkeypatch.setattr(commands, "command_line", lambda _: 1 // 0)
+    with pytest.raises(SystemExit) as ended:
+        hublet_router.__main__.main()
+    assert ended.value.code == 2
+    assert "ZeroDivisionError" in capsys.readouterr().err
 
 
 def test_a_bad_table_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,8 @@
 """`hublet-router demo`: which tool it runs, and with what."""
 
 import os
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -62,6 +64,16 @@ def test_where_the_usual_ports_are_taken_it_uses_free_ones(
     command_line(["demo", "--web", "--port", "7", "--", "--web-port", "9"])
     assert port_of(ran["mitmweb"]) == "7"
     assert not [word for word in ran["mitmweb"] if word.startswith("web_port")]
+
+
+def test_a_proxy_that_does_not_start_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
+    with Path(os.devnull).open("w") as stdout:
+        monkeypatch.setattr("sys.stdout", stdout)
+        assert command_line(["demo"]) == 2
+    assert capfd.readouterr().err.endswith("mitmdump does not listen; what it said stands above\n")
 
 
 def test_the_console_needs_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import traceback
 from typing import NoReturn
 
 from hublet_router.requirements import missing
@@ -26,7 +27,8 @@ def _end(number: int, _frame: object) -> NoReturn:
 def main() -> None:
     """Run the command line, or say what is missing and exit with 2."""
     if sentences := missing():
-        sys.exit("\n".join(sentences))
+        print(*sentences, sep="\n", file=sys.stderr)
+        sys.exit(2)
     for number in _ENDS:
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _end)
@@ -37,6 +39,9 @@ def main() -> None:
         sys.exit(command_line(sys.argv[1:]))
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception:  # a fault of ours: 1 would say that something was found
+        traceback.print_exc()
+        sys.exit(2)
     except _Signalled as it:
         signal.raise_signal(it.number)
 

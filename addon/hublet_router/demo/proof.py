@@ -5,6 +5,7 @@ its own on free ports, and the Hublet that answers says what it saw. The last ro
 request through a proxy that rewrites Host: the reason why this project exists.
 """
 
+import errno
 import json
 import socket
 import ssl
@@ -99,7 +100,8 @@ def _wait_until_open(port: int, process: subprocess.Popen[bytes]) -> None:
             time.sleep(0.05)
         else:
             return
-    sys.exit("mitmdump does not listen; what it said stands above")
+    said = "mitmdump does not listen; what it said stands above"
+    raise ConnectionRefusedError(errno.ECONNREFUSED, said)
 
 
 def _row(folder: Path, port: int, table: Table, example: Example, front: str) -> Row:
