@@ -8,6 +8,7 @@ from mitmproxy.flowfilter import match
 from mitmproxy.http import HTTPFlow
 
 from harness import REVERSE, Stage, bearer, request, token, wait_for
+from hublet_router.core.decision import Reason, refuse
 from hublet_router.core.request import Request
 from hublet_router.core.table import Table
 from hublet_router.proxy.observe import shadow
@@ -165,8 +166,11 @@ def test_a_body_that_only_the_candidate_reads(
 def test_it_is_read_again_when_it_changes_and_its_differences_are_news(
     stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
     path = start(stage, *ONLY_NA1)
     first = stage.router.shadow.candidate.table
+    assert first
+    assert f"shadow table {first.version} decides as well, and changes nothing" in caplog.text
     stage.get("/", bearer("eu1"))
     wait_for(lambda: caplog.text.count("would become") == 1)  # the client has its answer before
     path.write_text(f"{path.read_text()}# again\n")
@@ -228,7 +232,16 @@ def test_it_can_be_switched_off_and_then_does_nothing(
     stage.set_option(hublet_connect_timeout=6)
     assert stage.router.shadow.candidate is candidate
     stage.set_option(hublet_shadow=None)
+    assert candidate._watcher is None
     stage.get("/", bearer("eu1"))
     assert not stage.router.shadow.counts
     assert stage.seen.flows[0].marked == ""
     assert "Addon error" not in caplog.text
+
+
+def test_what_began_before_it_was_switched_off_is_not_compared(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    live = refuse(Reason.CONFLICT)
+    assert shadow.Shadow().compare(Request("GET", (), "/"), live, lambda: None) is None
+    assert caplog.messages == []

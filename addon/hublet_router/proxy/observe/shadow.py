@@ -52,7 +52,6 @@ class Shadow:
         """Forget the candidate."""
         self.candidate.close()
         self.candidate = self._no_candidate()
-        self._waiting.clear()
 
     def measurements(self) -> Iterator[Measurement]:
         """Yield the count for the metrics."""
@@ -72,13 +71,7 @@ class Shadow:
     def response(self, flow: http.HTTPFlow) -> None:
         """Let the candidate decide, on what the live table saw."""
         noted = self._waiting.pop(flow, None)
-        if not noted:
-            return
-
-        def body() -> bytes | None:
-            return None if flow.request.stream is True else request_with_body(flow).body
-
-        if new := self.compare(*noted, body):
+        if noted and (new := self.compare(*noted, lambda: request_with_body(flow).body)):
             remark(flow, "shadow", new, SHADOW_MARK)
 
     error = response
