@@ -61,7 +61,8 @@ def test_the_greeting_takes_the_size_that_haproxy_can_take() -> None:
     assert frame.payload == spop.key_values(
         {"version": "2.0", "max-frame-size": 16380, "capabilities": "pipelining"}
     )
-    assert spop.greeting(hello(max_frame_size=1 << 30))[1] == spop.MAX_FRAME
+    assert spop.greeting(hello(max_frame_size=1 << 30))[1] == 1 << 20
+    assert spop.greeting(hello(max_frame_size=256))[1] == 256
 
 
 @pytest.mark.parametrize(
@@ -144,7 +145,23 @@ def test_a_variable_is_set_in_the_transaction(value: Value, typed: str) -> None:
     assert spop.set_variable("hublet", value).hex() == "01030206" + b"hublet".hex() + typed
 
 
-def test_a_farewell_says_why() -> None:
-    frame = spop.parse(spop.farewell(spop.TOO_BIG)[4:])
+@pytest.mark.parametrize(
+    ("status", "code", "message"),
+    [
+        (spop.NORMAL, 0, "normal"),
+        (spop.TOO_BIG, 3, "frame is too big"),
+        (spop.INVALID, 4, "invalid frame received"),
+        (spop.NO_FRAME_SIZE, 6, "max-frame-size value not found"),
+        (spop.BAD_VERSION, 8, "unsupported version"),
+        (spop.BAD_FRAME_SIZE, 9, "max-frame-size too big or too small"),
+    ],
+)
+def test_a_farewell_says_why_as_section_3_5_has_it(status: int, code: int, message: str) -> None:
+    frame = spop.parse(spop.farewell(status)[4:])
     assert frame.kind == spop.AGENT_DISCONNECT
-    assert frame.payload == spop.key_values({"status-code": 3, "message": "frame is too big"})
+    assert frame.payload == spop.key_values({"status-code": code, "message": message})
+
+
+def test_the_types_of_frames_are_those_of_section_3_2_2() -> None:
+    assert (spop.HAPROXY_HELLO, spop.HAPROXY_DISCONNECT, spop.NOTIFY) == (1, 2, 3)
+    assert (spop.AGENT_HELLO, spop.AGENT_DISCONNECT, spop.ACK) == (101, 102, 103)
