@@ -67,12 +67,15 @@ def test_cookies_that_stand_only_in_their_list() -> None:
         ({"bodySize": 12}, None, None),
         ({"postData": {"mimeType": FORM, "text": ""}, "bodySize": 12}, None, None),
         ({"headers": named(("content-length", "12"))}, None, "12"),
+        ({"headers": named(("content-length", "9" * 5000))}, None, "9" * 5000),
+        ({"headers": named(("content-length", "0"))}, b"", "0"),
         ({"method": "GET", "bodySize": 12}, b"", None),
         ({"method": "GET", "headers": named(("content-length", "12"))}, None, "12"),
     ],
     ids=["none", "null", "text", "base64", "only a list", "both", "another length", "a text alone",
          "a document", "a list alone", "not recorded",
-         "emptied", "by its header", "of a GET", "of a GET by its header"],
+         "emptied", "by its header", "absurdly long", "empty by its header",
+         "of a GET", "of a GET by its header"],
 )  # fmt: skip
 def test_the_body(request_: dict[str, Any], body: bytes | None, length: str | None) -> None:
     flow = flow_of(with_request(**{"method": "POST", **request_}))

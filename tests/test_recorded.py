@@ -57,6 +57,7 @@ def flow_with(body: bytes | None, length: str = "", *, is_har: bool = False) -> 
         (flow_with(None, "90"), Reason.TOO_LARGE, "The recording lacks its body"),
         (flow_with(None, "65536"), Reason.TOO_LARGE, "The recording lacks its body"),
         (flow_with(None, "65537"), Reason.TOO_LARGE, None),
+        (flow_with(None, "9" * 5000), Reason.TOO_LARGE, None),
         (flow_with(b"x"), Reason.TOO_LARGE, None),
         (flow_with(None), Reason.LEGACY, None),
         (flow_with(b"", is_har=True), Reason.ANONYMOUS, "Browsers leave credentials out"),

@@ -61,7 +61,7 @@ def body_of(method: str, given: dict[str, Any], fields: Pairs) -> bytes | None:
         return _multipart(params, kind) if "multipart" in kind else encoded(params).encode()
     sizes = [value for name, value in fields if name.lower() == "content-length"]
     sizes += [str(given.get("bodySize"))] if method not in _BODILESS else []
-    return None if any(it.isdecimal() and int(it) for it in sizes) else b""
+    return None if any(it.isdecimal() and it.strip("0") for it in sizes) else b""
 
 
 def _written(posted: dict[str, Any]) -> bytes:
