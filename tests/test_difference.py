@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 from hublet_router.core.request import Request
-from hublet_router.core.spelled import SpelledRequest
 from hublet_router.prove.difference import difference
 from hublet_router.prove.upstreams import Arrival
 from hublet_router.verify.exchange import Answer
@@ -23,8 +22,8 @@ GOT = replace(ASKED, headers=ASKED.headers[:2])
 EU1, NA1 = "https://127.0.0.1:9442", "https://127.0.0.1:9441"
 OK = Answer(200, {}, b"")
 FOR_THE_PROXY = replace(ASKED, headers=(*GOT.headers, ("proxy-authorization", "Basic YTpi")))
-SPELLED = SpelledRequest.with_fields(ASKED, [("Host", API), ("X_Y", "1")])
-LOWERED = SpelledRequest.with_fields(GOT, [("host", API), ("x_y", "1")])
+SPELLED = ASKED.with_fields([("Host", API), ("X_Y", "1")])
+LOWERED = GOT.with_fields([("host", API), ("x_y", "1")])
 CONFLICT = replace(ASKED, headers=(("authorization", "Bearer pat-na1-0"), *ASKED.headers))
 
 
@@ -51,7 +50,7 @@ def arrived(request: Request = GOT, at: str = EU1, name: str | None = "api.hubap
          "arrived with another fields"),
         (SPELLED, OK, [arrived(SPELLED)], None),
         (SPELLED, OK, [arrived(LOWERED)], None),
-        (SPELLED, OK, [arrived(SpelledRequest.with_fields(GOT, SPELLED.headers))],
+        (SPELLED, OK, [arrived(GOT.with_fields(SPELLED.headers))],
          "arrived with another fields"),
         (FOR_THE_PROXY, OK, [arrived()], None),
         (FOR_THE_PROXY, OK, [arrived(FOR_THE_PROXY)], "arrived with another fields"),

@@ -8,7 +8,6 @@ import pytest
 from cases import cases
 from harness import Stage
 from hublet_router.core.request import Request
-from hublet_router.core.spelled import SpelledRequest
 from hublet_router.verify.exchange import as_bytes, exchange, sendable
 
 GET = Request("GET", ("a",), "/x?y", (("host", "a"), ("x", "1: \xe9"), ("te", "trailers")))
@@ -60,7 +59,7 @@ def test_its_fields_keep_their_names_and_order() -> None:
         ("Transfer_Encoding", "chunked"),
     )
     own = (("CONTENT-LENGTH", "8"), ("X-A", "2"))
-    request = SpelledRequest.of("POST", "http://a/", [*fields, *own], b"b")
+    request = Request.of("POST", "http://a/", [*fields, *own], b"b")
     assert written(request) == (
         b"POST / HTTP/1.1\r\nX_A: 1\r\nHOST: a\r\nContent_Length: 9\r\n"
         b"Transfer_Encoding: chunked\r\nX-A: 2\r\ncontent-length: 1\r\nconnection: close\r\n\r\nb"

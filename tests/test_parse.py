@@ -6,7 +6,6 @@ import pytest
 from cases import cases
 from hublet_router.core.places import Form, Query
 from hublet_router.core.request import Request
-from hublet_router.core.spelled import SpelledRequest, spelled_fields
 from hublet_router.core.table import Misdirected, Policy, Table, Upstream
 from hublet_router.tablefile.errors import TableError
 from hublet_router.tablefile.parse import parse
@@ -243,14 +242,14 @@ def test_rules_of_one_place_are_kept_together_in_order() -> None:
 def test_requests_of_examples(text: str, request_: Request) -> None:
     (found,) = read(example(f"{{request: {text}, hublet: eu1}}")).examples
 
-    assert found.request == SpelledRequest.with_fields(request_, spelled_fields(found.request))
+    assert found.request == request_.with_fields(found.request.fields)
 
 
 def test_examples_keep_the_names_of_their_fields() -> None:
     request = "{url: https://api.test/, headers: {X_Key: [a, b], Y: c}}"
     (found,) = read(example(f"{{request: {request}, hublet: eu1}}")).examples
 
-    assert spelled_fields(found.request) == [("X_Key", "a"), ("X_Key", "b"), ("Y", "c")]
+    assert found.request.fields == [("X_Key", "a"), ("X_Key", "b"), ("Y", "c")]
 
 
 def test_examples_know_where_they_stand_and_what_they_want() -> None:

@@ -1,7 +1,7 @@
 """The request as a decision sees it."""
 
 from collections.abc import Mapping
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
@@ -242,3 +242,22 @@ def test_repr_shows_every_host_that_was_given() -> None:
 
 def test_repr_shows_no_userinfo() -> None:
     assert UUID not in repr(request(hosts=(f"{UUID}@o1.ingest.us.sentry.io", f"user:{UUID}@x")))
+
+
+def test_the_names_of_fields_are_kept_as_they_were_given_beside_those_of_a_decision() -> None:
+    given = [("X_A", "1"), ("Host", "a"), ("x-a", "2"), ("X-a", "é")]
+    seen = Request.of("POST", "http://b/", iter(given))
+
+    assert seen.hosts == ("a",)
+    assert seen.headers == (("x-a", "1"), ("host", "a"), ("x-a", "2"), ("x-a", "Ã©"))
+    assert seen.fields == [*given[:3], ("X-a", "Ã©")]
+    assert Request.of("GET", URL, {"X_A": "1"}).fields == [("X_A", "1")]
+
+
+def test_other_fields_come_with_their_names() -> None:
+    seen = request("/x", body=b"b")
+    other = seen.with_fields([("X_A", "1")])
+
+    assert other == replace(seen, headers=(("x-a", "1"),))
+    assert other.fields == [("X_A", "1")]
+    assert replace(other, headers=(("x-b", "1"),)).fields == [("x-b", "1")]

@@ -3,7 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -31,6 +31,7 @@ class Request:
     `hosts` is every name that it gives for its host (Host fields, `:authority`, an absolute URL),
     `target` the path with its query as sent, `headers` in order, with names as of `fold_field`.
     `body` is None if it is too long to be read. `sni` is the server name of the client's TLS.
+    `names` are those of the headers as sent, where they were kept for whoever sends them on.
     """
 
     method: str
@@ -39,6 +40,7 @@ class Request:
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes | None = b""
     sni: str | None = None
+    names: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
     def of(
@@ -60,17 +62,29 @@ class Request:
         if scheme not in {"http", "https"} or not netloc:
             raise ValueError("not a whole URL; write it like https://api.hubapi.com/crm/v3")
         pairs = headers.items() if isinstance(headers, Mapping) else headers
-        fields = tuple((fold_field(name), _wire(value)) for name, value in pairs)
-        hosts = tuple(value for name, value in fields if name == "host")
+        fields = [(name, _wire(value)) for name, value in pairs]
+        hosts = tuple(value for name, value in fields if name.lower() == "host")
         target = url.partition("//")[2][len(netloc) :].partition("#")[0]
         sent = body.encode(errors="replace") if isinstance(body, str) else body
         return cls(
             method,
             hosts or (netloc,),
             _wire(target if target.startswith("/") else f"/{target}"),
-            fields,
-            sent if len(sent) <= MAX_BODY else None,  # as the proxy hands it over
-        )
+            body=sent if len(sent) <= MAX_BODY else None,  # as the proxy hands it over
+        ).with_fields(fields)
+
+    def with_fields(self, fields: Iterable[tuple[str, str]]) -> Self:
+        """Return the request with other fields, whose names are kept as they are given."""
+        given = [*fields]
+        headers = tuple([(fold_field(name), value) for name, value in given])
+        return replace(self, headers=headers, names=tuple([name for name, _ in given]))
+
+    @property
+    def fields(self) -> list[tuple[str, str]]:
+        """The headers with their names as sent, where those were kept."""
+        if [*map(fold_field, self.names)] != [name for name, _ in self.headers]:
+            return [*self.headers]
+        return [(name, value) for name, (_, value) in zip(self.names, self.headers, strict=True)]
 
     def __repr__(self) -> str:
         """Show no method, path, header, body or userinfo: each can hold a credential."""

@@ -6,7 +6,6 @@ mitmproxy takes half a second to import, so what the command line needs at once 
 from typing import TYPE_CHECKING
 
 from ..core.request import MAX_BODY, Request, fold_field, ip_address
-from ..core.spelled import SpelledRequest
 
 if TYPE_CHECKING:
     from mitmproxy.http import Headers, HTTPFlow
@@ -40,11 +39,11 @@ def request_with_body(flow: "HTTPFlow") -> Request:
     return request_head(flow, body if body is not None and len(body) <= MAX_BODY else None)
 
 
-def spelled_request(flow: "HTTPFlow") -> SpelledRequest:
+def spelled_request(flow: "HTTPFlow") -> Request:
     """Return the same, with the names of the fields as they were sent."""
     fields = flow.request.headers.fields
     decoded = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in fields]
-    return SpelledRequest.with_fields(request_with_body(flow), decoded)
+    return request_with_body(flow).with_fields(decoded)
 
 
 def body_size(request: "HTTPRequest") -> int | None:

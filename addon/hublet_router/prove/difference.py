@@ -6,7 +6,6 @@ from ..core.decision import Decision
 from ..core.judge import decide
 from ..core.problem import problem
 from ..core.request import Request
-from ..core.spelled import spelled_fields
 from ..core.table import Table
 from ..verify.exchange import Answer
 from .upstreams import Arrival
@@ -54,7 +53,7 @@ def _unsent(table: Table, decision: Decision, answer: Answer) -> str | None:
 
 def _fields(request: Request) -> list[tuple[str, str]]:
     # RFC 9110 section 5.3: order counts among those of one name. workerd sorts them.
-    fields = [(name.lower(), value) for name, value in spelled_fields(request)]
+    fields = [(name.lower(), value) for name, value in request.fields]
     return sorted(it for it in fields if it[0] not in {*_OF_THE_CONNECTION, "host"})
 
 

@@ -10,7 +10,6 @@ import h11
 from mitmproxy.certs import CertStore
 
 from ..core.request import Request
-from ..core.spelled import SpelledRequest
 from ..core.table import Table
 from ..demo.http_server import Content, serve
 from ..demo.hublets import context_of
@@ -66,4 +65,4 @@ def _request(head: h11.Request, body: bytes) -> Request:
     fields = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers]
     hosts = tuple(value for name, value in fields if name == "host")
     method, target = head.method.decode("latin-1"), head.target.decode("latin-1")
-    return SpelledRequest.with_fields(Request(method, hosts, target, (), body), fields)
+    return Request(method, hosts, target, (), body).with_fields(fields)

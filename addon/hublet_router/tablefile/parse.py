@@ -6,7 +6,6 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from ..core.request import Request, fold_field, host_name, ip_address
-from ..core.spelled import SpelledRequest
 from ..core.table import Example, Misdirected, Policy, Table, Upstream
 from .accounts import parse_accounts
 from .errors import Faults, TableError
@@ -180,7 +179,7 @@ def _request(faults: Faults, section: Section) -> Request | None:
     ]
     method = section.text("method", "POST" if body else "GET")
     try:
-        return SpelledRequest.of(method, url.value, headers, body)
+        return Request.of(method, url.value, headers, body)
     except ValueError as error:
         faults.add(url.at, f"'url' is {error}")
         return None

@@ -20,7 +20,7 @@ import h11
 import yaml
 
 from ..cli.run import UNROUTED
-from ..core.spelled import SpelledRequest, spelled_fields
+from ..core.request import Request
 from ..demo.http_server import Content, serve
 from ..demo.shipped import free_port
 from ..tablefile import load
@@ -113,9 +113,9 @@ class RecordingRouter:
         body: bytes | str = b"",
     ) -> Answer:
         """Send a request for a URL to the router as a reverse proxy, and return its answer."""
-        request = SpelledRequest.of(method, url, headers, body)
+        request = Request.of(method, url, headers, body)
         sent = body.encode() if isinstance(body, str) else body
-        fields = [it for it in spelled_fields(request) if it[0].lower() != "host"]
+        fields = [it for it in request.fields if it[0].lower() != "host"]
         connection = HTTPConnection("127.0.0.1", self._port, timeout=SECONDS)
         connection.putrequest(method, request.target, skip_host=True, skip_accept_encoding=True)
         for name, value in (("Host", request.hosts[0]), *fields):

@@ -9,7 +9,6 @@ from http.client import HTTPException, HTTPResponse
 from typing import NamedTuple
 
 from ..core.request import Request
-from ..core.spelled import SpelledRequest, spelled_fields
 
 SECONDS = 20
 """That one exchange may take."""
@@ -33,13 +32,13 @@ class Answer(NamedTuple):
     body: bytes
 
 
-def sendable(request: Request, *, in_chunks: bool = False) -> SpelledRequest | None:
+def sendable(request: Request, *, in_chunks: bool = False) -> Request | None:
     """Return a request as HTTP/1.1 can carry it on a connection of its own, None if it cannot.
 
     Its fields are those of the request in their order and spelling, with a Host where it has none,
     but for what belongs to a connection: the body is framed by its length, or as one chunk.
     """
-    fields = [it for it in spelled_fields(request) if it[0].lower() not in _OF_THE_CONNECTION]
+    fields = [it for it in request.fields if it[0].lower() not in _OF_THE_CONNECTION]
     if not request.header("host"):
         fields = [("host", host) for host in request.hosts] + fields
     words = [request.method, *[name for name, _ in fields]]
@@ -55,13 +54,13 @@ def sendable(request: Request, *, in_chunks: bool = False) -> SpelledRequest | N
         fields.append(("transfer-encoding", "chunked"))
     elif request.body or request.method not in _WITHOUT_BODY:
         fields.append(("content-length", str(len(request.body))))
-    whole = SpelledRequest.with_fields(request, [*fields, ("connection", "close")])
+    whole = request.with_fields([*fields, ("connection", "close")])
     return replace(whole, hosts=tuple(whole.header("host")))
 
 
 def as_bytes(request: Request) -> bytes:
     """Write a request that is sendable."""
-    body, fields = request.body or b"", spelled_fields(request)
+    body, fields = request.body or b"", request.fields
     if ("transfer-encoding", "chunked") in fields:
         body = (b"%x\r\n%s\r\n" % (len(body), body) if body else b"") + b"0\r\n\r\n"
     lines = [f"{request.method} {request.target} HTTP/1.1"]
