@@ -1,6 +1,7 @@
 """Clients that call while the router starts: none is served too soon, and none ends the start."""
 
 import asyncio
+import logging
 import socket
 import threading
 from pathlib import Path
@@ -12,7 +13,11 @@ from mitmproxy.test import taddons
 
 from forked import Forked
 from harness import Stage, bearer, confdir, free_port, request, wait_for
-from hublet_router.proxy.engine.early_clients import STOPPED, EarlyClients
+from hublet_router.proxy.engine.early_clients import (
+    STOPPED,
+    EarlyClients,
+    shutdown_if_errored,
+)
 
 RATE = 50  # clients a second
 
@@ -201,3 +206,19 @@ def is_sent(port: int, data: bytes) -> bool:
 
 def test_what_never_ran_can_end() -> None:
     EarlyClients().done()
+
+
+def test_a_start_that_a_script_fails_ends_before_servers_are_started() -> None:
+    """mitmproxy loads a script one turn after it looks for errors first."""
+
+    async def start() -> None:
+        check = ErrorCheck()
+        try:
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.call_soon, logging.error, "none.yaml: cannot be read")
+            await shutdown_if_errored(check)
+        finally:
+            check.finish()
+
+    with pytest.raises(SystemExit, match="1"):
+        asyncio.run(start())

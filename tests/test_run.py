@@ -191,3 +191,4 @@ def test_a_start_that_fails_is_an_error(tmp_path: Path) -> None:
     ended = forked.run("hublet-router", *words)
     assert ended.returncode == 2
     assert "none.yaml" in ended.stderr + ended.stdout
+    assert "listening" not in ended.stderr + ended.stdout

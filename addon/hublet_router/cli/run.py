@@ -42,11 +42,13 @@ _OPTIONS = {"flow_detail": "0", "onboarding": "false", "listen_host": "127.0.0.1
 
 def run(arguments: Sequence[str]) -> int:
     """Run mitmdump with the addon; the user's options win over ours."""
+    from mitmproxy.addons.errorcheck import ErrorCheck  # noqa: PLC0415
     from mitmproxy.addons.tlsconfig import TlsConfig  # noqa: PLC0415
     from mitmproxy.io import FlowReader  # noqa: PLC0415
     from mitmproxy.tools.main import mitmdump  # noqa: PLC0415  # half a second, for this alone
 
     from ..proxy.engine.certificates import tls_configure  # noqa: PLC0415
+    from ..proxy.engine.early_clients import shutdown_if_errored  # noqa: PLC0415
     from ..proxy.engine.loaded_flows import read_flows  # noqa: PLC0415
     from ..proxy.engine.patches import Patches  # noqa: PLC0415
 
@@ -61,7 +63,9 @@ def run(arguments: Sequence[str]) -> int:
     if not any(_OWN_MODE.fullmatch(word) for word in arguments):
         ours += ["--mode", UNROUTED]
     before_any_script = Patches(
-        (FlowReader, "stream", read_flows), (TlsConfig, "configure", tls_configure)
+        (FlowReader, "stream", read_flows),
+        (TlsConfig, "configure", tls_configure),
+        (ErrorCheck, "shutdown_if_errored", shutdown_if_errored),
     )
     before_any_script.load()
     try:

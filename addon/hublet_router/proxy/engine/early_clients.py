@@ -7,15 +7,18 @@ options that were not meant.
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 from mitmproxy import ctx
+from mitmproxy.addons.errorcheck import ErrorCheck
 from mitmproxy.connection import Client
 
 POLL = 0.01
 """Seconds between two looks whether mitmproxy has found the start good."""
 
 STOPPED = "hublet-router: the start was not completed"
+
+_shutdown_if_errored: Callable[[ErrorCheck], Awaitable[None]] = ErrorCheck.shutdown_if_errored
 
 
 class EarlyClients:
@@ -54,3 +57,13 @@ class EarlyClients:
             await asyncio.sleep(POLL)
         self.is_over = True
         self._ended.set()
+
+
+async def shutdown_if_errored(check: ErrorCheck) -> None:
+    """Let scripts load before a failed start is looked for, so that no server is started for it.
+
+    `Script.watcher` waits one turn longer than `ErrorCheck`. A process that ends while its server
+    of HTTP/3 starts, in a thread of mitmproxy_rs, crashes one time in ten.
+    """
+    await asyncio.sleep(0)
+    await _shutdown_if_errored(check)
