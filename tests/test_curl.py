@@ -108,6 +108,7 @@ def answering() -> Iterator[tuple[int, list[bytes]]]:
         ["-I", "URL/"],
         ["-H", "Authorization: Bearer one", "-H", "authorization:Bearer two", "URL"],
         ["-H", "Host: api.hubapi.com", "URL"],
+        ["-H", "X_Api_Key: a", "-H", "X-Api_Key: b", "URL"],
         ["-H", "Host:", "-H", "X-Empty;", "-H", "nothing", "-H", "X-Gone:", "URL"],
         ["-H", "@fields", "URL"],
         ["-d", "a=b", "--data-raw", "@c", "--data-binary", "@body", "URL"],
@@ -193,6 +194,24 @@ def test_a_value_from_standard_input(option: str, monkeypatch: pytest.MonkeyPatc
     assert "x" in repr((seen := understood(option, "@-", "api.hubapi.com")).body) + str(
         seen.headers
     )
+
+
+@cases(
+    ("header", "is_said"),
+    {
+        "no colon": (f"Authorization {PAT}", True),
+        "an empty variable": ("X-Api-Key: ", True),
+        "curl's own": ("Accept:", False),
+        "its host": ("Host:", False),
+        "sent without a value": ("X-Empty;", False),
+    },
+)
+def test_a_header_that_curl_does_not_send_is_said(
+    header: str, is_said: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    understood("-H", header, "api.hubapi.com")
+    sentence = "a header of -H has no value: curl does not send it\n"
+    assert capsys.readouterr().err == (sentence if is_said else "")
 
 
 @cases(

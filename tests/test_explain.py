@@ -339,7 +339,7 @@ def test_each_of_several_requests_has_a_heading(
     ("words", "sentence"),
     [
         ([], f"{NAME}: name a URL, a recording, or - for what is on standard input"),
-        (["--tabel", "x"], f"{NAME}: word 1 is no option of curl 8; did you mean"),
+        (["--tabel", "x"], f"{NAME}: word 1 is no option of curl 8; did you mean --table?"),
         (["-H", EU1, str(RECORDING)], f"{NAME}: curl's options belong to a URL, not to a request"),
         (["-H", EU1, "-"], f"{NAME}: curl's options belong to a URL, not to a request"),
         (["-"], f"{NAME}: standard input is empty; give it a curl command, a request or"),

@@ -3,6 +3,7 @@
 import base64
 import os
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 from typing import NamedTuple
@@ -24,6 +25,11 @@ _PART_TYPE = re.compile(r";\s*type=([^;]+)")
 _SCHEMES = {
     "anyauth", "aws-sigv4", "basic", "digest", "negotiate", "ntlm", "ntlm-wb", "oauth2-bearer",
 }  # fmt: skip
+
+_CURLS = {"accept", "accept-encoding", "content-length", "content-type", "expect", "user-agent"}
+"""Headers that people give without a value, so that curl leaves out its own."""
+
+_NO_VALUE = "a header of -H has no value: curl does not send it"
 
 type Values = dict[str, list[str]]
 """What each option was given, by its long name."""
@@ -60,9 +66,8 @@ def request(given: Sequence[Given], url: str, table: Table) -> Request:
         _method(values, sent.method),
         tuple(value for name, value in headers if name == "host"),
         _target(values, target, query),
-        headers,
-        sent.content if len(sent.content) <= MAX_BODY else None,
-    )
+        body=sent.content if len(sent.content) <= MAX_BODY else None,
+    ).with_fields(headers)
     if sent.lack and table.reads_body(asked):
         raise sent.lack
     _refuse_lookups(values, table, asked)
@@ -132,6 +137,8 @@ def _headers(values: Values, host: str, kind: str) -> Iterator[tuple[str, str]]:
             yield key, value
         elif line.endswith(";") and name == line:
             yield key.removesuffix(";"), ""
+        elif key not in {*own, *_CURLS}:
+            print(_NO_VALUE, file=sys.stderr)
 
 
 def _own_headers(values: Values) -> dict[str, str]:

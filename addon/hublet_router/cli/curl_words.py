@@ -133,7 +133,7 @@ def _checked(name: str) -> str:
 def _unknown(name: str, words: list[str], at: int) -> CurlError:
     if name.startswith("expand-"):
         return CurlError(f"--expand-…: {_UNSUPPORTED['variable']}")
-    near = get_close_matches(name, _LONG, 1) if name[1:] else []
+    near = get_close_matches(name, [*_LONG, *_UNSUPPORTED], 1) if name[1:] else []
     fix = f"did you mean --{near[0]}?" if near else "leave it out, with its value if it has one"
     rest = words[:at] + words[at + 1 :]
     return UnknownWordError(f"word {at + 1} is no option of curl 8; {fix}", rest)
