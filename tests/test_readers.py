@@ -5,9 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cases import cases
-from hublet_router.core.formats import (
-    decode_leniently,
-)
+from hublet_router.core.formats import LEN, decode_leniently, write_varint
 from hublet_router.core.readers import Account, Base64, Jwt, Protobuf, Reader, Regex
 from synthetic import (
     UUID,
@@ -118,6 +116,18 @@ def test_protobuf(credential: str, names: tuple[str, ...]) -> None:
     assert {*lenient.names(credential)} <= {
         name for _, name in lenient.sightings((), [("", plain)])
     }
+
+
+@pytest.mark.parametrize("more", [b"", b"\0", b"\x80\0", b"\x80\x80\x80\x80\x10"])
+@pytest.mark.parametrize("number", [1, 9, 15, 16, 200, 2047, 2048, (1 << 29) - 1])
+def test_a_name_is_seen_behind_any_tag_of_its_field(number: int, more: bytes) -> None:
+    """A tag may be longer than it need be, and what is above its 32 bits does not count."""
+    tag = write_varint(number << 3 | LEN)
+    tag = tag[:-1] + bytes([tag[-1] | 0x80]) + more if more else tag
+    reader = Protobuf(number, lenient=True)
+
+    assert [*reader.sightings((), [("", tag + b"\3eu1")])] == [("", "eu1")]
+    assert [*Protobuf(number ^ 8, lenient=True).sightings((), [("", tag + b"\3eu1")])] == []
 
 
 @pytest.mark.parametrize("hublet", ["na1", "eu1", "ap1"])

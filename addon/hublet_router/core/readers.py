@@ -8,6 +8,7 @@ itself. A reader never raises, and never searches for what should be parsed.
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from dataclasses import field as attribute
 from typing import Protocol
 
 from .formats import (
@@ -85,6 +86,13 @@ class Protobuf:
 
     field: int
     lenient: bool = False
+    _begins: tuple[bytes, bytes, bytes] = attribute(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Keep how a text of the field may begin: with a tag that ends here, there, or later."""
+        low, high = (self.field << 3 | LEN) & 0x7F, self.field >> 4 & 0x7F
+        longer = bytes([low | 0x80, high]), bytes([low | 0x80, high | 0x80])
+        object.__setattr__(self, "_begins", (bytes([low]), *longer))
 
     def names(self, credential: str) -> tuple[str, ...]:
         """Return the field's texts."""
@@ -92,10 +100,9 @@ class Protobuf:
 
     def sightings(self, _: Iterable[str], plains: Iterable[Coded]) -> Iterator[tuple[str, str]]:
         """Yield each name in a message."""
-        first = (self.field << 3 | LEN) & 0x7F  # the byte with which the field begins
-        longer = first | 0x80
+        one, two, three = self._begins
         for text, plain in plains:
-            if first in plain or longer in plain:
+            if one in plain or two in plain or three in plain:
                 for name in _texts(self._values_in(plain)):
                     yield text, name
 

@@ -67,10 +67,11 @@ def _elsewhere(
             index.remember_head(request, hublet)
         return None
     judged = [it.credential for it in found if it.credential and {*it.hublets} - {hublet}]
-    own = _spellings(found)
+    own: set[str] = set()
     are_clean = not judged
     for run, stray in _named(table, runs_of(" ".join(texts), judged)):
         if stray.hublet != hublet:
+            own = own or _spellings(found)
             if not (run in own or _host_name(run) == request.host):
                 return stray
             are_clean = False
