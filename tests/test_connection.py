@@ -123,22 +123,26 @@ def test_a_frame_may_come_byte_by_byte(listener: Listener) -> None:
 
 
 @cases(
-    ("data", "status"),
+    ("data", "status", "reason"),
     {
-        "no greeting": (notify(1, 1), spop.INVALID),
-        "no frame": (b"GET / HTTP/1.1\r\n\r\n", spop.TOO_BIG),
-        "an empty greeting": (spop.frame(spop.HAPROXY_HELLO, b"\0\0", b""), spop.BAD_VERSION),
+        "no greeting": (notify(1, 1), 4, "invalid frame received"),
+        "no frame": (b"GET / HTTP/1.1\r\n\r\n", 3, "frame is too big"),
+        "an empty greeting": (
+            spop.frame(spop.HAPROXY_HELLO, b"\0\0", b""),
+            8,
+            "unsupported version",
+        ),
     },
 )
 def test_another_protocol_is_disconnected_with_a_reason(
-    listener: Listener, caplog: pytest.LogCaptureFixture, data: bytes, status: int
+    listener: Listener, caplog: pytest.LogCaptureFixture, data: bytes, status: int, reason: str
 ) -> None:
     caplog.set_level(logging.ERROR)
     peer = listener.peer()
     peer.send(data)
     assert assert_farewell(peer).startswith(b"\x0bstatus-code\x03%c" % status)
     wait_for(lambda: not listener.connections)
-    assert "HAProxy is disconnected: " in caplog.text
+    assert caplog.messages == [f"HAProxy is disconnected: {reason}"]
 
 
 def test_a_frame_over_the_size_that_was_agreed_upon_is_too_big(listener: Listener) -> None:
