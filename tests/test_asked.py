@@ -86,6 +86,12 @@ MANY = replace(SHORT, headers=(("x", ""),) * 100)
         "just full": (SHORT, b"x" * (ROOM - _START - len("/")), ROOM, False),
         "not just full": (SHORT, b"x" * (ROOM - _START - len("/") - 1), ROOM, True),
         "full of fields": (MANY, b"x" * 14000, ROOM, False),
+        "full of a value": (
+            replace(SHORT, headers=(("x", "x" * 1000),)),
+            b"x" * 14000,
+            ROOM,
+            False,
+        ),
         "full of its target": (replace(SHORT, target="/" + "x" * 1000), b"x" * 14000, ROOM, False),
         "no room given": (SHORT, b"x" * 5, None, False),
         "64 KiB": (SHORT, b"x" * MAX_BODY, 1 << 17, True),

@@ -46,10 +46,15 @@ def test_an_integer_is_written_as_the_table_of_section_3_1_has_it(value: int, wr
 def test_the_arguments_of_a_message_have_their_types() -> None:
     arguments: dict[str, Value] = {
         "text": "\xe9" * 300, "bytes": b"\0\xff", "none": None, "yes": True, "no": False, "n": 4711,
-        "name" * 60: "240", "name" * 75: "300",
+        "name" * 60: "240", "name" * 75: "300", "240": "x" * 240,
     }  # fmt: skip
     payload = message("decide", arguments) + message("empty", {})
     assert list(spop.messages(payload)) == [("decide", arguments), ("empty", {})]
+
+
+def test_an_integer_of_any_type_is_one() -> None:
+    payload = b"\1m\4\1a\2\6\1b\3\7\1c\4\10\1d\5\11"
+    assert spop.messages(payload) == [("m", {"a": 6, "b": 7, "c": 8, "d": 9})]
 
 
 def test_the_greeting_takes_the_size_that_haproxy_can_take() -> None:
@@ -124,7 +129,7 @@ def test_a_frame_without_its_head_is_invalid(frame: bytes) -> None:
     [
         b"\1m\1\1a\x06\x7f\0\0\1",
         b"\1m\1\1a\x0f",
-        b"\1m\2\1a\0\1a\0",
+        b"\1m\2\1a\0\1a\0\1b\0",
         b"\1m\1\1a\3" + b"\xff" * 12 + b"\0",
     ],
     ids=["an address", "a reserved type", "a name twice", "an endless integer"],
