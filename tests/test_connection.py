@@ -148,7 +148,8 @@ def test_another_protocol_is_disconnected_with_a_reason(
 def test_a_frame_over_the_size_that_was_agreed_upon_is_too_big(listener: Listener) -> None:
     peer = listener.peer()
     peer.greet()
-    peer.send(notify(1, 1), (16381).to_bytes(4))
+    largest = spop.frame(99, b"\0\0", bytes(16380 - 7))
+    peer.send(largest, notify(1, 1), (16381).to_bytes(4))
     assert said(peer.receive(), "decide 1 1")
     assert_farewell(peer)
 
