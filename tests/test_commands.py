@@ -44,6 +44,8 @@ def process() -> Iterator[None]:
         (["ruin"], 2, "invalid choice: 'ruin'"),
         (["diff", "a", "b", "c", "--jason"], 2, "usage: hublet-router diff [-h]"),
         (["diff", "a", "b", "c", "--jason"], 2, "unrecognized arguments: --jason"),
+        (["export", "worker", "a", "--jason"], 2, "usage: hublet-router export worker [-h]"),
+        (["redact", "a", "b", "--force", "c"], 2, "unrecognized arguments: c"),
     ],
 )
 def test_help_and_mistakes(
@@ -63,6 +65,12 @@ def test_run_says_its_own_version_before_that_of_mitmproxy(
     ours, theirs = capsys.readouterr().out.splitlines()[:2]
     assert ours.startswith(f"hublet-router {version('hublet-router')}, ")
     assert theirs.startswith("Mitmproxy: ")
+
+
+def test_files_may_stand_before_and_behind_options(capsys: pytest.CaptureFixture[str]) -> None:
+    table = str(HERE.parent / "hublets.yaml")
+    assert command_line(["check", table, "--strict", table]) == 0
+    assert capsys.readouterr().out.count("hublets.yaml: sound") == 2
 
 
 def test_version_of_a_checkout_that_is_not_installed(

@@ -114,7 +114,7 @@ def test_a_bundle_is_written_and_is_what_the_table_makes(
     output = capsys.readouterr()
     assert output.out == ""
     line, column = load(Path(SHIPPED)).hublets["na1"].at
-    sentence = "Hublet na1 is at an address, and an override is a name"
+    sentence = "Hublet na1 is at an IP address, and an override takes only names"
     assert f"{SHIPPED}:{line}:{column}: {sentence}" in output.err
     assert "so wrangler.toml deploys nothing" in output.err
 

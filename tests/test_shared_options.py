@@ -48,7 +48,8 @@ def test_a_command_is_called_and_described(description: str, shown: str) -> None
     parser = add_command(commands, "act", lambda options: len(vars(options)), "acts", description)
     assert shown in parser.format_help()
     options = parser.parse_args([])
-    assert options.call(options) == 1
+    assert options.call(options) == 2
+    assert options.parser is parser
 
 
 def test_the_table_of_an_option_is_read(tmp_path: Path) -> None:

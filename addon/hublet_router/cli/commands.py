@@ -91,8 +91,9 @@ def _call(arguments: Sequence[str]) -> int:
     for module in (init, check, diff, redact, export, agent, verify, fingerprint, demo, completion):
         module.declare(commands)
     options, unknown = parser.parse_known_args(arguments)
-    if unknown:  # argparse would show the usage of all commands instead of this one's
-        commands.choices[options.command].error(f"unrecognized arguments: {' '.join(unknown)}")
+    if unknown:  # a file behind an option, where one stands before it, or what no one knows
+        own: argparse.ArgumentParser = options.parser
+        options = own.parse_intermixed_args(arguments[len(own.prog.split()) - 1 :])
     return int(options.call(options))
 
 

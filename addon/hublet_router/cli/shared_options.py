@@ -28,7 +28,7 @@ def add_command(
         description=description,
         formatter_class=kept if "\n\n" in description else argparse.HelpFormatter,
     )
-    parser.set_defaults(call=call)
+    parser.set_defaults(call=call, parser=parser)
     return parser
 
 

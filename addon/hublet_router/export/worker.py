@@ -67,7 +67,7 @@ def limits(table: Table) -> Iterator[str]:
 
 def _undeployable(upstream: Upstream) -> str | None:
     if ip_address(upstream.host):
-        return "is at an address, and an override is a name; give it one in the zone"
+        return "is at an IP address, and an override takes only names; give it one in the zone"
     if upstream.scheme != "https":
         return "speaks http, and an override keeps the scheme of the client; write https"
     if upstream.port != 443:
