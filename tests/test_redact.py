@@ -109,6 +109,7 @@ def test_a_decision_that_would_change_is_reported_and_nothing_is_written(
         ("in", "in", "in: is IN itself; name another OUT"),
         ("in", "there", "there: exists already; name another OUT, or say --force"),
         ("in", "", " is a folder; name a file in it"),
+        ("in", "new.har", "new.har: OUT is a flow file, no HAR; name one such as safe.mitm"),
         ("in", "-", "-: is no file that can be replaced; name another OUT"),
         ("in", "no/where", "no/where: cannot be written: No such file or directory"),
         ("nothing", "out", "nothing: cannot be read: No such file or directory"),

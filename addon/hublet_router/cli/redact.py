@@ -62,14 +62,7 @@ def redact(options: argparse.Namespace) -> int:
     from ..redaction.redact_flow import FlowRedactor  # noqa: PLC0415
 
     source, target = options.source, options.target
-    if target.resolve() == source.resolve():
-        raise FlowFileError(f"{target}: is IN itself; name another OUT")
-    if target.is_dir():
-        raise FlowFileError(f"{target}: is a folder; name a file in it")
-    if str(target) == "-" or (target.exists() and not target.is_file()):
-        raise FlowFileError(f"{target}: is no file that can be replaced; name another OUT")
-    if target.exists() and not options.force:
-        raise FlowFileError(f"{target}: exists already; name another OUT, or say --force")
+    _check_target(source, target, force=options.force)
     table = load_table(options.table)
     redaction = FlowRedactor(table, token_bytes(32), bodies=options.bodies)
     flows, changed = 0, 0
@@ -103,6 +96,20 @@ def redact(options: argparse.Namespace) -> int:
     for rule, count in replaced:
         print(f"{count:7} {rule}", file=sys.stderr)
     return 0
+
+
+def _check_target(source: Path, target: Path, *, force: bool) -> None:
+    """Raise FlowFileError where the copy may not be written."""
+    if target.resolve() == source.resolve():
+        raise FlowFileError(f"{target}: is IN itself; name another OUT")
+    if target.is_dir():
+        raise FlowFileError(f"{target}: is a folder; name a file in it")
+    if str(target) == "-" or (target.exists() and not target.is_file()):
+        raise FlowFileError(f"{target}: is no file that can be replaced; name another OUT")
+    if target.suffix == ".har":
+        raise FlowFileError(f"{target}: OUT is a flow file, no HAR; name one such as safe.mitm")
+    if target.exists() and not force:
+        raise FlowFileError(f"{target}: exists already; name another OUT, or say --force")
 
 
 def _difference(table: Table, flow: "HTTPFlow") -> str:
