@@ -60,6 +60,7 @@ def feed(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
         (["--json", f'{{"tokenKey": "{UUID}"}}', "-H", "Content-Encoding: gzip",
           f"{API}/oauth/v2/private-apps/get/access-token-info"], 3,
          "refused: unreadable (private-app-token-in-json)"),
+        ([f"curl {API} -H '{EU1}'"], 0, "eu1 ← private-app-token"),
     ],
 )  # fmt: skip
 def test_curl_commands(words: list[str], code: int, first: str, capsys: Said) -> None:
@@ -341,6 +342,7 @@ def test_each_of_several_requests_has_a_heading(
         ([], f"{NAME}: name a URL, a recording, or - for what is on standard input"),
         (["--tabel", "x"], f"{NAME}: word 1 is no option of curl 8; did you mean --table?"),
         (["-H", EU1, str(RECORDING)], f"{NAME}: curl's options belong to a URL, not to a request"),
+        (["-H", EU1, f"curl {API}"], f"{NAME}: curl's options belong to a URL, not to a request"),
         (["-H", EU1, "-"], f"{NAME}: curl's options belong to a URL, not to a request"),
         (["-"], f"{NAME}: standard input is empty; give it a curl command, a request or"),
         (["nothing.mitm"], "nothing.mitm: cannot be read: No such file or directory"),

@@ -140,6 +140,9 @@ def _parts(table: Table, words: list[str], where: str | None) -> Iterator[Iterab
                 if name == "-":
                     _refuse_options(given)
                     yield from _standard_input(table, where)
+                elif is_command(name) and " " in name:
+                    _refuse_options(given)
+                    yield from _commands(table, name, where)
                 else:
                     asked = Asked(request(given, name, table))
                     if "://" not in name and not table.owns(asked.request.host or ""):
@@ -171,8 +174,7 @@ def _standard_input(table: Table, where: str | None) -> Iterator[Iterable[Asked]
     if not raw.strip():
         raise CurlError("standard input is empty; give it a curl command, a request or a recording")
     if is_command(text := os.fsdecode(raw)):
-        for words in split_commands(text):
-            yield from _parts(table, words, where)
+        yield from _commands(table, text, where)
     elif _RECORDED.match(raw):
         flows = flows_of(io.BytesIO(raw), "standard input", takes_log=True)
         yield map(_of_flow, filter(matching(where), flows))
@@ -182,6 +184,12 @@ def _standard_input(table: Table, where: str | None) -> Iterator[Iterable[Asked]
         except RequestError as error:
             raise CurlError(str(error)) from None
         yield [Asked(asked)]
+
+
+def _commands(table: Table, text: str, where: str | None) -> Iterator[Iterable[Asked]]:
+    """Yield the requests of each curl command in a text."""
+    for words in split_commands(text):
+        yield from _parts(table, words, where)
 
 
 def _without_mark(raw: bytes) -> bytes:
