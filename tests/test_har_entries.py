@@ -109,6 +109,37 @@ def test_a_file_that_is_no_har_is_not_read_whole(
     assert file.tell() < 4_000
 
 
+@cases(
+    ("text", "place"),
+    {
+        "an entry": ('{"log": {"entries": [1, {"a": c0ffee', "entry 2"),
+        "nested too deep": ('{"log": {"entries": [' + "[" * 200_000, "entry 1"),
+        "a value": ('{"log": {"pages": [1, c0ffee', "the file"),
+    },
+)
+def test_behind_what_is_no_json_nothing_is_read(text: str, place: str) -> None:
+    file = io.BytesIO(text.encode() + b" " * CHUNK * 20)
+    found = read_entries(file)
+    with pytest.raises(HarError, match=f"^{place} is cut off, or no JSON"):
+        list(found)
+    assert file.tell() <= CHUNK * 2
+
+
+@cases(
+    "value",
+    {
+        "a word": "-Infinity",
+        "escapes": '"\\u00e9\\n"',
+        "an object": '{"a": [1.5e7, null], "b": "' + "x" * 40 + '"}',
+        "blanks": '{ "a" : [ 1 , 2 ] , "b" : { "c" : 1 , "d" : true } }'.replace(" ", " " * 30),
+    },
+)
+def test_what_is_cut_anywhere_goes_on(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for chunk in range(1, 400, 3):
+        monkeypatch.setattr(har_entries, "CHUNK", chunk)
+        assert read('{"log": {"entries": [' + value + "]}}") == [json.loads(value)]
+
+
 def test_the_work_grows_as_the_file_where_an_entry_is_larger_than_what_is_read_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -73,16 +73,23 @@ class _Text:
         while True:
             try:
                 value, end = _DECODER.raw_decode(self._held, self._at)
-            except (ValueError, RecursionError):
+            except (ValueError, RecursionError) as error:
                 if len(self._held) - self._at > most:
                     large = f"over {MAX_OTHER >> 20} MB are no log.entries"
                     raise HarError(f"not a HAR file: {large}") from None
-                if self._read_on():
+                if self._may_go_on(error) and self._read_on():
                     continue
                 raise HarError(f"{what} is cut off, or no JSON; save the recording again") from None
             if end < len(self._held) or not self._read_on():  # 12 may go on as 123
                 self._at = end
                 return value
+
+    def _may_go_on(self, error: ValueError | RecursionError) -> bool:
+        """Return whether more text could make JSON of what is none: a string or a word is open."""
+        if not isinstance(error, json.JSONDecodeError):
+            return False
+        is_at_end = len(self._held) - error.pos <= len("-Infinity")
+        return is_at_end or error.msg.startswith("Unterminated string")
 
     def _read_on(self) -> bool:
         """Read as much again as is held, so that the work stays in proportion; False at the end."""
