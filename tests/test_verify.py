@@ -142,6 +142,7 @@ def test_a_url_that_is_none_is_a_sentence(
     ("words", "sentence"),
     [
         (["--rate", "0"], "write URL as http(s)://host[:port], and --rate and --total over 0"),
+        (["--rate", "nan"], "write URL as http(s)://host[:port], and --rate and --total over 0"),
         (["--total", "0"], "write URL as http(s)://host[:port], and --rate and --total over 0"),
         (["--ca", "none.pem"], "--ca: none.pem cannot be read: No such file or directory; name a"),
     ],

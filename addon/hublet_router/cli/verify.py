@@ -148,7 +148,8 @@ def _edge(options: argparse.Namespace) -> Edge:
         raise CommandError(f"--ca: {fault}")
     parts = urlsplit(options.url)
     host, port = parts.hostname, parts.port or {"http": 80, "https": 443}[parts.scheme]
-    if not host or parts.path.strip("/") or min(options.rate, options.total) <= 0:
+    is_over_0 = options.rate > 0 and options.total > 0  # nan is not
+    if not host or parts.path.strip("/") or not is_over_0:
         raise ValueError
     is_tls = parts.scheme == "https"
     context = ssl.create_default_context(cafile=options.ca) if is_tls else None
