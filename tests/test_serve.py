@@ -14,14 +14,15 @@ import pytest
 from mitmproxy.exceptions import OptionsError
 
 from haproxy_stage import agent_process
-from harness import free_port, wait_for
+from harness import SECONDS, free_port, wait_for
 from hublet_router.agent import serve as module
 from hublet_router.agent import spop
 from hublet_router.agent.connection import Connection
 from hublet_router.agent.serve import Setting, serve
 from hublet_router.agent.spoa import Agent
 from hublet_router.tablefile import TableError
-from test_spop import HELLO
+from test_spoa import head, token
+from test_spop import HELLO, message
 
 
 @contextlib.asynccontextmanager
@@ -48,7 +49,9 @@ def test_a_process_has_a_log_and_metrics_and_ends_at_sigterm(table: Path, tmp_pa
     log = tmp_path / "decisions.jsonl"
     with agent_process(table, port, "--metrics", f":{metrics}", "--log", str(log)) as agent:
         assert probe(metrics, "/readyz") == (200, "ok\n")
-        assert "hublet_table{" in probe(metrics, "/metrics")[1]
+        shown = probe(metrics, "/metrics")[1]
+        assert "hublet_table{" in shown
+        assert "hublet_shadow_differences" in shown
         assert log.exists()
         log.unlink()
         agent.send(signal.SIGHUP)
@@ -58,6 +61,24 @@ def test_a_process_has_a_log_and_metrics_and_ends_at_sigterm(table: Path, tmp_pa
         said = agent.stop()
         assert agent.process.returncode == 0
     assert f"HAProxy's agent listens at 127.0.0.1:{port}" in said
+
+
+def test_what_it_was_asked_is_in_its_log_once_it_has_ended(table: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+
+    async def run() -> None:
+        setting = Setting(table, str(tmp_path / "s"), log=log, proxy_status=True)
+        async with serving(setting) as address:
+            reader, writer = await asyncio.open_unix_connection(address)
+            writer.write(spop.frame(spop.HAPROXY_HELLO, b"\0\0", spop.key_values(HELLO)))
+            asked = message("decide", head(token("eu1")))
+            writer.write(spop.frame(spop.NOTIFY, b"\1\1", asked))
+            said = reader.readuntil(b'hublet-router; next-hop="eu1"')
+            await asyncio.wait_for(said, SECONDS)
+        assert '"hublet": "eu1"' in log.read_text()
+        writer.close()
+
+    asyncio.run(run())
 
 
 def test_a_candidate_is_watched(

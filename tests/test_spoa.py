@@ -146,7 +146,8 @@ def test_forwarded_responses_get_a_proxy_status_on_demand(agent: Agent) -> None:
 
 def test_each_decision_is_a_line_of_the_log(agent: Agent, tmp_path: Path) -> None:
     agent.log = LogFile(tmp_path / "log")
-    agent.answer("decide", head(token("eu1"), url="/crm/v3?secret=abcdefgh12345"), frame(7))
+    asked = head(token("eu1"), url="/crm/v3?secret=abcdefgh12345")
+    assert agent.answer("decide", asked, frame(7)) == EU1
     agent.answer("decide", head(url="/oauth/token"), frame(8))  # no decision yet
     agent.answer("decide", head(token("na2")), frame(9))
     agent.log.close()
@@ -192,6 +193,9 @@ def test_the_candidate_decides_as_well_where_it_sees_what_it_reads(
     asked = head(FORM, url="/oauth/") | {"body": body, "room": 15360}
     assert agent.answer("decide-body", asked, frame(3)) == EU1
     assert agent.shadow.counts.total() == 1  # the candidate reads the form, too
+    asked = head(FORM, token("eu1"), url="/oauth/") | {"body": b"", "room": 15360}
+    assert agent.answer("decide-body", asked, frame(4)) == EU1
+    assert agent.shadow.counts.total() == 2
 
 
 def test_a_table_with_other_hublets_says_what_to_do(

@@ -53,7 +53,7 @@ async def serve(setting: Setting, listening: Callable[[str], None] = lambda _: N
         endpoint = Endpoint(
             setting.metrics,
             agent.counters.exposition,
-            lambda: "it ends" if is_over.is_set() else "" if agent.live.table else "no table",
+            lambda: "it ends" if is_over.is_set() else "",
             loop,
         )
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -72,9 +72,6 @@ async def serve(setting: Setting, listening: Callable[[str], None] = lambda _: N
         server.close()
         for connection in list(connections):
             connection.close()
-        await asyncio.sleep(0)  # the transports write what they have
-        agent.live.close()
-        agent.shadow.done()
         if agent.log:
             agent.log.close()
         if endpoint:

@@ -73,7 +73,7 @@ class Agent:
 
     def _actions(self, decision: Decision, request: Request, status: HTTPStatus | None) -> bytes:
         upstream, reason = decision.upstream, decision.reason.value
-        if status or not upstream:
+        if not upstream:
             return actions(reason, answer=f"{reason}-{status}")
         name = None
         if upstream.scheme == "https" and upstream.sni == "client":
