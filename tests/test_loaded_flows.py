@@ -65,9 +65,10 @@ def test_what_is_left_out_is_logged(caplog: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.mark.usefixtures("installed")
-def test_what_is_no_har_is_refused_as_mitmproxy_does() -> None:
+def test_what_is_no_har_is_refused_as_mitmproxy_does(caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(FlowReadException, match=r"has no log\.entries"):
         read(b'{"log": {}}')
+    assert caplog.messages == ["not a HAR file: it has no log.entries"]
     with pytest.raises(FlowReadException, match="Invalid data format"):
         read(b"no flows")
 

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+from mitmproxy.exceptions import FlowReadException
 
 from harness import Stage, bearer, wait_for
 from hublet_router.proxy.engine.log_filter import WITHHELD, LogRedactor, redact_log_record
@@ -63,6 +64,16 @@ def redactor() -> Iterator[LogRedactor]:
     redactor.load(None)
     yield redactor
     redactor.done()
+
+
+def test_a_file_that_cannot_be_read_has_no_traceback() -> None:
+    error = FlowReadException("secret")
+    message = f"Failed to read x.mitm: {error}"
+    record = logging.LogRecord(
+        "x", logging.ERROR, "x", 1, message, None, (type(error), error, None)
+    )
+    redact_log_record(record)
+    assert logging.Formatter().format(record) == f"Failed to read x.mitm: {WITHHELD}"
 
 
 @pytest.mark.parametrize("name", ["mitmproxy.addonmanager", "asyncio", "hublet_router.x", None])

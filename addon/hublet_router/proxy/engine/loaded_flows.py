@@ -38,6 +38,7 @@ def read_flows(reader: FlowReader) -> Iterable[Flow]:
     try:
         yield from har_flows(file, logger.warning, encoding)
     except HarError as error:
+        logger.error("%s", error)  # mitmproxy's sentence does not say why
         raise FlowReadException(str(error)) from error
 
 

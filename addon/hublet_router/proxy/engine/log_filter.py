@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
+from mitmproxy.exceptions import FlowReadException
 from mitmproxy.log import LegacyLogEvents
 
 WITHHELD = "(bytes withheld)"
@@ -66,7 +67,9 @@ def redact_log_record(record: logging.LogRecord) -> None:
     if len(message) >= MIN_HEX or any(mark in message for mark in _MARKS):
         redacted = _QUOTED.sub(WITHHELD, message)
     if errors and errors[1]:
-        lines = [*_places(errors[1], errors[2])]
+        # That a file cannot be read is no fault of the program, whose place would matter.
+        is_fault = not isinstance(errors[1], FlowReadException)
+        lines = [*_places(errors[1], errors[2])] if is_fault else []
         for error in _chain(errors[1]):
             for text in (str(error), repr(str(error))[1:-1]):
                 redacted = redacted.replace(text, WITHHELD) if text else redacted
