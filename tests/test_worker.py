@@ -57,7 +57,7 @@ def test_a_table_that_cloudflare_can_route_by_is_ready_to_deploy() -> None:
 @pytest.mark.parametrize(
     ("na1", "why"),
     [
-        ("https://10.0.0.1", "is at an address"),
+        ("https://10.0.0.1", "is at an IP address"),
         ("http://na1.example.com", "speaks http"),
         ("https://na1.example.com:8443", "has a port"),
         ('https://na1.example.com", sni: "upstream', "has an sni"),
