@@ -162,6 +162,17 @@ def test_the_command_proves_examples_and_recordings(
     assert command_line([*words, "--prove"]) == 1
 
 
+def test_where_nothing_is_sent_nothing_is_proved(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table.write_text(table.read_text().partition("examples:")[0])
+    words = ["export", "haproxy", str(tmp_path / "edge"), "--table", str(table)]
+    assert command_line(words) == 0
+    assert command_line([*words, "--prove"]) == 2
+    said = "nothing was sent: give the table examples, or --prove recordings"
+    assert capsys.readouterr().err.endswith(f"hublet-router export: {said}\n")
+
+
 def test_what_haproxy_itself_refuses_is_printed(
     table: Path,
     tmp_path: Path,

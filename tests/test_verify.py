@@ -211,6 +211,20 @@ def test_what_cannot_be_sent_is_left_out_and_said(
     assert " would be decided differently once redacted\n" in run(stage.port, odd)[2]
 
 
+def test_where_nothing_is_sent_nothing_is_verified(
+    stage: Stage, run: Run, table: Path, tmp_path: Path
+) -> None:
+    stage.proxy(hublet_proxy_status=True)
+    bare = table.with_name("bare.yaml")
+    bare.write_text(table.read_text().partition("examples:")[0])
+    flows = str(recording(tmp_path, FLOWS[2]))
+    said = "nothing was sent: give the table examples, or name recordings, that may be sent"
+    assert run(stage.port, by=bare) == (2, "", f"hublet-router verify: {said}\n")
+    code, out, err = run(stage.port, flows, by=bare)
+    assert (code, out) == (2, "")
+    assert err.endswith(f"hublet-router verify: {said}\n")
+
+
 def test_the_rate_is_bounded(stage: Stage, run: Run) -> None:
     stage.proxy(hublet_proxy_status=True)
     begun = time.monotonic()

@@ -167,6 +167,8 @@ def _prove(table: Table, options: argparse.Namespace) -> int:
         count, faults = asyncio.run(proof)
     except ExportError as error:
         raise CommandError(str(error)) from error
+    if not count:
+        raise CommandError("nothing was sent: give the table examples, or --prove recordings")
     for fault in faults:
         print(fault)
     if not faults:

@@ -136,8 +136,12 @@ def verify(options: argparse.Namespace) -> int:
         results.append(result)
         if result.error and len(results) == 1:
             break  # one row says it for all
+    if not results:
+        raise CommandError(
+            "nothing was sent: give the table examples, or name recordings, that may be sent"
+        )
     _print(results, left_out, options.format)
-    if any(it.error for it in results) or not results:
+    if any(it.error for it in results):
         return 2
     return int(not all(it.agrees for it in results))
 
@@ -220,7 +224,7 @@ def _print(results: list[Result], left_out: int, format_: str) -> None:
     parts += [f"{errors:,} without an answer"] if errors else []
     parts += [f"{left_out:,} not sent"] if left_out else []
     print(f"{counted(len(results), 'request')}: {', '.join(parts)}", file=sys.stderr)
-    if results and all(it.said and it.said.is_silent for it in results):
+    if all(it.said and it.said.is_silent for it in results):
         print(
             "no answer says anything: start the router with --set hublet_proxy_status=true or the"
             " agent with --proxy-status, or name a header of the Hublets with --header",
