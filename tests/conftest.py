@@ -63,10 +63,12 @@ def table(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    """A stage of its own for each test."""
+def stage(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Iterator[Stage]:
+    """A stage of its own for each test, which fails if an addon does: `caplog.clear()` forgives."""
     with Stage(tmp_path) as it:
         yield it
+    records = caplog.get_records("call") + caplog.get_records("teardown")
+    assert not [it for it in records if it.getMessage().startswith("Addon error")]
 
 
 @pytest.fixture

@@ -536,11 +536,14 @@ class Unguarded(OwnWord):
         broken()
 
 
-def test_law_1_a_connection_that_no_decision_names_is_not_opened(stage: Stage) -> None:
+def test_law_1_a_connection_that_no_decision_names_is_not_opened(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
     na1, _ = stage.regions("na1", "eu1")
     stage.proxy(mode=f"reverse:{na1.url}", addon=Unguarded())
     assert stage.get("/", bearer("na1")).status == 502
     assert stage.arrivals() == {"na1": 0, "eu1": 0}
+    caplog.clear()
 
 
 class UnguardedAtTimes(OwnWord):
@@ -555,7 +558,7 @@ class UnguardedAtTimes(OwnWord):
 
 
 def test_law_1_a_connection_that_is_open_already_is_not_lent_to_what_bears_no_stamp(
-    stage: Stage,
+    stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
     """mitmproxy reuses a connection without a hook, so the pool itself has to separate them."""
     na1, _ = stage.regions("na1", "eu1")
@@ -565,6 +568,7 @@ def test_law_1_a_connection_that_is_open_already_is_not_lent_to_what_bears_no_st
         assert client.get("/raise", bearer("eu1")).status == 502
     assert len(na1.requests) == 1
     assert stage.arrivals() == {"na1": 1, "eu1": 0}
+    caplog.clear()
 
 
 def test_law_1_a_refused_upload_finds_no_open_connection(stage: Stage) -> None:
@@ -581,7 +585,7 @@ def test_law_1_a_refused_upload_finds_no_open_connection(stage: Stage) -> None:
 
 
 def test_law_1_a_request_over_which_the_router_fails_keeps_no_stamp(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It had one when it failed, and its body is streamed."""
     stage.regions("na1", "eu1")
@@ -590,6 +594,7 @@ def test_law_1_a_request_over_which_the_router_fails_keeps_no_stamp(
     raw = request("POST", "/", bearer("eu1"), body=b"x" * 100_000)
     assert stage.send(raw, "POST").status == 502
     assert stage.arrivals() == {"na1": 0, "eu1": 0}
+    caplog.clear()
 
 
 def test_law_1_a_replay_whose_body_is_too_long_by_now_goes_nowhere(stage: Stage) -> None:
@@ -654,6 +659,14 @@ def test_a_user_cannot_switch_faithful_routing_off(stage: Stage) -> None:
     assert stage.master.options.connection_strategy == "lazy"
     stage.get("/", bearer("eu1"))
     assert b"Host: api.hubapi.com\r\n" in eu1.only
+
+
+def test_another_option_leaves_the_table_and_the_key_of_fingerprints(stage: Stage) -> None:
+    stage.regions("eu1")
+    stage.proxy()
+    before = stage.router.live.good, fingerprint("x")
+    stage.set_option(hublet_connect_timeout=6)
+    assert (stage.router.live.good, fingerprint("x")) == before
 
 
 def test_a_bad_table_set_later_is_refused_and_the_old_one_goes_on(

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from mitmproxy.flow import Error
 from mitmproxy.test import tflow
 from mitmproxy.version import VERSION
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
@@ -53,7 +54,8 @@ def test_every_refusal_is_counted_from_zero_and_there_is_no_created_series() -> 
 def test_versions_and_the_process_are_shown() -> None:
     seen = families(counters())
     version = tomllib.loads(PYPROJECT.read_text())["project"]["version"]
-    (labels,) = seen["hublet_build_info"]
+    ((labels, value),) = seen["hublet_build_info"].items()
+    assert value == 1
     assert set(labels) == {version, VERSION, platform.python_version()}
     assert seen["process_resident_memory_bytes"][()] > 0
     assert seen["process_open_fds"][()] > 0
@@ -75,6 +77,9 @@ def test_state_of_the_features_is_read_at_each_scrape() -> None:
     assert seen["hublet_table"] == {("0123456789ab",): 1}
     assert seen["hublet_table_reads"] == {("good",): 3, ("bad",): 1}
     assert seen["hublet_table_is_current"] == {(): 0}
+    text = it.exposition("")[0]
+    assert b"\nhublet_table_is_current 0.0\n" in text
+    assert b'hublet_decision_seconds_bucket{le="2e-06"} 0.0' in text
     assert seen["hublet_table_age_seconds"][()] > 0
     assert seen["hublet_requests_in_flight"] == {(): 1}
     assert seen["hublet_misdirected"] == {("eu1", "na1"): 2, ("-", "na1"): 1}  # labels are sorted
@@ -119,18 +124,46 @@ def test_openmetrics_is_served_where_it_is_accepted_and_holds_exemplars() -> Non
     }
 
 
-@pytest.mark.parametrize(("opened", "reused"), [(1.0, {("reused", "eu1"): 1}), (9e9, {})])
+@pytest.mark.parametrize(
+    ("hublet", "opened", "ended", "sums", "reused"),
+    [
+        ("eu1", 1.0, 946681201, ['{hublet="eu1"} 1.0'], {("reused", "eu1"): 1}),
+        ("eu1", 9e9, None, ['{hublet="eu1"} 0.0'], {}),
+        ("eu1", 9e9, 946681209, ['{hublet="eu1"} 0.0'], {}),
+        (None, 1.0, 946681201, ['{hublet="-"} 1.0'], {}),
+        ("eu1", None, 946681201, [], {}),
+    ],
+    ids=["reused", "of an endless body", "before the body's end", "passed", "another addon's"],
+)
 def test_first_byte_and_reuse_are_counted_for_a_forwarded_answer(
-    opened: float, reused: dict[tuple[str, ...], float]
+    hublet: str | None,
+    opened: float | None,
+    ended: float | None,
+    sums: list[str],
+    reused: dict[tuple[str, ...], float],
 ) -> None:
     it = counters()
     flow = tflow.tflow(resp=True)
     flow.server_conn.timestamp_start = opened
-    decision = Decision(Action.ROUTE, "eu1", None, Reason.CREDENTIAL, "api-key", None)
+    flow.request.timestamp_end = ended
+    decision = Decision(Action.ROUTE, hublet, None, Reason.CREDENTIAL, "api-key", None)
     it.count(flow, Decided(decision, None, 1e-6))
     flow.response = None  # no answer came
     it.count(flow, Decided(decision, None, 1e-6))
     seen = families(it)
     assert seen["hublet_upstream_connections"] == reused
-    text = it.exposition("")[0].decode()
-    assert 'hublet_upstream_first_byte_seconds_count{hublet="eu1"} 1.0' in text
+    assert not any(seen["hublet_refusals"].values())
+    assert set(seen["hublet_refusals"]) == {(reason.value,) for reason in STATUSES}
+    _, *found = it.exposition("")[0].decode().split("hublet_upstream_first_byte_seconds_sum")
+    assert [text.partition("\n")[0] for text in found] == sums
+
+
+@pytest.mark.parametrize(("error", "status"), [(None, "2xx"), (Error("cut"), "error")])
+def test_an_answer_that_is_not_whole_is_counted_as_an_error(
+    error: Error | None, status: str
+) -> None:
+    it = counters()
+    flow = tflow.tflow(resp=True)
+    flow.error = error
+    it.count(flow, Decided(refuse(Reason.CONFLICT), None, 1e-6))
+    assert list(families(it)["hublet_requests"]) == [("-", "conflict", "-", status)]

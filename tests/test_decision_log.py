@@ -17,6 +17,7 @@ from mitmproxy.test import tflow
 from harness import Stage, bearer, read_request, request, wait_for
 from hublet_router.analysis.harmless import known_words
 from hublet_router.analysis.masking import mask_host, mask_method, mask_path
+from hublet_router.core.decision import Reason, refuse
 from hublet_router.core.request import Request
 from hublet_router.proxy.observe.decision_log import line as line_of
 from hublet_router.proxy.routing.annotate import Decided
@@ -35,10 +36,11 @@ def lines(path: Path, count: int) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def log(stage: Stage, tmp_path: Path) -> Path:
+def log(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     stage.regions("na1", "eu1")
     path = tmp_path / "decisions.jsonl"
-    stage.proxy(hublet_log=str(path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    stage.proxy(hublet_log="~/decisions.jsonl")
     return path
 
 
@@ -241,6 +243,7 @@ def test_a_line_that_cannot_be_made_is_the_only_one_that_is_lost(
             client.get("/", bearer("eu1"))
     wait_for(lambda: log.exists() and log.read_text() == "1\n3\n")
     assert "Addon error: (bytes withheld)" in caplog.text
+    caplog.clear()
 
 
 @given(text=st.text(), error=st.text(), flow_id=st.text())
@@ -260,6 +263,34 @@ def test_whatever_a_request_says_it_is_one_line_of_json(
     assert read["domain"] == (request.host and mask_host(request.host))
     assert read["path"] == mask_path(request, known_words(table))
     assert (read["trace"], read["error"]) == (None, error.partition(":")[0])
+
+
+def test_times_and_sizes_are_those_of_the_flow() -> None:
+    flow = tflow.tflow(resp=True)
+    assert flow.response
+    started = flow.request.timestamp_start
+    flow.response.timestamp_start, flow.response.timestamp_end = started + 1.5, started + 2.5
+    del flow.request.headers["content-length"]
+    flow.response.data.content = None
+    flow.response.headers["content-length"] = "x"
+    flow.client_conn.peername = None  # type: ignore[assignment]  # of a HAR file
+    decided = Decided(refuse(Reason.CONFLICT), None, 0.25)
+    said = json.loads(line_of(flow, decided, names_client=True))
+    assert (said["decision_seconds"], said["first_byte_seconds"], said["seconds"]) == (
+        0.25,
+        1.5,
+        2.5,
+    )
+    assert (said["request_bytes"], said["response_bytes"]) == (7, None)
+    assert (said["method"], said["client"]) == ("GET", None)
+
+
+def test_a_credential_that_cannot_be_read_has_no_fingerprint() -> None:
+    table = loads(TABLE.replace("PORT", "9").encode())
+    request = Request("GET", ("api.hubapi.com",), "/eu1", (("authorization", "Bearer a b"),))
+    said = json.loads(line_of(tflow.tflow(), Decided.now(table, request)))
+    assert (said["reason"], said["credential"]) == ("unreadable", "private-app-token")
+    assert (said["fingerprint"], said["path"]) == (None, "/eu1")
 
 
 @pytest.mark.parametrize(
@@ -298,7 +329,9 @@ def test_the_client_is_named_only_if_that_is_asked_for(stage: Stage, log: Path) 
     with stage.client() as client:
         client.get("/", bearer("eu1"))
         lines(log, 1)
+        file = stage.router.decision_log.file
         stage.set_option(hublet_log_client=True)
+        assert stage.router.decision_log.file is file
         client.get("/", bearer("eu1"))
     without, line = lines(log, 2)
     assert "client" not in without

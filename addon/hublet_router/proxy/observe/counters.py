@@ -104,7 +104,7 @@ class Counters:
         hublet = decision.hublet or NONE
         status = f"{response.status_code // 100}xx" if response and not flow.error else "error"
         exemplar = self.count_decision(decided, decided.request or request_head(flow), status)
-        if decision.action is not Action.REFUSE and response and is_forwarded(flow, decision):
+        if response and is_forwarded(flow, decision):
             answered = response.timestamp_start
             asked = flow.request.timestamp_end or answered  # an answer need not wait for its body
             self._first_byte_seconds(hublet).observe(max(answered - asked, 0), exemplar)
