@@ -221,9 +221,9 @@ def test_a_method_that_is_not_there(running: Running) -> None:
 
 
 def test_an_answer_before_the_end_of_its_request(running: Running) -> None:
-    questions: SimpleQueue[bytes] = SimpleQueue()
     refuse = running.calls.stream_unary("/test.Echo/refuse")
     for _ in range(3):
+        questions: SimpleQueue[bytes] = SimpleQueue()
         questions.put(b"first")
         call = refuse.future(iter(questions.get, b""), metadata=token("eu1"), timeout=SECONDS)
         with pytest.raises(grpc.RpcError):

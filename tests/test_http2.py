@@ -338,6 +338,17 @@ def test_malformed_trailers_and_what_cannot_be_decompressed_end_the_connection(
             client.answer(stream)
 
 
+def test_a_number_of_a_stream_that_is_over_ends_the_connection(stage: Stage) -> None:
+    start(stage)
+    with Http2Client(stage.port) as client:
+        for _ in range(3):  # hyper-h2 forgets a stream that is over with a later one
+            assert client.get("/", token("eu1")) == ("200", b"eu1")
+        head = HeadersFrame(1, data=b"\x82", flags=["END_HEADERS", "END_STREAM"])
+        client.socket.sendall(head.serialize())
+        with pytest.raises(AssertionError, match="ended the connection"):
+            client.read()
+
+
 def test_a_stream_that_is_reset_at_once_harms_no_other(stage: Stage) -> None:
     """hyper-h2 has closed it when mitmproxy hears of its head, or of its trailers."""
     start(stage)

@@ -10,7 +10,7 @@ import h2.errors
 import pytest
 from h2.settings import SettingCodes
 from hpack.huffman import HuffmanEncoder
-from hyperframe.frame import GoAwayFrame
+from hyperframe.frame import GoAwayFrame, HeadersFrame
 from mitmproxy.proxy.layers.http import _http1, _http2
 from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
 
@@ -297,6 +297,59 @@ def test_an_upstream_that_fails_ends_its_streams_and_is_asked_again(stage: Stage
     with Http2Client(stage.port) as client:
         assert client.get("/bad", token("eu1"))[0] == "502"
         assert client.get("/next", token("eu1")) == ("200", b"/next")
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["head", "trailers"])
+@pytest.mark.parametrize(
+    "field", [("x", "a "), ("X", "a"), ("x", "a\0"), ("connection", "close"), (":x", "a")], ids=str
+)
+def test_an_answer_whose_fields_are_malformed_costs_no_other_one(
+    stage: Stage, field: tuple[str, str], is_late: bool
+) -> None:
+    """A gRPC server in Python ends a call so whose error has no message."""
+    may_answer = asyncio.Event()
+
+    async def answer(exchange: Exchange) -> None:
+        exchange.connection.http.config.normalize_outbound_headers = False
+        exchange.connection.http.config.validate_outbound_headers = False
+        if exchange.path != "/bad":
+            await may_answer.wait()
+            await say_path(exchange)
+        elif is_late:
+            exchange.head()
+            exchange.head([field], end=True)
+        else:
+            exchange.head([*OK, field], end=True)
+
+    upstream = start(stage, answer)
+    with Http2Client(stage.port) as client:
+        slow = client.start("GET", "/slow", token("eu1"), end=True)
+        wait_for(lambda: upstream.exchanges)
+        bad = client.start("GET", "/bad", token("eu1"), end=True)
+        assert client.answer(bad)[0] == "502" or bad in client.cut
+        stage.loop.call_soon_threadsafe(may_answer.set)
+        assert client.answer(slow) == ("200", b"/slow")
+        assert client.get("/next", token("eu1")) == ("200", b"/next")
+    assert len(upstream.connections) == 1
+
+
+def test_an_answer_that_cannot_be_decompressed_ends_its_connection(stage: Stage) -> None:
+    """All streams share what it would have changed: another answer could get fields of it."""
+    bad = HeadersFrame(1, data=b"\xff\xff\xff", flags=["END_HEADERS", "END_STREAM"])
+
+    async def answer(exchange: Exchange) -> None:
+        if exchange.path == "/bad":
+            bad.stream_id = exchange.stream
+            exchange.connection.writer.write(bad.serialize())
+        else:
+            await say_path(exchange)
+
+    upstream = start(stage, answer)
+    with Http2Client(stage.port) as client:
+        for path in ("/", "/bad", "/next"):
+            status, _ = client.get(path, token("eu1"))
+            assert status == ("502" if path == "/bad" else "200")
+    assert len(upstream.connections) == 2
 
 
 def test_a_client_that_says_goodbye_gets_its_answer(stage: Stage) -> None:

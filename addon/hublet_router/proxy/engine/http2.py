@@ -8,9 +8,9 @@ from operator import neg
 from typing import Any, TypeGuard
 
 from h2.errors import ErrorCodes
-from h2.events import ConnectionTerminated, RequestReceived, TrailersReceived
+from h2.events import ConnectionTerminated, RequestReceived, StreamReset, TrailersReceived
 from h2.events import Event as Http2Event
-from h2.exceptions import ProtocolError
+from h2.exceptions import ProtocolError, StreamClosedError
 from hpack import Encoder
 from hyperframe.frame import Frame, GoAwayFrame, HeadersFrame
 from mitmproxy.connection import Connection
@@ -67,20 +67,25 @@ class LastingConnection(PacedConnection):
         return [], [event]
 
     def _receive_headers_frame(self, frame: HeadersFrame) -> tuple[list[Frame], list[Http2Event]]:
-        """Reset a stream whose head is malformed, as RFC 9113 section 8.1.1 wants it.
+        """Reset a stream whose fields are malformed, as RFC 9113 section 8.1.1 wants it.
 
-        hyper-h2 ends the connection, and with it each other request. Of a request that has begun,
-        it still does: else a client could begin any number of them.
+        hyper-h2 ends the connection, and with it each other request. It still does where the
+        compression is broken, which all streams share, and for a request that has begun: else a
+        client could begin any number of them.
         """
-        is_new = frame.stream_id not in self.streams
+        number, code = frame.stream_id, ErrorCodes.PROTOCOL_ERROR
+        is_new = number not in self.streams
         try:
             return super()._receive_headers_frame(frame)
-        except ProtocolError:
-            if not is_new:
+        except ProtocolError as error:
+            if error.__cause__ or not (is_new or self.config.client_side):  # the cause is hpack's
                 raise
-        # Where the compression is broken, which all streams share, there is none to be reset.
-        self.reset_stream(frame.stream_id, ErrorCodes.PROTOCOL_ERROR)
-        return [], []
+        try:
+            self.reset_stream(number, code)
+        except StreamClosedError:  # both sides have ended it
+            if is_new:
+                raise
+        return [], [StreamReset(stream_id=number, error_code=code, remote_reset=False)]
 
 
 def is_gentle(event: Http2Event) -> TypeGuard[ConnectionTerminated]:
