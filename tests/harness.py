@@ -149,7 +149,8 @@ class Upstream:
         websocket = WSConnection(ConnectionType.SERVER)
         websocket.receive_data(request)
         next(websocket.events())
-        writer.write(websocket.send(AcceptConnection()))
+        accepted = websocket.send(AcceptConnection())
+        writer.write(accepted.replace(b"websocket", b"WebSocket", 1))  # as many servers write it
         while data := await reader.read(65536):
             websocket.receive_data(data)
             for event in websocket.events():

@@ -15,7 +15,7 @@ from mitmproxy import http
 from mitmproxy.exceptions import OptionsError
 from mitmproxy.flow import Error
 from mitmproxy.options import Options
-from mitmproxy.test import taddons, tflow
+from mitmproxy.test import taddons, tflow, tutils
 from mitmproxy.tools.dump import DumpMaster
 
 import hublet_router.proxy.routing.annotate
@@ -83,9 +83,19 @@ def test_a_websocket_goes_where_its_upgrade_goes(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(
-    ("upgrade", "body"), [("H2C", b""), ("foo", b""), ("h2c, x", b""), ("h2c", b"x" * 70_000)]
+    ("upgrade", "body", "version", "websocket"),
+    [
+        ("H2C", b"", 0, True),
+        ("foo", b"", 13, True),
+        ("h2c, x", b"", 0, True),
+        ("h2c", b"x" * 70_000, 0, True),
+        ("websocket", b"", 12, True),
+        ("websocket", b"", 13, False),
+    ],
 )
-def test_law_1_no_other_upgrade_becomes_a_tunnel(stage: Stage, upgrade: str, body: bytes) -> None:
+def test_law_1_no_other_upgrade_becomes_a_tunnel(
+    stage: Stage, upgrade: str, body: bytes, version: int, websocket: bool
+) -> None:
     na1, _ = stage.regions("na1", "eu1")
 
     async def switches(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -97,8 +107,9 @@ def test_law_1_no_other_upgrade_becomes_a_tunnel(stage: Stage, upgrade: str, bod
         na1.requests.append(await reader.read(65536))
 
     na1.behaviour = switches
-    stage.proxy()
-    fields = (bearer("na1"), "Connection: Upgrade", f"Upgrade: {upgrade}")
+    stage.proxy(websocket=websocket)
+    asked = f"Upgrade: {upgrade}", f"Sec-WebSocket-Version: {version}"
+    fields = bearer("na1"), "Connection: Upgrade", *asked
     with stage.client() as client, contextlib.suppress(OSError):
         client.socket.sendall(request("POST", "/x", *fields, body=body))
         client.receive_until(b"\r\n\r\n")
@@ -106,6 +117,14 @@ def test_law_1_no_other_upgrade_becomes_a_tunnel(stage: Stage, upgrade: str, bod
         client.receive_until(b"never")
     wait_for(lambda: na1.requests)
     assert b"/smuggled" not in b"".join(na1.requests)
+
+
+@pytest.mark.parametrize("status", [101, 200])
+def test_an_answer_from_a_recording_is_left_as_it_is(status: int) -> None:
+    flow = tflow.tflow(resp=tutils.tresp(status_code=status), live=False)
+    assert flow.response
+    HubletRouter().responseheaders(flow)
+    assert (flow.error, flow.response.stream) == (None, False)
 
 
 class Meddling:
@@ -661,12 +680,14 @@ def test_a_user_cannot_switch_faithful_routing_off(stage: Stage) -> None:
     assert b"Host: api.hubapi.com\r\n" in eu1.only
 
 
-def test_another_option_leaves_the_table_and_the_key_of_fingerprints(stage: Stage) -> None:
+def test_another_option_leaves_the_table_the_key_of_fingerprints_and_pins(stage: Stage) -> None:
     stage.regions("eu1")
     stage.proxy()
+    stage.router.overrides.pins["x"] = "eu1"
     before = stage.router.live.good, fingerprint("x")
     stage.set_option(hublet_connect_timeout=6)
     assert (stage.router.live.good, fingerprint("x")) == before
+    assert stage.router.overrides.pins == {"x": "eu1"}
 
 
 def test_a_bad_table_set_later_is_refused_and_the_old_one_goes_on(
