@@ -318,11 +318,15 @@ def test_a_malformed_head_ends_its_stream_alone(stage: Stage, field: tuple[str, 
     assert stage.arrivals() == {"na1": 0, "eu1": 2}
 
 
-def test_malformed_trailers_and_what_cannot_be_decompressed_end_the_connection(
-    stage: Stage,
-) -> None:
-    """Else a client could begin any number of requests at an upstream; and all streams share it."""
+def test_what_is_malformed_of_a_request_that_has_begun_ends_the_connection(stage: Stage) -> None:
+    """Else a client could begin any number of them; and compression is that of all streams."""
     start(stage)
+    with Http2Client(stage.port) as client:
+        begun = client.start("POST", "/", token("eu1"), ("content-length", "5"))
+        wait_for(lambda: stage.router.drain._flows)
+        client.data(begun, b"longer")
+        with pytest.raises(AssertionError, match="ended the connection"):
+            client.answer(begun)
     with Http2Client(stage.port) as client:
         begun = client.start("POST", "/", token("eu1"))
         client.http.send_headers(begun, [("te", "gzip")], end_stream=True)

@@ -31,6 +31,13 @@ def start(stage: Stage, answer: Any = say_path, more: str = "", **settings: Any)
     return upstream
 
 
+def layer_of(stage: Stage) -> http2.Http2Client:
+    """Return what mitmproxy has for the connection to the upstream."""
+    layers = [it for it in gc.get_objects() if type(it) is http2.Http2Client]
+    (layer,) = (it for it in layers if it.context.client in stage.clients)
+    return layer
+
+
 def test_the_request_goes_on_as_it_came_and_so_does_its_answer(stage: Stage) -> None:
     async def answer(exchange: Exchange) -> None:
         await exchange.body()
@@ -333,6 +340,39 @@ def test_an_answer_whose_fields_are_malformed_costs_no_other_one(
     assert len(upstream.connections) == 1
 
 
+@pytest.mark.parametrize("length", [0, 1, 60_001], ids=["none", "shorter", "longer"])
+def test_an_answer_whose_body_is_not_of_its_length_costs_no_other_one(
+    stage: Stage, length: int
+) -> None:
+    """What came of it gives the window of the connection back, and its stream is over."""
+    may_answer = asyncio.Event()
+
+    async def answer(exchange: Exchange) -> None:
+        if exchange.path == "/bad":
+            exchange.head([*OK, ("content-length", str(length))])
+            await exchange.data(bytes(60_000), end=True)
+        else:
+            await may_answer.wait()
+            exchange.head()
+            await exchange.data(bytes(100_000), end=True)
+
+    upstream = start(stage, answer)
+    with Http2Client(stage.port) as client:
+        slow = client.start("GET", "/slow", token("eu1"), end=True)
+        wait_for(lambda: upstream.exchanges)
+        for _ in range(40):
+            bad = client.start("GET", "/bad", token("eu1"), end=True)
+            assert client.answer(bad)[0] == "502" or bad in client.cut
+        stage.loop.call_soon_threadsafe(may_answer.set)
+        assert client.answer(slow) == ("200", bytes(100_000))
+        connection = layer_of(stage).h2_conn
+        window = connection._inbound_flow_control_window_manager
+        given_back = window.current_window_size + window._bytes_processed
+        assert given_back == window.max_window_size
+        assert len(connection.streams) <= 2
+    assert len(upstream.connections) == 1
+
+
 def test_an_answer_that_cannot_be_decompressed_ends_its_connection(stage: Stage) -> None:
     """All streams share what it would have changed: another answer could get fields of it."""
     bad = HeadersFrame(1, data=b"\xff\xff\xff", flags=["END_HEADERS", "END_STREAM"])
@@ -373,8 +413,7 @@ def test_many_requests_on_one_connection_leave_nothing_behind(stage: Stage) -> N
     with Http2Client(stage.port) as client:
         for number in range(300):
             client.get(f"/{number}", token("eu1"))
-        layers = [it for it in gc.get_objects() if type(it) is http2.Http2Client]
-        (layer,) = (it for it in layers if it.context.client in stage.clients)
+        layer = layer_of(stage)
         assert len(layer.our_stream_id) <= http2.MAX_FORGOTTEN
         assert len(layer.their_stream_id) <= http2.MAX_FORGOTTEN
         assert len(layer.h2_conn.streams) <= 1

@@ -10,9 +10,9 @@ from typing import Any, TypeGuard
 from h2.errors import ErrorCodes
 from h2.events import ConnectionTerminated, RequestReceived, StreamReset, TrailersReceived
 from h2.events import Event as Http2Event
-from h2.exceptions import ProtocolError, StreamClosedError
+from h2.exceptions import InvalidBodyLengthError, ProtocolError, StreamClosedError
 from hpack import Encoder
-from hyperframe.frame import Frame, GoAwayFrame, HeadersFrame
+from hyperframe.frame import DataFrame, Frame, GoAwayFrame, HeadersFrame
 from mitmproxy.connection import Connection
 from mitmproxy.http import Headers, HTTPFlow
 from mitmproxy.proxy.commands import SendData
@@ -73,7 +73,7 @@ class LastingConnection(PacedConnection):
         compression is broken, which all streams share, and for a request that has begun: else a
         client could begin any number of them.
         """
-        number, code = frame.stream_id, ErrorCodes.PROTOCOL_ERROR
+        number = frame.stream_id
         is_new = number not in self.streams
         try:
             return super()._receive_headers_frame(frame)
@@ -81,11 +81,28 @@ class LastingConnection(PacedConnection):
             if error.__cause__ or not (is_new or self.config.client_side):  # the cause is hpack's
                 raise
         try:
-            self.reset_stream(number, code)
+            self.reset_stream(number, ErrorCodes.PROTOCOL_ERROR)
         except StreamClosedError:  # both sides have ended it
             if is_new:
                 raise
-        return [], [StreamReset(stream_id=number, error_code=code, remote_reset=False)]
+        return [], [_reset(number)]
+
+    def _receive_data_frame(self, frame: DataFrame) -> tuple[list[Frame], list[Http2Event]]:
+        """Reset a stream as well whose answer has a body that is not of its length."""
+        try:
+            return super()._receive_data_frame(frame)
+        except InvalidBodyLengthError:
+            if not self.config.client_side:
+                raise
+        number = frame.stream_id
+        self.reset_stream(number, ErrorCodes.PROTOCOL_ERROR)
+        closed = StreamClosedError(number)  # what came for it gives the connection's window back
+        return self._handle_data_on_closed_stream([_reset(number)], closed, frame)
+
+
+def _reset(number: int) -> Http2Event:
+    code = ErrorCodes.PROTOCOL_ERROR
+    return StreamReset(stream_id=number, error_code=code, remote_reset=False)
 
 
 def is_gentle(event: Http2Event) -> TypeGuard[ConnectionTerminated]:
