@@ -281,25 +281,31 @@ def test_a_filter_selects_the_flows(
     assert len(read(REVERSE)) > int(line.split()[2]) > 0
 
 
+ONLY_UNUSED = ["--coverage", REVERSE, "--filter", "~c 200 & ~comment '^eu1 ← private'"]
+
+
 @pytest.mark.parametrize(
-    ("words", "code"),
+    ("words", "code", "passed"),
     [
-        (["--coverage", REVERSE, "--filter", "~comment legacy"], 1),
-        (["--coverage", REVERSE, "--filter", "~c 200 & ~comment '^eu1 ← private'"], 0),
-        (["--coverage", REVERSE, "--filter", "~c 200 & ~comment '^eu1 ← private'", "--strict"], 1),
-        (["--moved", REVERSE], 0),
-        (["--moved", FOLDER / MISDIRECTED], 1),
+        (["--coverage", REVERSE, "--filter", "~comment legacy"], 1, []),
+        ([*ONLY_UNUSED], 0, ["coverage"]),
+        ([*ONLY_UNUSED, "--strict"], 1, ["coverage"]),
+        (["--moved", REVERSE], 0, ["accounts that moved"]),
+        (["--moved", FOLDER / MISDIRECTED], 1, []),
+        (["--residency", REVERSE], 0, ["residency"]),
     ],
-    ids=["unexplained", "only unused", "unused, strictly", "none moved", "moved"],
+    ids=["unexplained", "only unused", "unused, strictly", "none moved", "moved", "in its region"],
 )
 def test_coverage_and_moves_can_fail(
-    capsys: pytest.CaptureFixture[str], words: list[object], code: int
+    capsys: pytest.CaptureFixture[str], words: list[object], code: int, passed: list[str]
 ) -> None:
     ended, lines = ask(capsys, TABLE, *words, "--format", "github")
     assert (ended, any(it.startswith("::error ") for it in lines)) == (code, code == 1)
     ended, lines = ask(capsys, TABLE, *words, "--format", "junit")
     suite = fromstring("\n".join(lines))
     assert (ended, suite.attrib["failures"] != "0") == (code, code == 1)
+    names = [case.attrib["name"].partition(f"{TABLE}: ")[2] for case in suite]
+    assert [it for it in names if it and it != "sound"][:1] == passed
 
 
 def test_strays_are_found(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -334,5 +340,8 @@ def test_a_name_that_is_nearly_listed_is_no_failure(
     flow = tflow.tflow()
     flow.request.host_header, flow.request.path = "api.example.org", "/?key=EU1-0"
     recorded = save([flow], tmp_path / "flows.mitm")
+    _, lines = ask(capsys, suspicious, "--coverage", recorded, "--format", "github")
+    (near,) = [line for line in lines if "check%3A near" in line]
+    assert near.startswith("::warning ")
     said = "\n".join(ask(capsys, suspicious, "--coverage", recorded)[1])
     assert "in 1 request, a name is another case of 'eu1'; if it is the same, list it in" in said

@@ -91,12 +91,16 @@ def test_diff_shows_what_another_table_would_change(routed: Stage, tmp_path: Pat
         routed.command("hublet.diff", str(tmp_path / "nothing.yaml"), flows)
 
 
-def test_reload_reads_the_table_at_once(routed: Stage) -> None:
+def test_reload_reads_the_table_at_once(routed: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
     path = routed.table()
     path.write_text(path.read_text() + "# another\n")
     before = routed.router.live.table
     routed.command("hublet.reload")
-    assert routed.router.live.table != before
+    table = routed.router.live.table
+    assert table
+    assert table != before
+    assert f"table {table.version} is in use" in caplog.messages
 
 
 def test_law_1_no_older_table_comes_back_after_a_reload(
@@ -209,6 +213,8 @@ def test_law_1_pins_that_differ_refuse_an_upload_of_unknown_length(
 def test_what_carries_no_credential_cannot_be_pinned(routed: Stage) -> None:
     with pytest.raises(CommandError, match="these flows carry no credential"):
         routed.command("hublet.pin", [tflow.tflow()], "na1")
+    routed.command("hublet.pin", [tflow.ttcpflow(), tflow.tflow(), *routed.seen.flows], "na1")
+    assert list(routed.router.overrides.pins.values()) == ["na1"]
 
 
 def test_resend_shows_both_answers(routed: Stage, caplog: pytest.LogCaptureFixture) -> None:
@@ -218,7 +224,8 @@ def test_resend_shows_both_answers(routed: Stage, caplog: pytest.LogCaptureFixtu
     first, again = routed.seen.flows
     wait_for(lambda: "resent" in caplog.text)
     assert (first.metadata["hublet"], again.metadata["hublet"]) == ("eu1", "na1")
-    assert again.comment.startswith("na1 ← pinned (private-app-token): 200, ")
+    answers = "200, 3 bytes; eu1: 200, 3 bytes"
+    assert again.comment == f"na1 ← pinned (private-app-token): {answers}"
     assert "resent: eu1 answered 200" in caplog.text
     with routed.client() as client:
         assert client.get("/a", bearer("eu1")).hublet == "eu1"  # nothing is left behind
