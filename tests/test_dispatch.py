@@ -373,15 +373,16 @@ def test_an_attribute_with_the_name_of_a_hook(manager: AddonManager, hook: objec
     assert noted.count("b") == 3
 
 
-def test_a_plain_function_that_returns_an_awaitable_is_awaited(manager: AddonManager) -> None:
+def test_only_an_awaitable_that_a_plain_function_returns_is_awaited(manager: AddonManager) -> None:
     def arrange(manager: AddonManager, noted: list[str]) -> None:
         async def wait() -> None:
             await asyncio.sleep(0)
+            manager.chain.remove(manager.get("b"))
             noted.append("waited")
 
-        manager.add(Noting("a", noted, wait), Noting("b", noted))
+        manager.add(Noting("one", noted, lambda: 1), Noting("a", noted, wait), Noting("b", noted))
 
-    assert asyncio.run(both(manager, arrange, events=1)) == ["a", "waited", "b", "."]
+    assert asyncio.run(both(manager, arrange, events=1)) == ["one", "a", "waited", "."]
 
 
 # addons that come, go and move
@@ -509,16 +510,19 @@ def test_another_event_during_a_wait_does_not_hide_that_an_addon_has_gone(
     assert asyncio.run(both(manager, arrange, events=1)) == ["changes", "group", "."]
 
 
-def test_the_rest_of_a_changed_chain_can_be_halted(manager: AddonManager) -> None:
+def test_the_rest_of_a_changed_chain_can_fail_and_be_halted(manager: AddonManager) -> None:
     def arrange(manager: AddonManager, noted: list[str]) -> None:
         manager.add(
             NotingAsync("changes", noted, partial(_remove, manager)),
+            Noting("fails", noted, raising(ValueError("a bug"))),
             Noting("halts", noted, raising(AddonHalt())),
             Noting("b", noted),
             Noting("c", noted),
         )
 
-    assert asyncio.run(both(manager, arrange, events=1)) == ["changes", "halts", "."]
+    noted = asyncio.run(both(manager, arrange, events=1))
+    shown = ["!" if it.startswith("Addon error: ") else it for it in noted]
+    assert shown == ["changes", "fails", "!", "halts", "."]
 
 
 def test_a_hook_that_an_addon_did_not_have_counts_once_options_change(
