@@ -65,7 +65,9 @@ def test_versions_and_the_process_are_shown() -> None:
 def test_state_of_the_features_is_read_at_each_scrape() -> None:
     router = HubletRouter()
     it = counters(router)
-    assert families(it)["hublet_table"] == families(it)["hublet_table_reads"] == {}
+    before = families(it)
+    for name in ("hublet_table", "hublet_table_reads", "hublet_table_is_current"):
+        assert before[name] == before["hublet_table_age_seconds"] == {}
     live = router.live
     live.table = SimpleNamespace(version="0123456789ab")  # type: ignore[assignment]
     live.path, live.good, live.bad, live.is_current = Path("x"), 3, 1, False
@@ -80,7 +82,7 @@ def test_state_of_the_features_is_read_at_each_scrape() -> None:
     text = it.exposition("")[0]
     assert b"\nhublet_table_is_current 0.0\n" in text
     assert b'hublet_decision_seconds_bucket{le="2e-06"} 0.0' in text
-    assert seen["hublet_table_age_seconds"][()] > 0
+    assert 0 < seen["hublet_table_age_seconds"][()] < live.read_at
     assert seen["hublet_requests_in_flight"] == {(): 1}
     assert seen["hublet_misdirected"] == {("eu1", "na1"): 2, ("-", "na1"): 1}  # labels are sorted
     assert seen["hublet_shadow_differences"] == {("na1", "legacy", "eu1", "credential"): 4}

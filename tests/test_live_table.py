@@ -98,6 +98,32 @@ def test_half_of_a_table_is_not_read_while_its_writer_pauses(stage: Stage) -> No
     assert (live.good, live.bad) == (2, 0)
 
 
+def test_a_file_that_changes_between_two_looks_is_not_read_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "hublets.yaml"
+    path.write_text(MINIMAL)
+    looked = 0
+
+    def look(_: Path) -> live_table._State:
+        nonlocal looked
+        looked += 1
+        return min(looked, 20), 0, 0, 0
+
+    async def run() -> None:
+        live = LiveTable(accept)
+        live.use(path)
+        monkeypatch.setattr(live_table, "_state", look)
+        monkeypatch.setattr(live_table, "INTERVAL", 0.01)
+        live.start_watching()
+        while live.good < 2:
+            await asyncio.sleep(0.01)
+        live.close()
+
+    asyncio.run(asyncio.wait_for(run(), SECONDS))
+    assert looked >= 20
+
+
 def test_a_writer_is_seen_where_linux_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
