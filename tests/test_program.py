@@ -55,3 +55,9 @@ def test_the_answers_are_those_of_the_core() -> None:
 
 def test_a_table_without_body_rules_has_no_answer_for_bodies() -> None:
     assert "unreadable-body" not in program(load(ROOT / "tests/tables/livechat.yaml"))["answers"]
+
+
+def test_domains_are_in_order_so_that_each_export_of_a_table_is_the_same() -> None:
+    domains = program(SHIPPED)["domains"]
+    assert len(domains) > 1
+    assert domains == sorted(domains)
