@@ -8,7 +8,6 @@ itself. A reader never raises, and never searches for what should be parsed.
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from dataclasses import field as attribute
 from typing import Protocol
 
 from .formats import (
@@ -86,13 +85,6 @@ class Protobuf:
 
     field: int
     lenient: bool = False
-    _begins: tuple[bytes, bytes, bytes] = attribute(init=False, compare=False, repr=False)
-
-    def __post_init__(self) -> None:
-        """Keep how a text of the field may begin: with a tag that ends here, there, or later."""
-        low, high = (self.field << 3 | LEN) & 0x7F, self.field >> 4 & 0x7F
-        longer = bytes([low | 0x80, high]), bytes([low | 0x80, high | 0x80])
-        object.__setattr__(self, "_begins", (bytes([low]), *longer))
 
     def names(self, credential: str) -> tuple[str, ...]:
         """Return the field's texts."""
@@ -100,9 +92,11 @@ class Protobuf:
 
     def sightings(self, _: Iterable[str], plains: Iterable[Coded]) -> Iterator[tuple[str, str]]:
         """Yield each name in a message."""
-        one, two, three = self._begins
-        for text, plain in plains:
-            if one in plain or two in plain or three in plain:
+        short = (self.field << 3 | LEN) & 0x7F  # how its tag begins, if that has one byte, or more
+        long, high = short | 0x80, self.field >> 4 & 0x7F
+        two, more = bytes([long, high]), bytes([long, high | 0x80])
+        for text, plain in plains:  # an int is found far faster than bytes
+            if short in plain or (long in plain and (two in plain or more in plain)):
                 for name in _texts(self._values_in(plain)):
                     yield text, name
 
