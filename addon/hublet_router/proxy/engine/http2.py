@@ -11,7 +11,7 @@ from h2.errors import ErrorCodes
 from h2.events import ConnectionTerminated, RequestReceived, StreamReset, TrailersReceived
 from h2.events import Event as Http2Event
 from h2.exceptions import InvalidBodyLengthError, ProtocolError, StreamClosedError
-from hpack import Encoder
+from hpack import Encoder, HPACKError
 from hyperframe.frame import DataFrame, Frame, GoAwayFrame, HeadersFrame
 from mitmproxy.connection import Connection
 from mitmproxy.http import Headers, HTTPFlow
@@ -31,6 +31,9 @@ from .backpressure import Paced, PacedConnection, http_layer
 
 MAX_FORGOTTEN = 64
 """Numbers of streams that are over and yet kept, before they are looked for."""
+
+# What hyper-h2 takes for it: `_decode_headers` in its connection.py.
+_BROKEN_COMPRESSION = HPACKError, IndexError, TypeError, UnicodeDecodeError
 
 GOING_AWAY = "the upstream closes its connection"
 
@@ -78,7 +81,8 @@ class LastingConnection(PacedConnection):
         try:
             return super()._receive_headers_frame(frame)
         except ProtocolError as error:
-            if error.__cause__ or not (is_new or self.config.client_side):  # the cause is hpack's
+            is_broken = isinstance(error.__cause__, _BROKEN_COMPRESSION)
+            if is_broken or not (is_new or self.config.client_side):
                 raise
         try:
             self.reset_stream(number, ErrorCodes.PROTOCOL_ERROR)
