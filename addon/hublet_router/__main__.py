@@ -39,8 +39,10 @@ def main() -> None:
         sys.exit(command_line(sys.argv[1:]))
     except KeyboardInterrupt:
         sys.exit(130)
-    except Exception:  # a fault of ours: 1 would say that something was found
-        traceback.print_exc()
+    except Exception as error:  # a fault of ours: 1 would say that something was found
+        traceback.print_tb(error.__traceback__)
+        name = type(error).__name__  # its text can hold what was read
+        print(f"{name}: a fault of hublet-router, at the place above", file=sys.stderr)
         sys.exit(2)
     except _Signalled as it:
         signal.raise_signal(it.number)
