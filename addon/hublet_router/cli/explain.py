@@ -137,17 +137,24 @@ def _parts(table: Table, words: list[str], where: str | None) -> Iterator[Iterab
                 yield map(_of_flow, read(paths, where=where, takes_log=True))
                 continue
             for name in names:
-                if name == "-":
-                    _refuse_options(given)
-                    yield from _standard_input(table, where)
-                elif is_command(name) and " " in name:
-                    _refuse_options(given)
-                    yield from _commands(table, name, where)
-                else:
-                    asked = Asked(request(given, name, table))
-                    if "://" not in name and not table.owns(asked.request.host or ""):
-                        print(_NO_FILE, file=sys.stderr)
-                    yield [asked]
+                yield from _of_name(table, given, name, where)
+
+
+def _of_name(
+    table: Table, given: list[Given], name: str, where: str | None
+) -> Iterator[Iterable[Asked]]:
+    """Yield what is asked for by a URL, by `-` for standard input, or by a whole curl command."""
+    if name == "-":
+        _refuse_options(given)
+        yield from _standard_input(table, where)
+    elif is_command(name) and " " in name:
+        _refuse_options(given)
+        yield from _commands(table, name, where)
+    else:
+        asked = Asked(request(given, name, table))
+        if "://" not in name and not table.owns(asked.request.host or ""):
+            print(_NO_FILE, file=sys.stderr)
+        yield [asked]
 
 
 def _without(table: Table, words: list[str]) -> str:

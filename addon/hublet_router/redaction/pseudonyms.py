@@ -74,13 +74,20 @@ class Pseudonymizer:
             return text
         if len(text) > MAX_CREDENTIAL:
             return self.like(text)
+        return self._run_by_run(text) or self._drafted(text, before) or self.like(text)
+
+    def _run_by_run(self, text: str) -> str | None:
+        """Replace each run by itself if one is a stray credential, which stays one; else None."""
         parts = _RUN.split(text)
         is_mixed = len(parts) > 3 or parts[0] or parts[-1]
-        if is_mixed and any(it.names(run) for run in parts[1::2] for it in self._readers):
-            # One of the runs is a stray credential, as the core finds them: it stays one.
-            return "".join(
-                [self._secret(it) if at % 2 else self.like(it) for at, it in enumerate(parts)]
-            )
+        if not (is_mixed and any(it.names(run) for run in parts[1::2] for it in self._readers)):
+            return None
+        return "".join(
+            [self._secret(it) if at % 2 else self.like(it) for at, it in enumerate(parts)]
+        )
+
+    def _drafted(self, text: str, before: str) -> str | None:
+        """Return a text that reads like this one, with other secrets; None if there is none."""
         seen, ids = self._read(text, before)
         is_unnamed = self._decodes and not any(names for _, _, names in seen)
         if is_unnamed and (strays := self._behind_codings(text)):
@@ -89,10 +96,8 @@ class Pseudonymizer:
             [(reader, start, [*map(self._name, names)]) for reader, start, names in seen],
             [[*map(self.account, it)] for it in ids],
         )
-        for draft in self._drafts(text, seen):
-            if self._read(draft, before) == wanted:
-                return draft
-        return self.like(text)
+        drafts = self._drafts(text, seen)
+        return next((it for it in drafts if self._read(it, before) == wanted), None)
 
     def _behind_codings(self, text: str) -> list[str]:
         """Return a credential of each Hublet that a text names only once it is decoded."""

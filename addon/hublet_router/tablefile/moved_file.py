@@ -11,6 +11,9 @@ from .errors import Faults
 type Moved = dict[str, Move]
 """An account's id, in the one spelling of `account_id` -> where it lives now, and lived before."""
 
+type _Wrong = tuple[int, list[str], bool]
+"""A line's number, its cells, and whether it may be one of headings."""
+
 _EMPTY = (
     "is empty; if no account has moved, write the headings account,from,to, or remove 'file' from"
     " 'accounts'"
@@ -50,7 +53,7 @@ def read_moved(
     first faults of the file are reported. A million lines take about a second.
     """
     same: dict[tuple[str, ...], Move] = {}  # one value for all lines that say the same
-    wrong: list[tuple[int, list[str], bool]] = []
+    wrong: list[_Wrong] = []
     is_first = True
     rows = csv.reader(TextIOWrapper(BytesIO(text), "utf-8-sig", newline=""))
     try:
@@ -78,7 +81,14 @@ def read_moved(
         faults.add(at, "not UTF-8; save the file as CSV in UTF-8", path)
     except csv.Error as error:
         faults.add((rows.line_num, 1), f"not CSV: {error}; fix the line", path)
-    lines = re.split("\r\n|\r|\n", text.decode("utf-8-sig", "replace")) if wrong else []
+    if wrong:
+        _report(faults, path, text, wrong, names)
+
+
+def _report(
+    faults: Faults, path: str, text: bytes, wrong: list[_Wrong], names: Mapping[str, str]
+) -> None:
+    lines = re.split("\r\n|\r|\n", text.decode("utf-8-sig", "replace"))
     for line, row, is_head in wrong:
         cell, sentence = _explain(row, names, is_head=is_head)
         faults.add((line, _column(lines[line - 1], cell)), sentence, path)
